@@ -1,0 +1,24 @@
+/** @jest-config-loader esbuild-register */
+import { availableParallelism } from 'node:os';
+import type { Config } from 'jest';
+
+// Tests run what ships: they import packages by name (their compiled `dist`), so worker threads and the
+// code under test are the same files. Only the tests themselves are transformed here.
+const config: Config = {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/{packages,services}/*/test/**/*.test.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } },
+    ],
+  },
+  transformIgnorePatterns: ['/node_modules/', '/dist/'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  modulePathIgnorePatterns: ['<rootDir>/.cache'],
+  maxWorkers: availableParallelism(),
+  testTimeout: 60_000,
+};
+
+export default config;

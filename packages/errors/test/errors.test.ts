@@ -1,0 +1,103 @@
+import { Worker } from 'node:worker_threads';
+import {
+  asCkptError,
+  at,
+  CATALOGUE,
+  CkptError,
+  errorFromData,
+  errorToData,
+  isCkptError,
+} from '@ckptree/errors';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+
+const codes = Object.keys(CATALOGUE) as (keyof typeof CATALOGUE)[];
+
+test('tests run as ECMAScript modules', () => {
+  expect(import.meta.url).toMatch(/^file:/);
+});
+
+describe('the catalogue', () => {
+  test('has one errno a code', () => {
+    const numbers = Object.values(CATALOGUE).map(({ errno }) => errno);
+    expect(new Set(numbers).size).toBe(numbers.length);
+  });
+});
+
+describe('asCkptError', () => {
+  test('keeps the code and path of a system error and the error itself as cause', () => {
+    const system = Object.assign(new Error('no such file'), { code: 'ENOENT', path: '/nowhere' });
+    const error = asCkptError(system);
+    expect(error).toMatchObject({ code: 'ENOENT', fields: { path: '/nowhere' }, cause: system });
+  });
+
+  test('turns what has no code, and what is no error, into EIO', () => {
+    expect(asCkptError(new Error('odd')).code).toBe('EIO');
+    expect(asCkptError('odd')).toMatchObject({ code: 'EIO', message: 'odd' });
+    expect(asCkptError(Object.assign(new Error('odd'), { code: 'constructor' })).code).toBe('EIO');
+  });
+});
+
+test('at() adds what is not known of the place and keeps what is', () => {
+  const inner = new CkptError('ENOSYS', 'bad flags', { vma: '1000-2000' });
+  expect(at(inner, { vma: '0-1', pid: 7 })).toMatchObject({
+    code: 'ENOSYS',
+    fields: { vma: '1000-2000', pid: 7 },
+  });
+});
+
+describe('an error as data', () => {
+  const place = fc.record(
+    { pid: fc.nat(), vma: fc.string(), path: fc.string(), position: fc.nat() },
+    { requiredKeys: [] },
+  );
+  const errors = fc
+    .array(fc.tuple(fc.constantFrom(...codes), fc.string(), place), { minLength: 1, maxLength: 6 })
+    .map((chain) =>
+      chain.reduceRight<CkptError | undefined>(
+        (cause, [code, message, fields]) => new CkptError(code, message, fields, cause),
+        undefined,
+      ),
+    );
+
+  test('comes back with code, message, fields and causes', () => {
+    fc.assert(
+      fc.property(errors, (error) => {
+        const travelled = JSON.parse(JSON.stringify(errorToData(error)));
+        expect(errorToData(errorFromData(travelled))).toEqual(errorToData(error));
+        expect(isCkptError(errorFromData(travelled))).toBe(true);
+      }),
+    );
+  });
+
+  test('survives a thread boundary, which loses the class and the code of a thrown error', async () => {
+    const error = new CkptError('EBUSY', 'outstanding aio', { pid: 12, comm: 'init' }, new Error('disk'));
+    const echo =
+      'const { parentPort } = require("node:worker_threads"); parentPort.on("message", (m) => parentPort.postMessage(m));';
+    const worker = new Worker(echo, { eval: true });
+    try {
+      const answer = new Promise((resolve) => worker.once('message', resolve));
+      worker.postMessage(errorToData(error));
+      const back = errorFromData((await answer) as ReturnType<typeof errorToData>);
+      expect(back).toMatchObject({
+        code: 'EBUSY',
+        message: 'outstanding aio',
+        fields: { pid: 12, comm: 'init' },
+      });
+      expect((back.cause as Error).message).toBe('disk');
+    } finally {
+      await worker.terminate();
+    }
+  });
+
+  test('with a code of a newer peer becomes EIO and keeps the name', () => {
+    const back = errorFromData({ code: 'ENEWER', message: 'x', fields: {} });
+    expect(back).toMatchObject({ code: 'EIO', message: 'ENEWER: x' });
+  });
+
+  test('never grows without bound along its causes', () => {
+    const loop = new Error('loop');
+    loop.cause = loop;
+    expect(JSON.stringify(errorToData(loop)).length).toBeLessThan(2000);
+  });
+});

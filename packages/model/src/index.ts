@@ -1,3 +1,4 @@
+export type { ByteSink, ByteSource, StoredPages } from './bytes.js';
 export { type FileDescriptor, type FileTable, FMODE, type OpenFile } from './file.js';
 export {
   ARENA_FRAMES,

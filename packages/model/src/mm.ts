@@ -23,8 +23,11 @@ export interface MmLayout {
   readonly envEnd: number;
 }
 
-/** An address space at the cut, perhaps shared by several tasks. */
-export interface Mm {
+/**
+ * An address space at the cut, perhaps shared by several tasks. `Memory` says where its page contents are: in
+ * shared memory (`MemorySnapshot`) or in a file (`StoredPages`).
+ */
+export interface Mm<Memory = MemorySnapshot> {
   readonly id: number;
   /** Tasks that use it. */
   readonly users: number;
@@ -43,7 +46,7 @@ export interface Mm {
   readonly vmas: readonly Vma[];
   /** Asynchronous requests that are not completed. */
   readonly outstandingAio: number;
-  readonly memory: MemorySnapshot;
+  readonly memory: Memory;
 }
 
 /** The architecture's part of an address space (x86). */

@@ -1,4 +1,5 @@
 import type { FileTable } from './file.js';
+import type { MemorySnapshot } from './memory.js';
 import type { Mm } from './mm.js';
 
 /**
@@ -25,7 +26,7 @@ export const EXIT_ZOMBIE = 16;
 export const SIGCHLD = 17;
 
 /** A task at the cut. */
-export interface Task {
+export interface Task<Memory = MemorySnapshot> {
   readonly pid: number;
   /** Parent; 0 when it is outside of the pid namespace. */
   readonly ppid: number;
@@ -50,7 +51,7 @@ export interface Task {
   readonly robustList: bigint;
   /** `REGISTERS_SIZE` bytes; absent for a zombie. */
   readonly registers?: Uint8Array;
-  readonly mm?: Mm;
+  readonly mm?: Mm<Memory>;
   readonly files?: FileTable;
 }
 
@@ -58,8 +59,8 @@ export interface Task {
  * A tree of tasks as plain data: what a cut yields, what an image holds, what a restart gives back. Shared objects
  * are shared references.
  */
-export interface TaskTree {
+export interface TaskTree<Memory = MemorySnapshot> {
   readonly rootPid: number;
   /** Depth-first from the root. */
-  readonly tasks: readonly Task[];
+  readonly tasks: readonly Task<Memory>[];
 }

@@ -1,1 +1,17 @@
-export {};
+export { bytesSource } from './bytes-source.js';
+export * from './constants.js';
+export { encodeBuffer, encodeString } from './encode/buffer.js';
+export { encodeErrorRecord } from './encode/error-record.js';
+export { encodeFile, encodeFileDesc, encodeFileTable, encodeObjref } from './encode/file.js';
+export { encodeHead, encodeTail, type ImageHead } from './encode/head.js';
+export { encodeAuxv, encodeMm, encodeMmContext, encodeVma, hasContents } from './encode/mm.js';
+export { batchSize, contentsSize, encodePagesEnd, pagesHeader } from './encode/pages.js';
+export { encodeTask, encodeTaskObjs, encodeTree, type TaskPids } from './encode/task.js';
+export {
+  encodePayload,
+  encodeRecord,
+  type RecordName,
+  type RecordValues,
+  recordSize,
+  recordTypeName,
+} from './records.js';

@@ -1,0 +1,36 @@
+import type { FileDescriptor, FileTable, OpenFile } from '@ckptree/model';
+import { FILE_TYPE, OBJECT_TYPE, type ObjectTypeName, PATH_MAX } from '../constants.js';
+import { encodePayload, encodeRecord } from '../records.js';
+import { encodeText } from '../text.js';
+import { join } from './join.js';
+
+/** Announces a shared object. @param objref from 1 */
+export const encodeObjref = (type: ObjectTypeName, objref: number): Uint8Array =>
+  encodeRecord('OBJREF', { objtype: OBJECT_TYPE[type], objref });
+
+/** An open file where it is first met: OBJREF, FILE, FILE_NAME. @throws EOVERFLOW the path is too long */
+export function encodeFile(file: OpenFile, objref: number): Uint8Array {
+  const description = encodeRecord('FILE', {
+    f_type: FILE_TYPE.GENERIC,
+    f_mode: file.mode,
+    f_flags: file.flags,
+    f_credref: 0,
+    f_pos: BigInt(file.pos),
+    f_version: file.version,
+    f_secref: 0,
+  });
+  encodeText(file.path, PATH_MAX);
+  return join(encodeObjref('FILE', objref), description, encodePayload('FILE_NAME', encodeText(file.path)));
+}
+
+/** A descriptor table where it is first met: OBJREF, FILE_TABLE. Its descriptors follow, each behind its file. */
+export const encodeFileTable = ({ descriptors }: FileTable, objref: number): Uint8Array =>
+  join(encodeObjref('FILE_TABLE', objref), encodeRecord('FILE_TABLE', { fdt_nfds: descriptors.length }));
+
+/** One descriptor. @param objref of its open file */
+export const encodeFileDesc = ({ fd, closeOnExec }: FileDescriptor, objref: number): Uint8Array =>
+  encodeRecord('FILE_DESC', {
+    fd_objref: objref,
+    fd_descriptor: fd,
+    fd_close_on_exec: closeOnExec ? 1 : 0,
+  });

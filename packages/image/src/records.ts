@@ -1,0 +1,79 @@
+import { CkptError } from '@ckptree/errors';
+import { RECORD_HEADER_SIZE, RECORD_TYPE, type RecordTypeName } from './constants.js';
+import { CPU } from './records/cpu.js';
+import type { RecordDefinition } from './records/definition.js';
+import { FILE, FILE_DESC, FILE_TABLE } from './records/file.js';
+import { CONTAINER, ERROR, HEADER, HEADER_ARCH, TAIL } from './records/head.js';
+import { MM, MM_CONTEXT, PGARR, VMA } from './records/mm.js';
+import { OBJREF } from './records/objref.js';
+import { RESTART_BLOCK, TASK, TASK_OBJS, THREAD, TREE } from './records/task.js';
+
+/** Every record of fixed size. The others (BUFFER, STRING, FILE_NAME, ...) are a header and plain bytes. */
+export const RECORDS = {
+  HEADER,
+  HEADER_ARCH,
+  CONTAINER,
+  OBJREF,
+  TREE,
+  TASK,
+  TASK_OBJS,
+  RESTART_BLOCK,
+  THREAD,
+  CPU,
+  FILE_TABLE,
+  FILE_DESC,
+  FILE,
+  MM,
+  VMA,
+  PGARR,
+  MM_CONTEXT,
+  TAIL,
+  ERROR,
+} as const;
+
+/** A record of fixed size, by name. */
+export type RecordName = keyof typeof RECORDS;
+
+/** The values of a record's fields, by their names in the format. */
+export type RecordValues<Name extends RecordName> =
+  (typeof RECORDS)[Name] extends RecordDefinition<infer Values> ? Values : never;
+
+const NAMES: ReadonlyMap<number, RecordTypeName> = new Map(
+  Object.entries(RECORD_TYPE).map(([name, type]) => [type, name as RecordTypeName]),
+);
+
+/** The name of a record type; undefined when the format has no such type. */
+export const recordTypeName = (type: number): RecordTypeName | undefined => NAMES.get(type);
+
+/** Bytes of a record of fixed size, its header included. */
+export const recordSize = (name: RecordName): number => RECORDS[name].size;
+
+/** The record as bytes, header included. */
+export function encodeRecord<Name extends RecordName>(name: Name, values: RecordValues<Name>): Uint8Array {
+  const { body, size } = RECORDS[name] as RecordDefinition<RecordValues<Name>>;
+  const bytes = new Uint8Array(size);
+  const view = putHeader(bytes, name, size);
+  body.write(view, RECORD_HEADER_SIZE, values);
+  return bytes;
+}
+
+/** A record of plain bytes: header, then `payload` as it is. */
+export function encodePayload(name: RecordTypeName, payload: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(RECORD_HEADER_SIZE + payload.length);
+  putHeader(bytes, name, bytes.length);
+  bytes.set(payload, RECORD_HEADER_SIZE);
+  return bytes;
+}
+
+/** Writes `type` and `len` at the start of `bytes`. @param length bytes of the whole record */
+export function putHeader(bytes: Uint8Array, name: RecordTypeName, length: number): DataView {
+  if (length > 0xffff_ffff)
+    throw new CkptError(
+      'EOVERFLOW',
+      `a ${name} record of ${length} bytes is longer than its length field can say`,
+    );
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setUint32(0, RECORD_TYPE[name], true);
+  view.setUint32(4, length, true);
+  return view;
+}

@@ -1,0 +1,105 @@
+import type { FileTable, Mm, OpenFile, StoredPages, Task, TaskTree } from '@ckptree/model';
+import { damaged } from './exact-reader.js';
+import type { ThreadStatus } from './process-notes.js';
+import type { LoadSegment } from './read-segments.js';
+import { toCpuRecord } from './registers.js';
+import type { TreeNote } from './tree-schema.js';
+import { storedPages } from './vmas.js';
+
+/** What a core says beside the CKPTREE note. */
+export interface CoreParts {
+  readonly threads: readonly ThreadStatus[];
+  readonly auxv: BigUint64Array;
+  readonly loads: readonly LoadSegment[];
+}
+
+/**
+ * The tasks as they were when ckptree wrote the core. Objects are numbered as an image numbers them: in the order in
+ * which they are first met.
+ * @param position of the note, for errors
+ * @throws EBADMSG the note and the rest of the core contradict each other
+ */
+export function treeOfNote(
+  note: TreeNote,
+  { threads, auxv, loads }: CoreParts,
+  position: number,
+): TaskTree<StoredPages> {
+  const statusOf = matchThreads(note, threads, position);
+  let objects = 0;
+  const users = fileUsers(note);
+  const fileAt = once((place): OpenFile => {
+    const { version, ...file } = note.files[place]!;
+    return { id: ++objects, users: users.get(place) ?? 0, ...file, version: BigInt(version) };
+  });
+  const tableAt = once((place): FileTable => {
+    const id = ++objects;
+    const descriptors = note.fileTables[place]!.map(({ file, ...slot }) => ({ ...slot, file: fileAt(file) }));
+    return { id, users: note.tasks.filter(({ fileTable }) => fileTable === place).length, descriptors };
+  });
+  const mmAt = once((): Mm<StoredPages> => {
+    const { layout, flags, defFlags, vdso, ldt, exe, vmas: described } = note.mm;
+    const [id, exeFile] = [++objects, exe === undefined ? undefined : fileAt(exe)];
+    const vmas = described.map(({ file, pageProt, ...vma }) => ({
+      ...vma,
+      pageProt: BigInt(pageProt),
+      ...(file !== undefined && { file: fileAt(file) }),
+    }));
+    return {
+      ...{ id, users: note.tasks.length, layout, flags: BigInt(flags), defFlags: BigInt(defFlags), auxv },
+      context: { vdso, ldt: Uint8Array.from(Buffer.from(ldt, 'hex')) },
+      ...(exeFile && { exe: exeFile }),
+      ...{ mapCount: vmas.length, vmas, outstandingAio: 0, memory: storedPages(vmas, loads) },
+    };
+  });
+  const tasks = note.tasks.map(({ fileTable, usedMath, ...task }): Task<StoredPages> => {
+    const files = fileTable === undefined ? undefined : tableAt(fileTable);
+    return {
+      ...task,
+      exitState: 0,
+      setChildTid: BigInt(task.setChildTid),
+      clearChildTid: BigInt(task.clearChildTid),
+      robustList: BigInt(task.robustList),
+      registers: toCpuRecord(statusOf(task.pid).userRegs, usedMath),
+      ...(files && { files }),
+      mm: mmAt(0),
+    };
+  });
+  return { rootPid: tasks[0]!.pid, tasks };
+}
+
+/** Makes the object of a place when it is first asked for. */
+function once<T>(make: (place: number) => T): (place: number) => T {
+  const made = new Map<number, T>();
+  return (place) => {
+    const known = made.get(place);
+    if (known !== undefined) return known;
+    const fresh = make(place);
+    made.set(place, fresh);
+    return fresh;
+  };
+}
+
+/** References to each file: descriptors, the executable, vmas. */
+function fileUsers({ fileTables, mm }: TreeNote): Map<number, number> {
+  const users = new Map<number, number>();
+  const places = [...fileTables.flat(), { file: mm.exe }, ...mm.vmas].map(({ file }) => file);
+  for (const place of places) if (place !== undefined) users.set(place, (users.get(place) ?? 0) + 1);
+  return users;
+}
+
+function matchThreads(note: TreeNote, threads: readonly ThreadStatus[], position: number) {
+  const byPid = new Map(threads.map((thread) => [thread.pid, thread]));
+  const statusOf = (pid: number): ThreadStatus => {
+    const status = byPid.get(pid);
+    if (status === undefined)
+      throw damaged(position, `the note CKPTREE tells of task ${pid}, which has no registers`);
+    return status;
+  };
+  const told = new Set(note.tasks.map(({ pid }) => pid));
+  if (told.size !== threads.length || told.size !== note.tasks.length)
+    throw damaged(
+      position,
+      `the note CKPTREE tells of ${note.tasks.length} tasks, the core of ${threads.length}`,
+    );
+  return statusOf;
+}

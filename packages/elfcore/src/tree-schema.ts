@@ -1,0 +1,103 @@
+import { Type } from 'typebox';
+import { TASK_SIZE } from './elf.js';
+
+/**
+ * The document in the note of owner CKPTREE: what a core of a simulated task has to say and ELF has no place for.
+ * What ELF does have a place for (registers, auxiliary vector, page contents) stands there alone.
+ */
+
+const Natural = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const Integer = Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 32 - 1 });
+const Pid = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 });
+const Address = Type.Integer({ minimum: 0, maximum: TASK_SIZE });
+/** 64 bits, in decimal digits. */
+const U64 = Type.String({ pattern: '^(0|[1-9][0-9]{0,19})$' });
+/** Place in the list of that name. */
+const Index = Natural;
+const strict = { additionalProperties: false };
+
+const File = Type.Object(
+  { path: Type.String(), mode: Integer, flags: Integer, pos: Natural, version: U64 },
+  strict,
+);
+
+const Descriptor = Type.Object({ fd: Pid, closeOnExec: Type.Boolean(), file: Index }, strict);
+
+const Task = Type.Object(
+  {
+    pid: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
+    ppid: Pid,
+    tgid: Pid,
+    pgid: Pid,
+    sid: Pid,
+    comm: Type.String({ maxLength: 15 }),
+    state: Integer,
+    exitCode: Integer,
+    exitSignal: Integer,
+    pdeathSignal: Integer,
+    setChildTid: U64,
+    clearChildTid: U64,
+    robustList: U64,
+    usedMath: Integer,
+    fileTable: Type.Optional(Index),
+  },
+  strict,
+);
+
+const Vma = Type.Object(
+  {
+    start: Address,
+    end: Address,
+    flags: Natural,
+    pageProt: U64,
+    pgoff: Natural,
+    ops: Type.Enum(['none', 'file', 'special', 'shm', 'hugetlb', 'device']),
+    name: Type.Optional(Type.String()),
+    file: Type.Optional(Index),
+  },
+  strict,
+);
+
+const Layout = Type.Object(
+  {
+    startCode: Natural,
+    endCode: Natural,
+    startData: Natural,
+    endData: Natural,
+    startBrk: Natural,
+    brk: Natural,
+    startStack: Natural,
+    argStart: Natural,
+    argEnd: Natural,
+    envStart: Natural,
+    envEnd: Natural,
+  },
+  strict,
+);
+
+const Mm = Type.Object(
+  {
+    layout: Layout,
+    flags: U64,
+    defFlags: U64,
+    vdso: Natural,
+    /** Hexadecimal. */
+    ldt: Type.String({ pattern: '^([0-9a-f]{16})*$' }),
+    exe: Type.Optional(Index),
+    vmas: Type.Array(Vma),
+  },
+  strict,
+);
+
+export const TreeNoteSchema = Type.Object(
+  {
+    version: Type.Literal(1),
+    tasks: Type.Array(Task, { minItems: 1 }),
+    fileTables: Type.Array(Type.Array(Descriptor)),
+    files: Type.Array(File),
+    mm: Mm,
+  },
+  strict,
+);
+
+export type TreeNote = Type.Static<typeof TreeNoteSchema>;

@@ -1,0 +1,148 @@
+import { threadId } from 'node:worker_threads';
+import { CkptError } from '@ckptree/errors';
+import { ARENA_FRAMES } from '@ckptree/model';
+import { BLOCK_FRAMES, type FrameMap } from './frame-map.js';
+
+/** A block that gets at least so many frames back while it is owned is gone through again, not left for another. */
+const WORTH_ANOTHER_ROUND = BLOCK_FRAMES / 4;
+/** The search for a partly free block ends at one that is free by half. */
+const MOSTLY_FREE = BLOCK_FRAMES / 2;
+
+/**
+ * One thread's allocator. It owns one block of frames at a time and takes them in ascending order, so that what
+ * is written together lies together, and threads meet only when they change blocks.
+ */
+export class FrameAllocator {
+  readonly #map: FrameMap;
+  /** Not 0, and no other thread's. */
+  readonly #owner = threadId + 1;
+  #block: number | undefined;
+  #next = 0;
+  #end = 0;
+  /** Where the search for a block goes on. */
+  #cursor = 0;
+  #tookFresh = false;
+
+  constructor(map: FrameMap) {
+    this.#map = map;
+  }
+
+  /** Whether the frame that take() gave last was never used before, so that its bytes are all zero. */
+  get tookFresh(): boolean {
+    return this.#tookFresh;
+  }
+
+  /** Takes a free frame. @throws ENOMEM no block with a free frame is left */
+  take(): number {
+    for (;;) {
+      while (this.#next < this.#end) {
+        const frame = this.#next++;
+        if (!this.#map.take(frame)) continue;
+        this.#tookFresh = this.#map.touch(frame);
+        return frame;
+      }
+      this.#refill();
+    }
+  }
+
+  /**
+   * Takes `count` free frames, as long runs as possible, none across arenas.
+   * @returns pairs (first frame, frames)
+   * @throws ENOMEM as take(); then none is taken
+   */
+  takeRuns(count: number): Int32Array {
+    const runs: number[] = [];
+    let first = 0;
+    let length = 0;
+    const endRun = (): void => {
+      if (length > 0) runs.push(first, length);
+    };
+    try {
+      for (let left = count; left > 0; left--) {
+        const frame = this.take();
+        if (frame === first + length && length > 0 && frame % ARENA_FRAMES !== 0) length++;
+        else {
+          endRun();
+          first = frame;
+          length = 1;
+        }
+      }
+    } catch (error) {
+      endRun();
+      this.#giveBack(runs);
+      throw error;
+    }
+    endRun();
+    return Int32Array.from(runs);
+  }
+
+  #giveBack(runs: readonly number[]): void {
+    for (let run = 0; run < runs.length; run += 2)
+      for (let index = 0; index < runs[run + 1]!; index++) this.#map.drop(runs[run]! + index);
+  }
+
+  /** Leaves the block to other threads; the next take() claims one anew. */
+  releaseBlock(): void {
+    if (this.#block === undefined) return;
+    this.#map.unclaimBlock(this.#block);
+    this.#block = undefined;
+    this.#next = 0;
+    this.#end = 0;
+  }
+
+  #refill(): void {
+    const again = this.#block !== undefined && this.#map.freeInBlock(this.#block) >= WORTH_ANOTHER_ROUND;
+    const block = again ? this.#block! : this.#changeBlock();
+    this.#block = block;
+    this.#next = block * BLOCK_FRAMES;
+    this.#end = this.#next + BLOCK_FRAMES;
+  }
+
+  #changeBlock(): number {
+    this.releaseBlock();
+    const block = this.#claimRecycled() ?? this.#claimUntouched() ?? this.#claimPartlyFree();
+    if (block !== undefined) return block;
+    const { total, free } = this.#map.stats();
+    throw new CkptError(
+      'ENOMEM',
+      `physical memory is used up: ${total} frames, ${free} free in blocks that other threads own; start with more`,
+    );
+  }
+
+  /** A wholly free block that was used before: the operating system has its pages ready. */
+  #claimRecycled(): number | undefined {
+    if (this.#map.recycledBlocks <= 0) return undefined;
+    return this.#search((free) => free === BLOCK_FRAMES);
+  }
+
+  #claimUntouched(): number | undefined {
+    for (let block = this.#map.touchBlock(); block !== undefined; block = this.#map.touchBlock())
+      // Another thread's search may have come by since the block counts as touched, and claimed it.
+      if (this.#claim(block)) return block;
+    return undefined;
+  }
+
+  #claimPartlyFree(): number | undefined {
+    return this.#search((free) => free >= MOSTLY_FREE) ?? this.#search((free) => free > 0);
+  }
+
+  /** Goes once through the touched blocks from the cursor on. */
+  #search(wanted: (free: number) => boolean): number | undefined {
+    const blocks = this.#map.touchedBlocks;
+    for (let step = 0; step < blocks; step++) {
+      const block = (this.#cursor + step) % blocks;
+      if (!wanted(this.#map.freeInBlock(block)) || !this.#claim(block)) continue;
+      this.#cursor = block + 1;
+      return block;
+    }
+    return undefined;
+  }
+
+  /** Claims a block and looks again: its last frames may have gone before the claim. */
+  #claim(block: number): boolean {
+    if (!this.#map.claimBlock(block, this.#owner)) return false;
+    if (this.#map.freeInBlock(block) > 0) return true;
+    this.#map.unclaimBlock(block);
+    return false;
+  }
+}

@@ -1,0 +1,71 @@
+import { PAGE_SHIFT, PTE_DIRTY, PTE_FRAME_SHIFT, PTE_PRESENT } from '@ckptree/model';
+import type { FilePages } from './file-object.js';
+import { ZERO_FRAME } from './frame-map.js';
+import type { PageTable } from './page-table.js';
+import type { PhysicalMemory } from './physical-memory.js';
+import type { VmArea } from './vm-area.js';
+
+/** What address spaces stand on; one for all of a thread. */
+export interface MmResources {
+  readonly memory: PhysicalMemory;
+  readonly files: FilePages;
+}
+
+/**
+ * Makes a page readable: what is not there yet comes from the file, or is the zero frame. It is not dirty.
+ * @returns its frame
+ * @throws ENOMEM; EFAULT the page lies behind the end of the file
+ */
+export function readFault(resources: MmResources, table: PageTable, vma: VmArea, page: number): number {
+  const entry = table.lookup(page);
+  if ((entry & PTE_PRESENT) !== 0) return entry >>> PTE_FRAME_SHIFT;
+  table.unshare(page);
+  const frame = vma.file === undefined ? ZERO_FRAME : filePage(resources, vma, vma.file, page);
+  table.set(page, frame, 0);
+  return frame;
+}
+
+/**
+ * Makes a page writable, by copying it if its frame is shared, and dirty.
+ * @returns its frame, to which no one else has a reference
+ * @throws as readFault()
+ */
+export function writeFault(resources: MmResources, table: PageTable, vma: VmArea, page: number): number {
+  // The leaf first: behind it, the frame's count tells all others that can reach the frame.
+  table.unshare(page);
+  const entry = table.lookup(page);
+  const frame =
+    (entry & PTE_PRESENT) === 0
+      ? newPage(resources, vma, page)
+      : exclusive(resources.memory, entry >>> PTE_FRAME_SHIFT);
+  table.set(page, frame, PTE_DIRTY);
+  return frame;
+}
+
+function newPage(resources: MmResources, vma: VmArea, page: number): number {
+  return vma.file === undefined ? resources.memory.allocate() : filePage(resources, vma, vma.file, page);
+}
+
+function exclusive(memory: PhysicalMemory, frame: number): number {
+  if (frame === ZERO_FRAME) return memory.allocate();
+  if (memory.refs(frame) === 1) return frame;
+  const copy = memory.allocateForCopy();
+  memory.copy(frame, copy);
+  return copy;
+}
+
+function filePage(
+  { memory, files }: MmResources,
+  vma: VmArea,
+  file: NonNullable<VmArea['file']>,
+  page: number,
+): number {
+  const frame = memory.allocateForCopy();
+  try {
+    files.readPage(file, vma.pgoff + page - vma.start / 2 ** PAGE_SHIFT, memory.view(frame));
+    return frame;
+  } catch (error) {
+    memory.drop(frame);
+    throw error;
+  }
+}

@@ -1,0 +1,221 @@
+import { arenaOf, LEAF_ENTRIES, offsetInArena, PTE_FRAME_SHIFT, PTE_PRESENT } from '@ckptree/model';
+import type { PhysicalMemory } from './physical-memory.js';
+
+const FIRST_CAPACITY = 8;
+
+/**
+ * The page table of one address space: a directory of leaves, each a frame whose first `LEAF_ENTRIES` words map
+ * pages (the words behind them are kept free for summaries of the leaf). An entry holds a reference to its frame,
+ * a directory slot one to its leaf.
+ *
+ * Rules: a leaf with more than one reference is never written; nor is a frame with more than one, or one that is
+ * reached through such a leaf. To look at a count and then write is safe, as only a holder of a reference can add
+ * another, so 1 stays 1 while its one holder, the thread that owns this table, is at work.
+ */
+export class PageTable {
+  readonly #memory: PhysicalMemory;
+  /** Pairs (leaf number, leaf frame), ascending; the first `#length` words count. */
+  #directory: Int32Array;
+  #length: number;
+
+  /** @param leaves as from share(): their references become the table's */
+  constructor(memory: PhysicalMemory, leaves: Int32Array = new Int32Array()) {
+    this.#memory = memory;
+    this.#directory = leaves.slice();
+    this.#length = leaves.length;
+  }
+
+  /** Drops the references of a snapshot; the last holder of a leaf drops the frames that it maps. */
+  static release(memory: PhysicalMemory, leaves: Int32Array): void {
+    for (let slot = 1; slot < leaves.length; slot += 2) dropLeaf(memory, leaves[slot]!);
+  }
+
+  /** The entry of a page, 0 when there is none. */
+  lookup(page: number): number {
+    const slot = this.#find(leafNumberOf(page));
+    return slot < 0 ? 0 : this.#wordsOf(slot)[this.#baseOf(slot) + (page & (LEAF_ENTRIES - 1))]!;
+  }
+
+  /** Whether the leaf of a page is there and this table's alone, so that frames reached through it may be too. */
+  isExclusive(page: number): boolean {
+    const slot = this.#find(leafNumberOf(page));
+    return slot >= 0 && this.#memory.refs(this.#directory[slot + 1]!) === 1;
+  }
+
+  /**
+   * Makes the leaf of a page writable: a shared one is copied, a missing one made. Entries do not change, but
+   * frames that were reached through a shared leaf are now shared themselves.
+   * @throws ENOMEM
+   */
+  unshare(page: number): void {
+    const number = leafNumberOf(page);
+    const slot = this.#find(number);
+    if (slot < 0) this.#insert(~slot, number, this.#memory.allocate());
+    else this.#unshareSlot(slot);
+  }
+
+  /** Sets the entry of a page whose leaf is exclusive; the reference to the new frame becomes the table's. */
+  set(page: number, frame: number, flags: number): void {
+    const slot = this.#find(leafNumberOf(page));
+    const words = this.#wordsOf(slot);
+    const index = this.#baseOf(slot) + (page & (LEAF_ENTRIES - 1));
+    const old = words[index]!;
+    words[index] = (frame << PTE_FRAME_SHIFT) | PTE_PRESENT | flags;
+    if ((old & PTE_PRESENT) !== 0 && old >>> PTE_FRAME_SHIFT !== frame)
+      this.#memory.drop(old >>> PTE_FRAME_SHIFT);
+  }
+
+  /**
+   * Unmaps the pages from `first` up to but without `end`.
+   * @throws ENOMEM a shared leaf cannot be copied; then nothing is unmapped
+   */
+  unmap(first: number, end: number): void {
+    // All that can fail comes first: only the two leaves at the ends can be covered in part.
+    this.#unshareForUnmap(first, end, leafNumberOf(first));
+    this.#unshareForUnmap(first, end, leafNumberOf(end));
+    for (let slot = this.#slotFrom(leafNumberOf(first)); slot < this.#length; ) {
+      const { from, to } = this.#partOf(slot, first, end);
+      if (from >= to) return;
+      if (to - from < LEAF_ENTRIES) this.#clear(slot, from, to);
+      if (to - from === LEAF_ENTRIES || this.#isEmpty(slot, 0, LEAF_ENTRIES)) this.#remove(slot);
+      else slot += 2;
+    }
+  }
+
+  /** Goes through the entries of the pages that are present, from page `first` up to but without `end`. */
+  forEachPresent(first: number, end: number, visit: (page: number, entry: number) => void): void {
+    for (let slot = this.#slotFrom(leafNumberOf(first)); slot < this.#length; slot += 2) {
+      const { from, to } = this.#partOf(slot, first, end);
+      const firstOfLeaf = this.#directory[slot]! * LEAF_ENTRIES;
+      const words = this.#wordsOf(slot);
+      const base = this.#baseOf(slot);
+      for (let index = from; index < to; index++) {
+        const entry = words[base + index]!;
+        if ((entry & PTE_PRESENT) !== 0) visit(firstOfLeaf + index, entry);
+      }
+      if (to < LEAF_ENTRIES) return;
+    }
+  }
+
+  /**
+   * One reference more to each leaf. This is a snapshot, and a fork's page table: its cost follows the number of
+   * leaves, and nothing reads a page.
+   * @returns pairs (leaf number, leaf frame), ascending
+   */
+  share(): Int32Array {
+    const leaves = this.#directory.slice(0, this.#length);
+    for (let slot = 1; slot < leaves.length; slot += 2) this.#memory.grab(leaves[slot]!);
+    return leaves;
+  }
+
+  /** Hands all leaves over to the caller, references and all; the table is empty then. */
+  take(): Int32Array {
+    const leaves = this.#directory.slice(0, this.#length);
+    this.#length = 0;
+    return leaves;
+  }
+
+  #unshareSlot(slot: number): void {
+    const shared = this.#directory[slot + 1]!;
+    if (this.#memory.refs(shared) === 1) return;
+    const copy = this.#memory.allocateForCopy();
+    this.#memory.copy(shared, copy);
+    forEachFrame(this.#memory, copy, (frame) => this.#memory.grab(frame));
+    this.#directory[slot + 1] = copy;
+    // Others may have dropped it meanwhile, so that this is its last reference.
+    dropLeaf(this.#memory, shared);
+  }
+
+  #unshareForUnmap(first: number, end: number, number: number): void {
+    const slot = this.#find(number);
+    if (slot < 0) return;
+    const { from, to } = this.#partOf(slot, first, end);
+    if (to - from < LEAF_ENTRIES && !this.#isEmpty(slot, from, to)) this.#unshareSlot(slot);
+  }
+
+  /** The entries of a leaf that map pages from `first` up to `end`. */
+  #partOf(slot: number, first: number, end: number): { from: number; to: number } {
+    const firstOfLeaf = this.#directory[slot]! * LEAF_ENTRIES;
+    return { from: Math.max(first - firstOfLeaf, 0), to: Math.min(end - firstOfLeaf, LEAF_ENTRIES) };
+  }
+
+  #clear(slot: number, from: number, to: number): void {
+    if (this.#isEmpty(slot, from, to)) return;
+    const words = this.#wordsOf(slot);
+    const base = this.#baseOf(slot);
+    for (let index = base + from; index < base + to; index++) {
+      const entry = words[index]!;
+      words[index] = 0;
+      if ((entry & PTE_PRESENT) !== 0) this.#memory.drop(entry >>> PTE_FRAME_SHIFT);
+    }
+  }
+
+  #isEmpty(slot: number, from: number, to: number): boolean {
+    const words = this.#wordsOf(slot);
+    const base = this.#baseOf(slot);
+    for (let index = base + from; index < base + to; index++) if (words[index] !== 0) return false;
+    return true;
+  }
+
+  #wordsOf(slot: number): Int32Array {
+    return this.#memory.words[arenaOf(this.#directory[slot + 1]!)]!;
+  }
+
+  #baseOf(slot: number): number {
+    return offsetInArena(this.#directory[slot + 1]!) >>> 2;
+  }
+
+  /** The slot of a leaf, or the complement of where it would be inserted. */
+  #find(number: number): number {
+    const slot = this.#slotFrom(number);
+    return slot < this.#length && this.#directory[slot] === number ? slot : ~slot;
+  }
+
+  /** The first slot whose leaf number is not below `number`. */
+  #slotFrom(number: number): number {
+    let low = 0;
+    let high = this.#length >>> 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#directory[middle << 1]! < number) low = middle + 1;
+      else high = middle;
+    }
+    return low << 1;
+  }
+
+  #insert(slot: number, number: number, leaf: number): void {
+    if (this.#length === this.#directory.length) {
+      const larger = new Int32Array(Math.max(FIRST_CAPACITY, this.#length * 2));
+      larger.set(this.#directory);
+      this.#directory = larger;
+    }
+    this.#directory.copyWithin(slot + 2, slot, this.#length);
+    this.#directory[slot] = number;
+    this.#directory[slot + 1] = leaf;
+    this.#length += 2;
+  }
+
+  #remove(slot: number): void {
+    const leaf = this.#directory[slot + 1]!;
+    this.#directory.copyWithin(slot, slot + 2, this.#length);
+    this.#length -= 2;
+    dropLeaf(this.#memory, leaf);
+  }
+}
+
+const leafNumberOf = (page: number): number => Math.floor(page / LEAF_ENTRIES);
+
+function dropLeaf(memory: PhysicalMemory, leaf: number): void {
+  if (memory.dropUnlessLast(leaf)) return;
+  forEachFrame(memory, leaf, (frame) => memory.drop(frame));
+  memory.drop(leaf);
+}
+
+function forEachFrame(memory: PhysicalMemory, leaf: number, visit: (frame: number) => void): void {
+  const words = memory.words[arenaOf(leaf)]!;
+  const base = offsetInArena(leaf) >>> 2;
+  for (let index = base; index < base + LEAF_ENTRIES; index++) {
+    const entry = words[index]!;
+    if ((entry & PTE_PRESENT) !== 0) visit(entry >>> PTE_FRAME_SHIFT);
+  }
+}

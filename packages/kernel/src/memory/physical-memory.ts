@@ -1,0 +1,164 @@
+import { CkptError } from '@ckptree/errors';
+import { ARENA_FRAMES, arenaOf, offsetInArena, PAGE_SHIFT, PAGE_SIZE } from '@ckptree/model';
+import { FrameAllocator } from './frame-allocator.js';
+import { BLOCK_FRAMES, FrameMap, type FrameStats } from './frame-map.js';
+
+/** What another thread needs to use the same memory: structured clone shares it, never copies it. */
+export interface PhysicalMemoryHandle {
+  readonly arenas: readonly SharedArrayBuffer[];
+  /** The words of the frame map. */
+  readonly control: SharedArrayBuffer;
+  readonly frames: number;
+}
+
+/** Part of the language's host that neither its library types nor Node's declare. */
+declare const WebAssembly: {
+  readonly Memory: new (descriptor: {
+    readonly initial: number;
+    readonly maximum: number;
+    readonly shared: true;
+  }) => { readonly buffer: SharedArrayBuffer };
+};
+
+const WASM_PAGE_SIZE = 65_536;
+/** As many frames as a leaf entry can name: 26 bits, 256 GiB. */
+const MAX_FRAMES = 1 << 26;
+
+const ZERO_PAGE = new Uint8Array(PAGE_SIZE);
+
+/**
+ * The machine's memory as one thread sees it: arenas of frames, the count of references to each, and the
+ * thread's own allocator. Threads share a memory through its handle.
+ *
+ * The rule of all sharing: a frame with more than one reference is never written.
+ */
+export class PhysicalMemory {
+  readonly handle: PhysicalMemoryHandle;
+  /** By arena: its bytes, and as 32-bit words. Offsets come from `offsetInArena`. */
+  readonly bytes: readonly Uint8Array[];
+  readonly words: readonly Int32Array[];
+  readonly #buffers: readonly Buffer[];
+  readonly #map: FrameMap;
+  readonly #allocator: FrameAllocator;
+
+  private constructor(handle: PhysicalMemoryHandle, map: FrameMap) {
+    this.handle = handle;
+    this.bytes = handle.arenas.map((arena) => new Uint8Array(arena));
+    this.words = handle.arenas.map((arena) => new Int32Array(arena));
+    this.#buffers = handle.arenas.map((arena) => Buffer.from(arena));
+    this.#map = map;
+    this.#allocator = new FrameAllocator(map);
+  }
+
+  /**
+   * Memory of at least so many bytes, all zero. The operating system commits it as it is first used.
+   * @throws EINVAL size out of range; ENOMEM the address space for it cannot be had
+   */
+  static create(bytes: number): PhysicalMemory {
+    const frames = Math.ceil(bytes / PAGE_SIZE / BLOCK_FRAMES) * BLOCK_FRAMES;
+    if (!(frames >= BLOCK_FRAMES && frames <= MAX_FRAMES)) {
+      const limit = (MAX_FRAMES * PAGE_SIZE) / 2 ** 30;
+      throw new CkptError('EINVAL', `physical memory of ${bytes} bytes: must be from 1 byte to ${limit} GiB`);
+    }
+    const arenas = Array.from({ length: Math.ceil(frames / ARENA_FRAMES) }, (_, arena) =>
+      sharedPages(Math.min(ARENA_FRAMES, frames - arena * ARENA_FRAMES) * PAGE_SIZE),
+    );
+    const control = sharedPages(FrameMap.sizeFor(frames));
+    const map = new FrameMap(control, frames);
+    map.initialise();
+    return new PhysicalMemory({ arenas, control, frames }, map);
+  }
+
+  /** The same memory in another thread. */
+  static attach(handle: PhysicalMemoryHandle): PhysicalMemory {
+    return new PhysicalMemory(handle, new FrameMap(handle.control, handle.frames));
+  }
+
+  /** A frame of zeros, with one reference. @throws ENOMEM */
+  allocate(): number {
+    const frame = this.#allocator.take();
+    if (!this.#allocator.tookFresh) this.#clear(frame);
+    return frame;
+  }
+
+  /** A frame with arbitrary contents that the caller overwrites, with one reference. @throws ENOMEM */
+  allocateForCopy(): number {
+    return this.#allocator.take();
+  }
+
+  /**
+   * Frames with arbitrary contents, one reference each, in runs as long as possible, none across arenas.
+   * @returns pairs (first frame, frames)
+   * @throws ENOMEM then none is allocated
+   */
+  allocateRuns(frames: number): Int32Array {
+    return this.#allocator.takeRuns(frames);
+  }
+
+  /** Leaves what this thread keeps to allocate from to others: when it ends, or will be idle. */
+  releaseBlock(): void {
+    this.#allocator.releaseBlock();
+  }
+
+  /** @see FrameMap.refs */
+  refs(frame: number): number {
+    return this.#map.refs(frame);
+  }
+
+  /** @see FrameMap.grab */
+  grab(frame: number): void {
+    this.#map.grab(frame);
+  }
+
+  /** @see FrameMap.drop */
+  drop(frame: number): void {
+    this.#map.drop(frame);
+  }
+
+  /** @see FrameMap.dropUnlessLast */
+  dropUnlessLast(frame: number): boolean {
+    return this.#map.dropUnlessLast(frame);
+  }
+
+  stats(): FrameStats {
+    return this.#map.stats();
+  }
+
+  /** The bytes of `frames` neighbouring frames of one arena, in place. */
+  view(frame: number, frames = 1): Uint8Array {
+    const offset = offsetInArena(frame);
+    return this.bytes[arenaOf(frame)]!.subarray(offset, offset + (frames << PAGE_SHIFT));
+  }
+
+  copy(from: number, to: number): void {
+    const source = offsetInArena(from);
+    const target = offsetInArena(to);
+    const arena = this.bytes[arenaOf(to)]!;
+    // Within an arena without a view object for the source.
+    if (arenaOf(from) === arenaOf(to)) arena.copyWithin(target, source, source + PAGE_SIZE);
+    else arena.set(this.view(from), target);
+  }
+
+  isZero(frame: number): boolean {
+    const offset = offsetInArena(frame);
+    // Most pages that are not zero show it in their first word; that saves the call.
+    if (this.words[arenaOf(frame)]![offset >>> 2] !== 0) return false;
+    const buffer = this.#buffers[arenaOf(frame)]!;
+    return buffer.compare(ZERO_PAGE, 0, PAGE_SIZE, offset, offset + PAGE_SIZE) === 0;
+  }
+
+  #clear(frame: number): void {
+    // fill() goes byte by byte on shared memory; set() is three times as fast.
+    this.bytes[arenaOf(frame)]!.set(ZERO_PAGE, offsetInArena(frame));
+  }
+}
+
+/** Zeroed shared memory that starts at a page boundary, which a plain SharedArrayBuffer does not. */
+function sharedPages(bytes: number): SharedArrayBuffer {
+  const pages = Math.ceil(bytes / WASM_PAGE_SIZE);
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
+  } catch (error) {
+    throw new CkptError('ENOMEM', `cannot reserve ${bytes} bytes of shared memory`, {}, error);
+  }
+}

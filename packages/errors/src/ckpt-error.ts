@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { ErrorCode } from './catalogue.js';
 
 /** Where it happened. All fields are optional, plain data, and survive every boundary. */
@@ -45,7 +46,7 @@ export function at(error: unknown, fields: ErrorFields): CkptError {
 
 /** Recognises a ckptree error by its data, whichever thread, realm or copy of this package made it. */
 export function isCkptError(error: unknown): error is CkptError {
-  return error instanceof Error && error.name === 'CkptError' && 'code' in error && 'fields' in error;
+  return types.isNativeError(error) && error.name === 'CkptError' && 'code' in error && 'fields' in error;
 }
 
 /** Any thrown value as a ckptree error. System errors keep their code where the catalogue has it. */
@@ -56,7 +57,7 @@ export function asCkptError(error: unknown): CkptError {
 }
 
 function describe(error: unknown): { code: ErrorCode; path: string | undefined; message: string } {
-  if (!(error instanceof Error)) return { code: 'EIO', path: undefined, message: String(error) };
+  if (!types.isNativeError(error)) return { code: 'EIO', path: undefined, message: String(error) };
   const { code, path } = error as NodeJS.ErrnoException;
   return { code: systemCode(code), path, message: error.message };
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { isErrorCode } from './catalogue.js';
 import { asCkptError, CkptError, type ErrorFields } from './ckpt-error.js';
 
@@ -26,7 +27,7 @@ function toData(error: unknown, depth: number): ErrorData {
 }
 
 function isWrapOf(message: string, cause: unknown): boolean {
-  return cause instanceof Error && cause.name !== 'CkptError' && cause.message === message;
+  return types.isNativeError(cause) && cause.name !== 'CkptError' && cause.message === message;
 }
 
 /** The error back from its data. Unknown codes (a newer peer's) become EIO and keep their name in the message. */

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import {
   asCkptError,
@@ -29,6 +30,11 @@ describe('asCkptError', () => {
     const system = Object.assign(new Error('no such file'), { code: 'ENOENT', path: '/nowhere' });
     const error = asCkptError(system);
     expect(error).toMatchObject({ code: 'ENOENT', fields: { path: '/nowhere' }, cause: system });
+  });
+
+  test('knows an error of another realm, as those of Node itself are under jest', async () => {
+    const error = await readFile('/nowhere').catch(asCkptError);
+    expect(error).toMatchObject({ code: 'ENOENT', fields: { path: '/nowhere' } });
   });
 
   test('turns what has no code, and what is no error, into EIO', () => {

@@ -1,4 +1,4 @@
-import type { TSchema } from 'typebox';
+import type { TObject } from 'typebox';
 import type { UserMemory } from './memory/user-memory.js';
 import type { Registers } from './registers.js';
 
@@ -12,8 +12,12 @@ export interface Program {
   readonly name: string;
   /** One sentence for people. */
   readonly summary: string;
-  /** JSON Schema of its parameters; they are validated before `start` sees them. */
-  readonly params: TSchema;
+  /** JSON Schema of its parameters; they are validated, and defaults filled in, before `start` sees them. */
+  readonly params: TObject;
+  /** The parameter that lists programs which it will execute, each with `program` and `params`. */
+  readonly executes?: string;
+  /** What the schema cannot say about valid parameters: a sentence about what is wrong, or undefined. */
+  check?(params: unknown): string | undefined;
   /** Once, when the program is executed: lays out memory and sets the registers. */
   start(sys: Sys, params: unknown): void;
   /**
@@ -85,7 +89,10 @@ export interface Sys {
   exec(program: string, params: unknown): void;
   /** Ends the task when this tick returns. @param code 0 to 255 */
   exit(code: number): void;
-  /** The status of an ended child, which is then gone; undefined while it lives: return `blocked` then. ECHILD: no such child. */
+  /**
+   * The status of an ended child, which is then gone: its exit code << 8, or the signal that killed it; undefined while
+   * it lives: return `blocked` then. ECHILD: no such child.
+   */
   wait(pid: number): { readonly pid: number; readonly status: number } | undefined;
   /** Ends a task as by this signal (9 and 15 end it; 17 and 0 do nothing). */
   kill(pid: number, signal: number): void;

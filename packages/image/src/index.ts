@@ -5,7 +5,7 @@ export { encodeErrorRecord } from './encode/error-record.js';
 export { encodeFile, encodeFileDesc, encodeFileTable, encodeObjref } from './encode/file.js';
 export { encodeHead, encodeTail, type ImageHead } from './encode/head.js';
 export { encodeAuxv, encodeMm, encodeMmContext, encodeVma, hasContents } from './encode/mm.js';
-export { batchSize, contentsSize, encodePagesEnd, pagesHeader } from './encode/pages.js';
+export { batchSize, batchStart, contentsSize, encodePagesEnd, pagesHeader } from './encode/pages.js';
 export { encodeTask, encodeTaskObjs, encodeTree, type TaskPids } from './encode/task.js';
 export {
   encodePayload,

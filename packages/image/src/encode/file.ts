@@ -1,3 +1,4 @@
+import { CkptError } from '@ckptree/errors';
 import type { FileDescriptor, FileTable, OpenFile } from '@ckptree/model';
 import { FILE_TYPE, OBJECT_TYPE, type ObjectTypeName, PATH_MAX } from '../constants.js';
 import { encodePayload, encodeRecord } from '../records.js';
@@ -19,8 +20,12 @@ export function encodeFile(file: OpenFile, objref: number): Uint8Array {
     f_version: file.version,
     f_secref: 0,
   });
-  encodeText(file.path, PATH_MAX);
-  return join(encodeObjref('FILE', objref), description, encodePayload('FILE_NAME', encodeText(file.path)));
+  const name = encodeText(file.path);
+  if (name.length > PATH_MAX)
+    throw new CkptError('EOVERFLOW', `the path ${file.path} is longer than ${PATH_MAX - 1} bytes`, {
+      path: file.path,
+    });
+  return join(encodeObjref('FILE', objref), description, encodePayload('FILE_NAME', name));
 }
 
 /** A descriptor table where it is first met: OBJREF, FILE_TABLE. Its descriptors follow, each behind its file. */

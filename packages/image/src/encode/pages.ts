@@ -14,27 +14,39 @@ export const batchSize = (pages: number): number =>
   recordSize('PGARR') + (pages === 0 ? 0 : contentsSize(pages));
 
 /**
- * A batch up to its pages: PGARR, the header of the buffer, the addresses. The pages follow in the same order, as
- * they are; the record is right only when exactly `count` of them do.
+ * A batch up to its addresses: PGARR and the header of the buffer. The addresses follow (u64 each, ascending), then the
+ * pages in the same order, as they are; the record is right only when exactly `pages` of them do.
+ * @param pages 1 to BATCH_PAGES
+ * @throws EINVAL `pages` is out of range
+ */
+export function batchStart(pages: number): Uint8Array {
+  if (!Number.isInteger(pages) || pages < 1 || pages > BATCH_PAGES)
+    throw new CkptError('EINVAL', `a batch of ${pages} pages; it has 1 to ${BATCH_PAGES}`);
+  const pgarr = encodeRecord('PGARR', { nr_pages: BigInt(pages) });
+  const bytes = new Uint8Array(pgarr.length + RECORD_HEADER_SIZE);
+  bytes.set(pgarr);
+  putHeader(bytes.subarray(pgarr.length), 'BUFFER', contentsSize(pages));
+  return bytes;
+}
+
+/**
+ * A batch up to its pages: `batchStart` and the addresses.
  * @param addresses page addresses, ascending
  * @param count     how many of them, from the first: 1 to BATCH_PAGES
  * @throws EINVAL `count` is out of range
  */
 export function pagesHeader(addresses: ArrayLike<number>, count = addresses.length): Uint8Array {
-  if (!Number.isInteger(count) || count < 1 || count > Math.min(BATCH_PAGES, addresses.length))
-    throw new CkptError(
-      'EINVAL',
-      `a batch of ${count} pages; it has 1 to ${BATCH_PAGES}, and an address each`,
-    );
-  const pgarr = encodeRecord('PGARR', { nr_pages: BigInt(count) });
-  const bytes = new Uint8Array(pgarr.length + RECORD_HEADER_SIZE + count * ADDRESS_SIZE);
-  bytes.set(pgarr);
-  const view = putHeader(bytes.subarray(pgarr.length), 'BUFFER', contentsSize(count));
+  if (count > addresses.length)
+    throw new CkptError('EINVAL', `a batch of ${count} pages has only ${addresses.length} addresses`);
+  const start = batchStart(count);
+  const bytes = new Uint8Array(start.length + count * ADDRESS_SIZE);
+  bytes.set(start);
+  const view = new DataView(bytes.buffer, start.length);
   // Numbers, not bigints: this runs once a page.
-  for (let index = 0, at = RECORD_HEADER_SIZE; index < count; index++, at += ADDRESS_SIZE) {
+  for (let index = 0; index < count; index++) {
     const address = addresses[index]!;
-    view.setUint32(at, address % TWO_32, true);
-    view.setUint32(at + 4, address / TWO_32, true);
+    view.setUint32(index * ADDRESS_SIZE, address % TWO_32, true);
+    view.setUint32(index * ADDRESS_SIZE + 4, address / TWO_32, true);
   }
   return bytes;
 }

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { asCkptError, CkptError } from '@ckptree/errors';
+
+/** Readable and writable by its owner alone: an image holds whatever the tasks had in memory. */
+const PRIVATE_MODE = 0o600;
+
+/**
+ * A file that appears whole or not at all. It is written under a temporary name in the same folder; `commit` makes it
+ * durable and gives it its name, in place of a file that had it before.
+ */
+export class OutputFile {
+  readonly path: string;
+  readonly #temporary: string;
+  readonly #handle: FileHandle;
+  #renamed = false;
+
+  private constructor(path: string, temporary: string, handle: FileHandle) {
+    this.path = path;
+    this.#temporary = temporary;
+    this.#handle = handle;
+  }
+
+  /** @throws EINVAL something else than a file has this name; ENOENT, EPERM, ... it cannot be created */
+  static async create(path: string): Promise<OutputFile> {
+    try {
+      const target = await resolveTarget(path);
+      const temporary = join(dirname(target), `.ckptree-${randomBytes(8).toString('hex')}.tmp`);
+      return new OutputFile(target, temporary, await open(temporary, 'wx', PRIVATE_MODE));
+    } catch (error) {
+      throw cannot('create', path, error);
+    }
+  }
+
+  get fd(): number {
+    return this.#handle.fd;
+  }
+
+  /** When it returns, the file has its name and survives a power failure. The handle is closed. */
+  async commit(): Promise<void> {
+    try {
+      await this.#handle.sync();
+      await this.#handle.close();
+      await rename(this.#temporary, this.path);
+      this.#renamed = true;
+      await syncFolder(dirname(this.path));
+    } catch (error) {
+      throw cannot('save', this.path, error);
+    }
+  }
+
+  /** Removes it, also when `commit` failed half-way. */
+  async discard(): Promise<void> {
+    await this.#handle.close();
+    await rm(this.#renamed ? this.path : this.#temporary, { force: true });
+  }
+}
+
+/** Where the file will be: behind a symbolic link, where it points. */
+async function resolveTarget(path: string): Promise<string> {
+  const existing = await stat(path).catch((error: unknown) => {
+    if (asCkptError(error).code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (existing === undefined) return join(await realpath(dirname(path)), basename(path));
+  // A rename would put a file in place of a device or pipe.
+  if (!existing.isFile()) throw new CkptError('EINVAL', 'there is something of this name that is not a file');
+  return realpath(path);
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function cannot(what: string, path: string, error: unknown): CkptError {
+  const { code, message } = asCkptError(error);
+  return new CkptError(code, `cannot ${what} the image ${path}: ${message}`, { path }, error);
+}

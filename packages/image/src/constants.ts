@@ -128,5 +128,8 @@ export const ADDRESS_SIZE = 8;
 /** Behind the last byte of user space on x86-64. */
 export const USER_SPACE_END = 2 ** 47;
 
+/** Most tasks that there can be: PID_MAX_LIMIT of a 64-bit kernel. */
+export const PID_MAX_LIMIT = 2 ** 22;
+
 /** Most entries of a local descriptor table (x86). */
 export const LDT_ENTRIES = 8192;

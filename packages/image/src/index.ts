@@ -7,6 +7,11 @@ export { encodeHead, encodeTail, type ImageHead } from './encode/head.js';
 export { encodeAuxv, encodeMm, encodeMmContext, encodeVma, hasContents } from './encode/mm.js';
 export { batchSize, batchStart, contentsSize, encodePagesEnd, pagesHeader } from './encode/pages.js';
 export { encodeTask, encodeTaskObjs, encodeTree, type TaskPids } from './encode/task.js';
+export { type Finding, findingError } from './finding.js';
+export type { DecodedHead } from './grammar/visitor.js';
+export type { ImageContents, TaskRecords } from './read/contents.js';
+export { readTree } from './read/read-tree.js';
+export { storedPageCount } from './read/runs.js';
 export {
   encodePayload,
   encodeRecord,
@@ -15,3 +20,6 @@ export {
   recordSize,
   recordTypeName,
 } from './records.js';
+export { type FindingCode, RULES } from './rules.js';
+export { type ImageCounts, MAX_FINDINGS, type VerifyReport, verifyImage } from './verify.js';
+export type { ReadOptions } from './walk.js';

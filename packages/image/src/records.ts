@@ -1,10 +1,11 @@
 import { CkptError } from '@ckptree/errors';
 import { RECORD_HEADER_SIZE, RECORD_TYPE, type RecordTypeName } from './constants.js';
+import { atLeast, exactly, type Lengths } from './lengths.js';
 import { CPU } from './records/cpu.js';
 import type { RecordDefinition } from './records/definition.js';
 import { FILE, FILE_DESC, FILE_TABLE } from './records/file.js';
 import { CONTAINER, ERROR, HEADER, HEADER_ARCH, TAIL } from './records/head.js';
-import { MM, MM_CONTEXT, PGARR, VMA } from './records/mm.js';
+import { MM, MM_CONTEXT, PGARR, SHORT_VMA_SIZE, VMA } from './records/mm.js';
 import { OBJREF } from './records/objref.js';
 import { RESTART_BLOCK, TASK, TASK_OBJS, THREAD, TREE } from './records/task.js';
 
@@ -47,6 +48,15 @@ export const recordTypeName = (type: number): RecordTypeName | undefined => NAME
 
 /** Bytes of a record of fixed size, its header included. */
 export const recordSize = (name: RecordName): number => RECORDS[name].size;
+
+const PLAIN_BYTES = atLeast(RECORD_HEADER_SIZE);
+
+const USUAL_LENGTHS: ReadonlyMap<RecordTypeName, Lengths> = new Map(
+  Object.entries(RECORDS).map(([name, { size }]) => [name as RecordName, exactly(size)] as const),
+).set('VMA', exactly(VMA.size, SHORT_VMA_SIZE));
+
+/** How long a record may be wherever it stands. */
+export const usualLengths = (name: RecordTypeName): Lengths => USUAL_LENGTHS.get(name) ?? PLAIN_BYTES;
 
 /** The record as bytes, header included. */
 export function encodeRecord<Name extends RecordName>(name: Name, values: RecordValues<Name>): Uint8Array {

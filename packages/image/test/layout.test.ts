@@ -2,7 +2,7 @@ import { encodeRecord, RECORD_TYPE, type RecordName, recordSize } from '@ckptree
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { constants } from '../dist/records/head.js';
-import { vmaWithoutInode } from '../dist/records/mm.js';
+import { shortVma } from '../dist/records/mm.js';
 import { pids } from '../dist/records/task.js';
 import { RECORDS } from '../dist/records.js';
 
@@ -179,8 +179,8 @@ test('an entry of the pids buffer has 24 bytes', () => {
 });
 
 test('the short vma record has its range right behind its objref', () => {
-  expect(vmaWithoutInode.size + 8).toBe(56);
-  expect(vmaWithoutInode.offsets).toMatchObject({ vm_start: 8, vm_pgoff: 40 });
+  expect(shortVma.size + 8).toBe(56);
+  expect(shortVma.offsets).toMatchObject({ vm_start: 8, vm_pgoff: 40 });
 });
 
 describe('a record round-trips', () => {

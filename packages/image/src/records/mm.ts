@@ -1,3 +1,4 @@
+import { RECORD_HEADER_SIZE } from '../constants.js';
 import { padding, s32, struct, u32, u64 } from '../fields.js';
 import { record } from './definition.js';
 
@@ -46,8 +47,11 @@ export const VMA = record('VMA', {
   ...range,
 });
 
-/** The body of a VMA record before shared memory came to the series (a record of 56 bytes). Read, never written. */
-export const vmaWithoutInode = struct({ vma_type: u32, vma_objref: s32, ...range });
+/** The body of a VMA record before shared memory came to the series. Read, never written. */
+export const shortVma = struct({ vma_type: u32, vma_objref: s32, ...range });
+
+/** Bytes of that record. */
+export const SHORT_VMA_SIZE = RECORD_HEADER_SIZE + shortVma.size;
 
 export const PGARR = record('PGARR', { nr_pages: u64 });
 

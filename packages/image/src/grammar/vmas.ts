@@ -1,0 +1,96 @@
+import { PAGE_SIZE, VM } from '@ckptree/model';
+import { RECORD_HEADER_SIZE, USER_SPACE_END, VMA_TYPE } from '../constants.js';
+import { SHORT_VMA_SIZE, shortVma, VMA } from '../records/mm.js';
+import { type RecordValues, usualLengths } from '../records.js';
+import type { Context } from './context.js';
+import type { Place, RecordBody, Transition } from './transition.js';
+
+type Values = RecordValues<'VMA'>;
+type At = Place<keyof Values>;
+
+export const vma: Transition = {
+  lengths: () => usualLengths('VMA'),
+  take(context, record) {
+    const { values, at } = decode(context, record);
+    checkRange(context, values, at);
+    checkType(context, values, at);
+    checkFlags(context, values, at);
+    const type = values.vma_type;
+    const hasContents = type === VMA_TYPE.ANON || type === VMA_TYPE.FILE;
+    context.startVma(Number(values.vm_start), Number(values.vm_end), hasContents);
+    context.visitor.vma(values);
+    return hasContents ? 'batch' : 'vmas';
+  },
+};
+
+/** The fields in either layout, and where they are. */
+function decode(
+  context: Context,
+  { length, position, view, offset }: RecordBody,
+): { values: Values; at: At } {
+  const start = position + RECORD_HEADER_SIZE;
+  const isShort = length === SHORT_VMA_SIZE;
+  const offsets: Partial<Record<keyof Values, number>> = isShort ? shortVma.offsets : VMA.body.offsets;
+  const at = { position, field: (field: keyof Values) => start + (offsets[field] ?? 0) };
+  if (isShort) return { values: { ...shortVma.read(view, offset), ino_objref: 0, ino_size: 0n }, at };
+  const stray = VMA.body.strayPadding(view, offset);
+  if (stray !== -1) context.report('not-zero', start + stray - offset, 'padding of a VMA record is not zero');
+  return { values: VMA.body.read(view, offset), at };
+}
+
+function checkRange(context: Context, { vm_start, vm_end, vm_pgoff }: Values, at: At): void {
+  const range = `${vm_start.toString(16)}-${vm_end.toString(16)}`;
+  const isAligned = vm_start % BigInt(PAGE_SIZE) === 0n && vm_end % BigInt(PAGE_SIZE) === 0n;
+  if (!isAligned || vm_start >= vm_end || vm_end > USER_SPACE_END)
+    context.report(
+      'vma-range',
+      at.field('vm_start'),
+      `the vma ${range} is not a range of whole pages in user space`,
+    );
+  const { mm } = context;
+  if (mm !== undefined && vm_start < mm.end)
+    context.report(
+      'vma-order',
+      at.field('vm_start'),
+      `the vma ${range} starts before ${mm.end.toString(16)}, where the one before it ends`,
+    );
+  if (vm_pgoff > Number.MAX_SAFE_INTEGER)
+    context.report(
+      'out-of-range',
+      at.field('vm_pgoff'),
+      `the vma ${range} is at page ${vm_pgoff} of its file`,
+    );
+}
+
+function checkType(context: Context, { vma_type, vma_objref, ino_objref, ino_size }: Values, at: At): void {
+  const objrefAt = at.field('vma_objref');
+  switch (vma_type) {
+    case VMA_TYPE.FILE:
+      if (vma_objref === 0) context.report('object-undefined', objrefAt, 'a vma of a file refers to no file');
+      break;
+    case VMA_TYPE.ANON:
+    case VMA_TYPE.VDSO:
+      if (vma_objref !== 0)
+        context.report('object-mismatch', objrefAt, `a vma that has no file refers to objref ${vma_objref}`);
+      break;
+    default:
+      reportType(context, vma_type, at.field('vma_type'));
+  }
+  context.useFile(vma_objref, objrefAt);
+  if (ino_objref !== 0 || ino_size !== 0n)
+    context.report('not-zero', at.field('ino_objref'), 'a private vma refers to an inode of shared memory');
+}
+
+function reportType(context: Context, type: number, position: number): void {
+  const name = Object.entries(VMA_TYPE).find(([, number]) => number === type)?.[0];
+  if (name === undefined) context.report('out-of-range', position, `there are no vmas of type ${type}`);
+  else context.report('vma-type', position, `vmas of type ${name} are not supported`);
+}
+
+function checkFlags(context: Context, { vm_flags }: Values, at: At): void {
+  const text = `0x${vm_flags.toString(16)}`;
+  if (vm_flags > 0xffff_ffffn)
+    context.report('vma-flags', at.field('vm_flags'), `the vma flags ${text} have more than 32 bits`);
+  else if ((vm_flags & BigInt(VM.SHARED | VM.MAYSHARE)) !== 0n)
+    context.report('vma-flags', at.field('vm_flags'), `the vma flags ${text} are those of shared memory`);
+}

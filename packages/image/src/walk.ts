@@ -1,0 +1,218 @@
+import { CkptError } from '@ckptree/errors';
+import type { ByteSource } from '@ckptree/model';
+import { RECORD_HEADER_SIZE, RECORD_TYPE, type RecordTypeName } from './constants.js';
+import type { Finding } from './finding.js';
+import { Machine } from './grammar/machine.js';
+import type { Transition } from './grammar/transition.js';
+import type { ImageVisitor } from './grammar/visitor.js';
+import { PIECE_SIZE, RecordReader } from './record-reader.js';
+import { recordTypeName, usualLengths } from './records.js';
+
+export interface ReadOptions {
+  /** Is told now and then how many bytes of the image are done. */
+  readonly onProgress?: (bytes: number) => void;
+  /** Gives up: EINTR is thrown. */
+  readonly signal?: AbortSignal;
+}
+
+/** How far a walk came. */
+export interface Walked {
+  readonly records: number;
+  /** Bytes of the image, as far as records could be told apart. */
+  readonly bytes: number;
+}
+
+/** Bytes between two calls of `onProgress`. */
+const PROGRESS_STEP = 4 * 1024 * 1024;
+
+interface Header {
+  readonly type: number;
+  readonly length: number;
+  readonly position: number;
+}
+
+/**
+ * Goes through an image record by record, from its start to its end or to where its records cannot be told apart
+ * any more. Memory does not depend on the size of the image, nor on what its lengths claim: no more than a piece
+ * of a record is held, page contents are skipped, and what is kept of a record is linear in what was there.
+ * @param onFinding is given each breach of a rule; to stop at one, throw
+ * @throws EINTR `signal` was aborted; what `onFinding` and the source throw
+ */
+export async function walk(
+  source: ByteSource,
+  visitor: ImageVisitor,
+  onFinding: (finding: Finding) => void,
+  { onProgress, signal }: ReadOptions = {},
+): Promise<Walked> {
+  const reader = new RecordReader(source);
+  const machine = new Machine(visitor, onFinding);
+  let records = 0;
+  let nextProgress = PROGRESS_STEP;
+  let last: Header | undefined;
+  while (!machine.ended) {
+    if (signal?.aborted) throw new CkptError('EINTR', 'reading the image was cancelled', {}, signal.reason);
+    const available = await reader.require(RECORD_HEADER_SIZE);
+    const header = available < RECORD_HEADER_SIZE ? undefined : readHeader(reader);
+    if (last === undefined && header?.type !== RECORD_TYPE.HEADER) {
+      machine.context.report('not-an-image', 0, 'this does not start like an image: it has no HEADER record');
+      break;
+    }
+    if (header === undefined) {
+      reportEnd(reader, machine, last, available);
+      break;
+    }
+    if (!(await takeRecord(reader, machine, header))) break;
+    last = header;
+    records++;
+    if (reader.position >= nextProgress) {
+      nextProgress = reader.position + PROGRESS_STEP;
+      onProgress?.(reader.position);
+    }
+  }
+  const bytes = reader.position;
+  if (machine.complete && (await reader.require(1)) > 0)
+    machine.context.report('trailing-bytes', bytes, 'there is something behind the tail of the image');
+  return { records, bytes };
+}
+
+function readHeader({ view, offset, position }: RecordReader): Header {
+  return { type: view.getUint32(offset, true), length: view.getUint32(offset + 4, true), position };
+}
+
+/** @returns false when the image cannot be followed any further */
+async function takeRecord(reader: RecordReader, machine: Machine, header: Header): Promise<boolean> {
+  const { type, length, position } = header;
+  const { context } = machine;
+  const name = recordTypeName(type);
+  if (name === undefined) {
+    context.report('record-type', position, `there are no records of type ${type}`);
+    machine.skipDamaged();
+    return resume(reader, machine, [length]);
+  }
+  const transition = machine.expect(name, position);
+  const lengths = transition?.lengths(context) ?? usualLengths(name);
+  if (length < RECORD_HEADER_SIZE || !lengths.fits(length)) {
+    context.report(
+      'record-length',
+      position + 4,
+      `a ${name} record of ${length} bytes; here it has ${lengths.text}`,
+    );
+    machine.skipDamaged();
+    return resume(reader, machine, [lengths.likely ?? 0, length]);
+  }
+  if (transition === undefined) {
+    reader.advance(length);
+    return true;
+  }
+  return takeBody(reader, machine, { ...header, name, transition });
+}
+
+interface Expected extends Header {
+  readonly name: RecordTypeName;
+  readonly transition: Transition;
+}
+
+async function takeBody(reader: RecordReader, machine: Machine, record: Expected): Promise<boolean> {
+  const { length, position, transition } = record;
+  const { context } = machine;
+  const wanted = transition.wanted?.(context) ?? length - RECORD_HEADER_SIZE;
+  if (!(await holds(reader, machine, record, RECORD_HEADER_SIZE + wanted))) return false;
+  const { view } = reader;
+  const offset = reader.offset + RECORD_HEADER_SIZE;
+  const bytes = reader.bytes(RECORD_HEADER_SIZE, wanted);
+  machine.enter(transition.take(context, { position, length, view, offset, bytes }));
+  if (transition.entries !== undefined) return takeEntries(reader, machine, record, transition.entries);
+  reader.advance(length);
+  return true;
+}
+
+async function takeEntries(
+  reader: RecordReader,
+  machine: Machine,
+  record: Expected,
+  entries: NonNullable<Transition['entries']>,
+): Promise<boolean> {
+  reader.advance(RECORD_HEADER_SIZE);
+  const end = record.position + record.length;
+  const most = PIECE_SIZE - (PIECE_SIZE % entries.size);
+  while (reader.position < end) {
+    const length = Math.min(most, end - reader.position);
+    if (!(await holds(reader, machine, record, length))) return false;
+    const { position, view, offset } = reader;
+    entries.take(machine.context, { position, length, view, offset });
+    reader.advance(length);
+  }
+  return true;
+}
+
+/** Whether the image goes on for `length` more bytes; reported when it does not. */
+async function holds(
+  reader: RecordReader,
+  machine: Machine,
+  record: Expected,
+  length: number,
+): Promise<boolean> {
+  const available = await reader.require(length);
+  if (available === length) return true;
+  machine.context.report(
+    'truncated',
+    record.position,
+    `the image ends at byte ${reader.position + available}, within a ${record.name} record of ${record.length} bytes`,
+  );
+  return false;
+}
+
+/** The image ended where a record should start. */
+function reportEnd(
+  reader: RecordReader,
+  machine: Machine,
+  last: Header | undefined,
+  available: number,
+): void {
+  const { position } = reader;
+  if (reader.cutShort && last !== undefined)
+    machine.context.report(
+      'truncated',
+      last.position,
+      `the image ends within a ${recordTypeName(last.type) ?? 'damaged'} record that reaches to byte ${position}`,
+    );
+  else
+    machine.context.report(
+      'truncated',
+      position,
+      `the image ends at byte ${position + available}, where ${machine.expected} should be`,
+    );
+}
+
+/**
+ * Goes on behind a damaged record: at the first of the places where it may end that looks like a record.
+ * @param lengths that the record may have
+ * @returns false when there is no such place
+ */
+async function resume(reader: RecordReader, machine: Machine, lengths: readonly number[]): Promise<boolean> {
+  const { position } = reader;
+  const possible = lengths.filter((length) => length >= RECORD_HEADER_SIZE).sort((a, b) => a - b);
+  for (const length of possible) {
+    // What lies further ahead than the window can be looked at by going there only.
+    const ahead = length <= PIECE_SIZE ? length : 0;
+    if (ahead === 0) reader.advance(length - (reader.position - position));
+    const available = await reader.require(ahead + RECORD_HEADER_SIZE);
+    if (startsRecord(reader, ahead, available)) {
+      reader.advance(ahead);
+      return true;
+    }
+  }
+  machine.context.report(
+    'framing-lost',
+    position,
+    'it cannot be told where the next record starts; what follows is not checked',
+  );
+  return false;
+}
+
+/** Whether `ahead` bytes further on a record may start; it may at the very end, for the end is reported by itself. */
+function startsRecord({ view, offset }: RecordReader, ahead: number, available: number): boolean {
+  if (available < ahead + RECORD_HEADER_SIZE) return available === ahead;
+  const name = recordTypeName(view.getUint32(offset + ahead, true));
+  return name !== undefined && usualLengths(name).fits(view.getUint32(offset + ahead + 4, true));
+}

@@ -22,7 +22,6 @@ export const CATALOGUE = {
   EMFILE: { errno: 24, meaning: 'the descriptor table is full' },
   ENOSPC: { errno: 28, meaning: 'no space is left where the data should go' },
   EPIPE: { errno: 32, meaning: 'the other end is gone: a thread died, a stream was closed' },
-  EDEADLK: { errno: 35, meaning: 'every task of the tree waits and none can wake another' },
   ENOSYS: { errno: 38, meaning: 'this kind of object cannot be checkpointed or restarted' },
   EBADMSG: { errno: 74, meaning: 'an image, core file or message breaks the rules of its format' },
   EOVERFLOW: { errno: 75, meaning: 'a number is too large for the place that it must fit in' },

@@ -14,7 +14,10 @@ export interface CutTiming {
   readonly freezeUs: number;
   /** From there until the last snapshot was taken. */
   readonly snapshotUs: number;
-  /** From the last task's safe point until all ran again; absent when they were left frozen. */
+  /**
+   * From the request until every task might run again: the longest that any of them stood still. Absent when they
+   * were left frozen.
+   */
   readonly downtimeUs?: number;
 }
 

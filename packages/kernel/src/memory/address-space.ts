@@ -234,6 +234,11 @@ export class AddressSpace {
     }
   }
 
+  /** Its contexts of asynchronous requests, the oldest first. */
+  get aioContexts(): readonly AioContext[] {
+    return this.#aio.list;
+  }
+
   /** Asynchronous requests that are not done. */
   get outstandingAio(): number {
     return this.#aio.outstanding;

@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs';
+import {
+  EXIT_ZOMBIE,
+  type FileTable,
+  FMODE,
+  type Mm,
+  type OpenFile,
+  type Task,
+  type TaskTree,
+} from '@ckptree/model';
+import type { CpuControl } from './cpu-control.js';
+import type { Descriptor } from './descriptors.js';
+import type { AddressSpaceDescription } from './memory/address-space.js';
+import type { FileObject } from './memory/file-object.js';
+import type { AdoptedTask } from './messages.js';
+import { enterAll, type NewcomerParts, type Newcomers, OpenedFiles, placeOnCpus } from './newcomers.js';
+import { O, type OpenFiles } from './open-files.js';
+import { FLAG, KERNEL_SLOT, type NewTask } from './process-table.js';
+import { DIGEST_BYTES } from './task.js';
+
+/** Mutable lists of what one cpu is told. */
+interface Load {
+  readonly tasks: AdoptedTask[];
+  readonly mms: AddressSpaceDescription[];
+  readonly tables: (readonly Descriptor[])[];
+}
+
+/**
+ * Enters a tree whose memory lies in this kernel's frames already; its leaves' references go over to the tasks.
+ * @throws EEXIST a pid is taken; what the host says of a file
+ */
+export function enterAdopted(parts: NewcomerParts, tree: TaskTree): Newcomers<Load> {
+  const { table, files, control } = parts;
+  const parents = parentIndexes(tree.tasks);
+  const opened = new OpenedFiles(files);
+  try {
+    const objects = new Map([...openFilesOf(tree)].map((file) => [file, opened.keep(reopen(files, file))]));
+    const cpus = placeOnCpus(control, companions(tree.tasks));
+    const slots = enterAll(table, tree.tasks.length, (index, before) => {
+      const task = tree.tasks[index]!;
+      const parent = parents[index] === undefined ? KERNEL_SLOT : before[parents[index]]!;
+      const entry: NewTask = { ...identity(task), parent, cpu: cpus[index]!, flags: FLAG.INCOMING };
+      return task.exitState === EXIT_ZOMBIE
+        ? table.addZombieLocked(entry, task.exitCode, zombieDigest(task))
+        : table.addLocked(entry);
+    });
+    const perCpu = new Map<number, Load>();
+    const packers = new Map<number, Packer>();
+    tree.tasks.forEach((task, index) => {
+      if (task.mm === undefined || task.files === undefined) return;
+      const cpu = cpus[index]!;
+      const packer = packers.get(cpu) ?? new Packer(opened, objects, control);
+      packers.set(cpu, packer);
+      packer.add(task, slots[index]!);
+      perCpu.set(cpu, packer.load);
+    });
+    return { rootPid: tree.rootPid, slots, perCpu };
+  } finally {
+    opened.dropAll();
+  }
+}
+
+/** Collects what one cpu is told; objects that its tasks share are described once. */
+class Packer {
+  readonly load: Load = { tasks: [], mms: [], tables: [] };
+  readonly #mms = new Map<Mm, number>();
+  readonly #tables = new Map<FileTable, number>();
+  readonly #opened: OpenedFiles;
+  readonly #objects: ReadonlyMap<OpenFile, FileObject>;
+  readonly #control: CpuControl;
+
+  constructor(opened: OpenedFiles, objects: ReadonlyMap<OpenFile, FileObject>, control: CpuControl) {
+    this.#opened = opened;
+    this.#objects = objects;
+    this.#control = control;
+  }
+
+  add({ registers, setChildTid, clearChildTid, robustList, mm, files }: Task, slot: number): void {
+    if (mm === undefined || files === undefined || registers === undefined) return;
+    const position = { mm: this.#mm(mm), files: this.#table(files) };
+    this.load.tasks.push({ slot, registers, setChildTid, clearChildTid, robustList, ...position });
+  }
+
+  #mm(mm: Mm): number {
+    const known = this.#mms.get(mm);
+    if (known !== undefined) return known;
+    const { layout, flags, defFlags, auxv, context, exe, vmas, memory } = mm;
+    this.load.mms.push({
+      id: this.#control.nextMmId(),
+      layout,
+      flags,
+      defFlags,
+      auxv,
+      context,
+      ...(exe === undefined ? {} : { exe: this.#use(exe) }),
+      vmas: vmas.map(({ file, ...vma }) => (file === undefined ? vma : { ...vma, file: this.#use(file) })),
+      leaves: memory.leaves,
+      aio: [],
+    });
+    this.#mms.set(mm, this.load.mms.length - 1);
+    return this.load.mms.length - 1;
+  }
+
+  #table(files: FileTable): number {
+    const known = this.#tables.get(files);
+    if (known !== undefined) return known;
+    this.load.tables.push(
+      files.descriptors.map(({ fd, closeOnExec, file }) => ({ fd, closeOnExec, file: this.#use(file) })),
+    );
+    this.#tables.set(files, this.load.tables.length - 1);
+    return this.load.tables.length - 1;
+  }
+
+  #use(file: OpenFile): FileObject {
+    return this.#opened.use(this.#objects.get(file)!);
+  }
+}
+
+function identity({ pid, ppid, tgid, pgid, sid, comm, exitSignal }: Task) {
+  return { pid, ppid, tgid, pgid, sid, comm, exitSignal };
+}
+
+/** In the list, the parent of each task; of a thread the leader of its group. */
+function parentIndexes(tasks: readonly Task[]): (number | undefined)[] {
+  const positions = new Map(tasks.map(({ pid }, index) => [pid, index]));
+  return tasks.map(({ pid, ppid, tgid }, index) => {
+    const parent = positions.get(tgid === pid ? ppid : tgid);
+    return parent === undefined || parent >= index ? undefined : parent;
+  });
+}
+
+/** For each task an earlier one that shares its memory or descriptors: they must share a cpu. */
+function companions(tasks: readonly Task[]): (number | undefined)[] {
+  const first = new Map<Mm | FileTable, number>();
+  return tasks.map(({ mm, files }, index) => {
+    const shared = [mm, files].flatMap((object) => (object === undefined ? [] : [object]));
+    const companion = shared.map((object) => first.get(object)).find((found) => found !== undefined);
+    for (const object of shared) if (!first.has(object)) first.set(object, index);
+    return companion;
+  });
+}
+
+function openFilesOf(tree: TaskTree): Set<OpenFile> {
+  const files = new Set<OpenFile>();
+  for (const { mm, files: table } of tree.tasks) {
+    for (const { file } of table?.descriptors ?? []) files.add(file);
+    if (mm?.exe !== undefined) files.add(mm.exe);
+    for (const { file } of mm?.vmas ?? []) if (file !== undefined) files.add(file);
+  }
+  return files;
+}
+
+/** A read-only file of which nothing was known at the checkpoint may be missing here. */
+function reopen(files: OpenFiles, { path, mode, flags, pos, version }: OpenFile): FileObject {
+  const access = (mode & FMODE.WRITE) === 0 ? O.RDONLY : (mode & FMODE.READ) === 0 ? O.WRONLY : O.RDWR;
+  const reopened = (flags & ~(3 | O.CREAT | O.TRUNC)) | access;
+  const isProgram = path.startsWith('/ckptree/');
+  return version === 0n && access === O.RDONLY && !isProgram && !existsSync(path)
+    ? files.openAbsent(path, reopened)
+    : files.open(path, reopened, pos);
+}
+
+function zombieDigest({ setChildTid, clearChildTid }: Task): Uint8Array {
+  const digest = new DataView(new ArrayBuffer(DIGEST_BYTES));
+  digest.setBigUint64(0, setChildTid, true);
+  digest.setBigUint64(8, clearChildTid, true);
+  return new Uint8Array(digest.buffer);
+}

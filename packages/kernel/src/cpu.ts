@@ -1,0 +1,290 @@
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { CkptError, errorToData } from '@ckptree/errors';
+import { type CpuControl, IRQ } from './cpu-control.js';
+import { CutRecorder } from './cut-recorder.js';
+import type { PhysicalMemory } from './memory/physical-memory.js';
+import type { FromCpu, TaskExit, ToCpu } from './messages.js';
+import { dropMm, Nursery } from './nursery.js';
+import type { OpenFiles } from './open-files.js';
+import { FLAG, FROZEN_FLAGS, KERNEL_SLOT, type ProcessTable, SLOT, STATE } from './process-table.js';
+import type { Sys } from './program.js';
+import { RunQueue } from './run-queue.js';
+import { type SystemCallParts, SystemCalls } from './sys.js';
+import type { Task } from './task.js';
+import { atTask } from './task-error.js';
+
+/** Ticks that a task executes before the next one's turn. */
+const QUANTUM_TICKS = 128;
+/** Ended tasks are told of in batches: so many, or what has come together in so long. */
+const EXIT_BATCH = 64;
+const EXIT_DELAY_MS = 5;
+const IDLE_WAIT_MS = 1_000;
+
+const SIGSEGV = 11;
+const SIGABRT = 6;
+export interface CpuParts {
+  readonly index: number;
+  readonly table: ProcessTable;
+  readonly files: OpenFiles;
+  readonly memory: PhysicalMemory;
+  readonly control: CpuControl;
+  /** Requests of the main thread. */
+  readonly inbox: MessagePort;
+  /** To each other cpu, by its index; its own is absent. */
+  readonly peers: readonly (MessagePort | undefined)[];
+  readonly tell: (message: FromCpu) => void;
+}
+
+/**
+ * One cpu: a thread that runs tasks, a few ticks each in turn, and does nothing else. It never returns to its event
+ * loop; what others want of it are interrupts and messages, looked at between two ticks (a safe point).
+ *
+ * It owns, and alone touches, the tasks, address spaces and descriptor tables that it hosts.
+ */
+export class Cpu {
+  readonly #index: number;
+  readonly #table: ProcessTable;
+  readonly #control: CpuControl;
+  readonly #parts: CpuParts;
+  readonly #cuts: CutRecorder;
+  readonly #nursery: Nursery;
+  readonly #callParts: SystemCallParts;
+  readonly #tasks = new Map<number, Task>();
+  readonly #calls = new WeakMap<Task, Sys>();
+  readonly #ready = new RunQueue<Task>();
+  readonly #blocked = new Set<Task>();
+  /** Tasks that were met frozen. */
+  readonly #parked = new Set<Task>();
+  /** Where to stop tasks, by pid; they may not exist yet. */
+  readonly #stops = new Map<number, { tick: number; request: number }>();
+  #exits: TaskExit[] = [];
+  #firstExit = 0;
+  #stopping = false;
+
+  constructor(parts: CpuParts) {
+    const { index, table, files, control, memory, peers, tell } = parts;
+    this.#parts = parts;
+    this.#index = index;
+    this.#table = table;
+    this.#control = control;
+    this.#cuts = new CutRecorder(tell);
+    this.#nursery = new Nursery({
+      index,
+      table,
+      files,
+      resources: { memory, files },
+      control,
+      peers,
+      tasks: this.#tasks,
+      host: (task) => this.#host(task),
+      sysOf: (task) => this.#sys(task),
+    });
+    this.#callParts = { table, files, control, nursery: this.#nursery };
+  }
+
+  /** Runs until it is told to stop. */
+  run(): void {
+    while (!this.#stopping) {
+      if (this.#control.hasIrq(this.#index)) this.#interrupt(this.#control.takeIrq(this.#index));
+      const task = this.#ready.shift();
+      if (task === undefined) this.#idle();
+      else this.#schedule(task);
+      if (this.#exits.length > 0 && this.#mustTellExits()) this.#tellExits();
+      this.#cuts.tellSome();
+    }
+    this.#tellExits();
+    this.#parts.memory.releaseBlock();
+  }
+
+  #idle(): void {
+    this.#tellExits();
+    if (this.#cuts.tellSome()) return;
+    this.#parts.memory.releaseBlock();
+    this.#control.waitIrq(this.#index, IDLE_WAIT_MS);
+  }
+
+  #schedule(task: Task): void {
+    // Announce first, then look at the flags: see CpuControl.enter().
+    this.#control.enter(this.#index, task.slot);
+    const flags = this.#table.flags(task.slot);
+    if ((flags & FLAG.SIGNALLED) !== 0 && (flags & (FLAG.FREEZE_CUT | FLAG.INCOMING)) === 0)
+      this.#deliver(task);
+    else if ((flags & FROZEN_FLAGS) !== 0) this.#park(task);
+    else this.#execute(task);
+    this.#control.leave(this.#index);
+  }
+
+  #park(task: Task): void {
+    this.#parked.add(task);
+    this.#control.addLoad(this.#index, -1);
+  }
+
+  #execute(task: Task): void {
+    const sys = this.#sys(task);
+    try {
+      for (let tick = 0; tick < QUANTUM_TICKS && !this.#control.hasIrq(this.#index); tick++) {
+        if (task.ticks === task.stop.tick) return this.#stopAtTick(task);
+        const outcome = task.program.step(sys);
+        if (outcome === 'blocked') return this.#block(task);
+        task.ticks++;
+        if (task.exitStatus !== undefined) return this.#end(task, task.exitStatus);
+      }
+      this.#ready.push(task);
+    } catch (error) {
+      const reason = atTask(this.#table, task, error);
+      this.#end(task, reason.code === 'EFAULT' ? SIGSEGV : SIGABRT, reason);
+    } finally {
+      this.#table.setTicks(task.slot, task.ticks);
+    }
+  }
+
+  #stopAtTick(task: Task): void {
+    const { tick, request } = task.stop;
+    task.stop = { tick: -1, request: 0 };
+    this.#table.raise(task.slot, FLAG.FREEZE_USER);
+    this.#table.setTicks(task.slot, tick);
+    this.#park(task);
+    this.#tellExits();
+    this.#parts.tell({ type: 'stopped', request, pid: this.#table.get(task.slot, SLOT.PID), tick });
+  }
+
+  #block(task: Task): void {
+    this.#table.set(task.slot, SLOT.STATE, STATE.BLOCKED);
+    this.#blocked.add(task);
+    this.#control.addLoad(this.#index, -1);
+  }
+
+  #deliver(task: Task): void {
+    this.#table.clear(task.slot, FLAG.SIGNALLED);
+    const signal = this.#table.get(task.slot, SLOT.SIGNAL);
+    this.#end(task, signal, new CkptError('EINTR', `killed by signal ${signal}`));
+  }
+
+  #end(task: Task, status: number, reason?: CkptError): void {
+    const { slot } = task;
+    const digest = task.digest();
+    if (this.#exits.length === 0) this.#firstExit = performance.now();
+    this.#exits.push({
+      pid: this.#table.get(slot, SLOT.PID),
+      comm: this.#table.comm(slot),
+      status,
+      digest: Buffer.from(digest).toString('hex'),
+      ticks: task.ticks,
+      ...(reason === undefined ? {} : { error: errorToData(reason) }),
+    });
+    task.files.drop();
+    dropMm(task.mm);
+    this.#tasks.delete(slot);
+    this.#control.addLoad(this.#index, -1);
+    const woken = this.#table.locked(() =>
+      this.#table.exitLocked(slot, status, digest).map((other) => this.#table.get(other, SLOT.CPU)),
+    );
+    for (const cpu of woken) this.#control.ring(cpu, IRQ.WAKE);
+  }
+
+  #mustTellExits(): boolean {
+    return this.#exits.length >= EXIT_BATCH || performance.now() - this.#firstExit > EXIT_DELAY_MS;
+  }
+
+  #tellExits(): void {
+    if (this.#exits.length === 0) return;
+    this.#parts.tell({ type: 'exited', exits: this.#exits });
+    this.#exits = [];
+  }
+
+  #interrupt(irq: number): void {
+    if ((irq & (IRQ.MESSAGE | IRQ.SNAPSHOT)) !== 0) this.#readMessages();
+    if ((irq & IRQ.WAKE) !== 0) this.#wake();
+    if ((irq & IRQ.SNAPSHOT) !== 0) this.#snapshot();
+    if ((irq & IRQ.THAW) !== 0) this.#thaw();
+    if ((irq & IRQ.STOP) !== 0) this.#stopping = true;
+  }
+
+  #wake(): void {
+    for (const slot of this.#table.locked(() => this.#table.takeWokenLocked(this.#index))) {
+      const task = this.#tasks.get(slot);
+      if (task === undefined) continue;
+      if (this.#blocked.delete(task)) {
+        this.#table.set(slot, SLOT.STATE, STATE.LIVE);
+        this.#makeReady(task);
+      } else if ((this.#table.flags(slot) & FLAG.SIGNALLED) !== 0 && this.#parked.delete(task))
+        this.#makeReady(task);
+    }
+  }
+
+  #thaw(): void {
+    for (const task of this.#parked) {
+      if ((this.#table.flags(task.slot) & FROZEN_FLAGS) !== 0) continue;
+      this.#parked.delete(task);
+      this.#makeReady(task);
+    }
+  }
+
+  #makeReady(task: Task): void {
+    this.#control.addLoad(this.#index, 1);
+    this.#ready.push(task);
+  }
+
+  /** The tasks of the cut that live here stand still: keeps what a checkpoint needs of them, and copies no page. */
+  #snapshot(): void {
+    const { id, members } = this.#control.cut();
+    for (const slot of members) {
+      const task = this.#table.get(slot, SLOT.CPU) === this.#index ? this.#tasks.get(slot) : undefined;
+      if (task !== undefined) this.#cuts.record(task);
+    }
+    this.#cuts.seal(id);
+    this.#control.snapshotTaken();
+  }
+
+  #readMessages(): void {
+    for (const port of [this.#parts.inbox, ...this.#parts.peers]) {
+      if (port === undefined) continue;
+      for (let item = receiveMessageOnPort(port); item !== undefined; item = receiveMessageOnPort(port))
+        this.#handle(item.message as ToCpu);
+    }
+  }
+
+  #handle(message: ToCpu): void {
+    if (message.type === 'migrate') {
+      this.#nursery.adopt(message);
+      return;
+    }
+    const { request } = message;
+    try {
+      if (message.type === 'stopAt') return this.#setStop(message.pid, message.tick, request);
+      if (message.type === 'spawn') this.#nursery.spawn(message.tasks);
+      else this.#nursery.adopt(message);
+      this.#parts.tell({ type: 'answer', request });
+    } catch (error) {
+      this.#parts.tell({ type: 'answer', request, error: errorToData(error) });
+    }
+  }
+
+  #host(task: Task): void {
+    this.#tasks.set(task.slot, task);
+    const stop = this.#stops.get(this.#table.get(task.slot, SLOT.PID));
+    if (stop !== undefined) task.stop = stop;
+    this.#ready.push(task);
+  }
+
+  #setStop(pid: number, tick: number, request: number): void {
+    if (tick < 0) this.#stops.delete(pid);
+    else this.#stops.set(pid, { tick, request });
+    const slot = this.#table.find(pid);
+    const task = slot === undefined || slot === KERNEL_SLOT ? undefined : this.#tasks.get(slot);
+    if (task === undefined) return;
+    if (tick >= 0 && task.ticks > tick) {
+      const message = `task ${pid} has executed ${task.ticks} ticks already, more than ${tick}`;
+      throw new CkptError('EINVAL', message, { pid });
+    }
+    task.stop = { tick, request };
+  }
+
+  #sys(task: Task): Sys {
+    const known = this.#calls.get(task);
+    if (known !== undefined) return known;
+    const calls = new SystemCalls(this.#callParts, task);
+    this.#calls.set(task, calls);
+    return calls;
+  }
+}

@@ -1,0 +1,32 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { Cpu } from './cpu.js';
+import { CpuControl, type CpuControlHandle } from './cpu-control.js';
+import { PhysicalMemory, type PhysicalMemoryHandle } from './memory/physical-memory.js';
+import { OpenFiles } from './open-files.js';
+import { ProcessTable, type ProcessTableHandle } from './process-table.js';
+
+/** What the main thread hands to a new cpu thread. */
+export interface CpuThreadData {
+  readonly index: number;
+  readonly memory: PhysicalMemoryHandle;
+  readonly table: ProcessTableHandle;
+  readonly files: SharedArrayBuffer;
+  readonly control: CpuControlHandle;
+  readonly inbox: MessagePort;
+  readonly peers: readonly (MessagePort | undefined)[];
+}
+
+const data = workerData as CpuThreadData;
+const cpu = new Cpu({
+  index: data.index,
+  table: new ProcessTable(data.table),
+  files: new OpenFiles(data.files),
+  memory: PhysicalMemory.attach(data.memory),
+  control: new CpuControl(data.control),
+  inbox: data.inbox,
+  peers: data.peers,
+  tell: (message) => parentPort?.postMessage(message),
+});
+cpu.run();
+// The ports would keep the thread alive.
+process.exit(0);

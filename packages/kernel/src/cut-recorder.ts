@@ -1,0 +1,113 @@
+import type { Descriptors } from './descriptors.js';
+import type { AddressSpace } from './memory/address-space.js';
+import type { CutPiece, FromCpu, MmPiece, TaskPiece } from './messages.js';
+import type { Task } from './task.js';
+
+/** Tasks in one message: small enough that telling of a large tree does not hold up the tasks that run again. */
+const PIECE_TASKS = 256;
+
+/** Mutable while its cut is recorded. */
+interface Recording {
+  tasks: TaskPiece[];
+  mms: Map<number, MmPiece>;
+  tables: Map<number, CutPiece['tables'][number]>;
+}
+
+/**
+ * A cpu's part of a cut. While the tasks stand still it only keeps references to what never changes, copies the
+ * registers and shares page table leaves; turning that into messages comes later, in small pieces between the ticks of
+ * tasks that run again.
+ */
+export class CutRecorder {
+  readonly #tell: (message: FromCpu) => void;
+  #recording: Recording = emptyRecording();
+  readonly #untold: CutPiece[] = [];
+
+  constructor(tell: (message: FromCpu) => void) {
+    this.#tell = tell;
+  }
+
+  record(task: Task): void {
+    const { slot, registers, setChildTid, clearChildTid, robustList, mm, files } = task;
+    const copy = registers.bytes.slice();
+    this.#recording.tasks.push({
+      slot,
+      registers: copy,
+      setChildTid,
+      clearChildTid,
+      robustList,
+      mm: mm.id,
+      files: files.id,
+    });
+    if (!this.#recording.mms.has(mm.id)) this.#recording.mms.set(mm.id, mmPiece(mm));
+    if (!this.#recording.tables.has(files.id)) this.#recording.tables.set(files.id, tablePiece(files));
+  }
+
+  /** Every task of the cut is recorded. */
+  seal(cut: number): void {
+    const { tasks, mms, tables } = this.#recording;
+    this.#recording = emptyRecording();
+    for (let start = 0; start === 0 || start < tasks.length; start += PIECE_TASKS) {
+      const part = tasks.slice(start, start + PIECE_TASKS);
+      const last = start + PIECE_TASKS >= tasks.length;
+      const piece = {
+        type: 'piece',
+        cut,
+        tasks: part,
+        mms: take(mms, part, 'mm'),
+        tables: take(tables, part, 'files'),
+        last,
+      } as const;
+      this.#untold.push(piece);
+    }
+  }
+
+  /** Tells one piece. @returns whether there was one */
+  tellSome(): boolean {
+    const piece = this.#untold.shift();
+    if (piece === undefined) return false;
+    this.#tell(piece);
+    return true;
+  }
+}
+
+function emptyRecording(): Recording {
+  return { tasks: [], mms: new Map(), tables: new Map() };
+}
+
+/** The objects that these tasks are the first to refer to. */
+function take<Value>(
+  objects: Map<number, Value>,
+  tasks: readonly TaskPiece[],
+  kind: 'mm' | 'files',
+): Value[] {
+  const taken: Value[] = [];
+  for (const task of tasks) {
+    const value = objects.get(task[kind]);
+    if (value === undefined) continue;
+    objects.delete(task[kind]);
+    taken.push(value);
+  }
+  return taken;
+}
+
+function tablePiece({ id, users, list }: Descriptors): CutPiece['tables'][number] {
+  return { id, users, list };
+}
+
+function mmPiece(mm: AddressSpace): MmPiece {
+  return {
+    id: mm.id,
+    users: mm.users,
+    layout: mm.layout,
+    flags: mm.flags,
+    defFlags: mm.defFlags,
+    auxv: mm.auxv,
+    context: mm.context,
+    exe: mm.exe,
+    mapCount: mm.mapCount,
+    vmas: mm.vmas,
+    outstandingAio: mm.outstandingAio,
+    leaves: mm.share(),
+  };
+}

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CkptError } from '@ckptree/errors';
+import type { Cut, CutOptions, Mm } from '@ckptree/model';
+import { type CpuControl, IRQ } from './cpu-control.js';
+import { CutAssembly } from './cut-assembly.js';
+import { FileVersions } from './file-versions.js';
+import type { Freezer } from './freezer.js';
+import { PageTable } from './memory/page-table.js';
+import type { PhysicalMemory } from './memory/physical-memory.js';
+import type { CutPiece } from './messages.js';
+import type { OpenFiles } from './open-files.js';
+import { FLAG, type ProcessTable, SLOT, STATE } from './process-table.js';
+
+const DEFAULT_TIMEOUT_MS = 5_000;
+/** How long the main thread waits for snapshots without looking at anything else. */
+const PATIENCE_MS = 5;
+const LOOK_AGAIN_MS = 1;
+
+export interface CutterParts {
+  readonly table: ProcessTable;
+  readonly files: OpenFiles;
+  readonly memory: PhysicalMemory;
+  readonly control: CpuControl;
+  readonly freezer: Freezer;
+}
+
+/** A cut whose pieces are still coming in. */
+interface Incoming {
+  readonly assembly: CutAssembly;
+  awaited: number;
+  readonly done: () => void;
+  readonly failed: (error: Error) => void;
+}
+
+/** Takes cuts: freeze, snapshot, thaw; then, while the tasks run, puts together what the cpus saw. */
+export class Cutter {
+  readonly #parts: CutterParts;
+  readonly #versions = new FileVersions();
+  readonly #incoming = new Map<number, Incoming>();
+  #lastCut = 0;
+
+  constructor(parts: CutterParts) {
+    this.#parts = parts;
+  }
+
+  /** One at a time: the caller sees to it. */
+  async cut(
+    rootPid: number,
+    { leaveFrozen = false, timeoutMs = DEFAULT_TIMEOUT_MS }: CutOptions,
+  ): Promise<Cut> {
+    const { table, files, memory, control, freezer } = this.#parts;
+    const requested = performance.now();
+    const deadline = requested + timeoutMs;
+    const members = await freezer.freeze(rootPid, FLAG.FREEZE_CUT, timeoutMs);
+    const frozen = performance.now();
+    const id = ++this.#lastCut;
+    try {
+      const cpus = freezer.cpusOf(members);
+      control.beginCut(id, members, cpus.size);
+      for (const cpu of cpus) control.ring(cpu, IRQ.SNAPSHOT);
+      await this.#waitForSnapshots(deadline, rootPid);
+      const scene = { members, table: table.copy(), files: files.copy(), arenas: memory.handle.arenas };
+      const snapshot = performance.now();
+      if (leaveFrozen) for (const slot of members) table.raise(slot, FLAG.FREEZE_USER);
+      freezer.release(members, FLAG.FREEZE_CUT);
+      const timing = {
+        freezeUs: (frozen - requested) * 1e3,
+        snapshotUs: (snapshot - frozen) * 1e3,
+        ...(leaveFrozen ? {} : { downtimeUs: (performance.now() - requested) * 1e3 }),
+      };
+      return await this.#assemble(id, new CutAssembly(scene), cpus.size, { rootPid, timing, leaveFrozen });
+    } catch (error) {
+      freezer.release(members, FLAG.FREEZE_CUT);
+      throw error;
+    }
+  }
+
+  /** A cpu tells what it saw. Of a cut that was given up, its memory is given back. */
+  receive(piece: CutPiece): void {
+    const incoming = this.#incoming.get(piece.cut);
+    if (incoming === undefined) return this.#giveBack(piece.mms.map(({ leaves }) => leaves));
+    incoming.assembly.add(piece);
+    if (piece.last) incoming.awaited--;
+    if (incoming.awaited === 0) incoming.done();
+  }
+
+  /** The kernel is gone: nothing more will come in. */
+  abandon(error: Error): void {
+    for (const { failed } of this.#incoming.values()) failed(error);
+    this.#incoming.clear();
+  }
+
+  async #waitForSnapshots(deadline: number, pid: number): Promise<void> {
+    while (!this.#parts.control.waitSnapshots(PATIENCE_MS)) {
+      if (performance.now() > deadline)
+        throw new CkptError('ETIMEDOUT', 'a cpu did not take its snapshots in time', { pid });
+      await sleep(LOOK_AGAIN_MS);
+    }
+  }
+
+  async #assemble(
+    id: number,
+    assembly: CutAssembly,
+    cpus: number,
+    cut: Pick<Cut, 'timing'> & { rootPid: number; leaveFrozen: boolean },
+  ): Promise<Cut> {
+    if (cpus > 0) {
+      await new Promise<void>((done, failed) =>
+        this.#incoming.set(id, { assembly, awaited: cpus, done, failed }),
+      );
+      this.#incoming.delete(id);
+    }
+    const { freezer, table } = this.#parts;
+    try {
+      const tree = await assembly.tree(this.#versions);
+      const held = new Set(tree.tasks.flatMap(({ mm }) => (mm === undefined ? [] : [mm])));
+      const releaseMm = (mm: Mm) => {
+        if (held.delete(mm)) this.#giveBack([mm.memory.leaves]);
+      };
+      let frozen = cut.leaveFrozen;
+      return {
+        tree,
+        timing: cut.timing,
+        thaw: async () => {
+          if (frozen && isAlive(table, cut.rootPid)) freezer.thaw(cut.rootPid, FLAG.FREEZE_USER);
+          frozen = false;
+        },
+        releaseMm,
+        release: () => held.forEach(releaseMm),
+      };
+    } catch (error) {
+      this.#giveBack(assembly.leaves());
+      throw error;
+    }
+  }
+
+  #giveBack(snapshots: readonly Int32Array[]): void {
+    for (const leaves of snapshots) PageTable.release(this.#parts.memory, leaves);
+  }
+}
+
+function isAlive(table: ProcessTable, pid: number): boolean {
+  const slot = table.find(pid);
+  return slot !== undefined && table.get(slot, SLOT.STATE) !== STATE.ZOMBIE;
+}

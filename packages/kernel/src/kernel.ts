@@ -1,0 +1,290 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { CkptError } from '@ckptree/errors';
+import type { Cut, CutOptions, SnapshotSource, TaskTree } from '@ckptree/model';
+import { enterAdopted } from './adopt.js';
+import { CpuControl, IRQ } from './cpu-control.js';
+import { CpuThreads } from './cpu-threads.js';
+import { Cutter } from './cutter.js';
+import { Exclusive } from './exclusive.js';
+import { Freezer } from './freezer.js';
+import { PhysicalMemory } from './memory/physical-memory.js';
+import type { TaskExit } from './messages.js';
+import type { Newcomers } from './newcomers.js';
+import { OpenFiles } from './open-files.js';
+import { FLAG, FROZEN_FLAGS, ProcessTable, SIGKILL, SLOT, STATE } from './process-table.js';
+import { enterSpawned } from './spawn.js';
+import type { SpawnTree } from './spec/spawn-tree.js';
+
+export interface KernelOptions {
+  /** Threads that run tasks; default: as many as the machine has cores. */
+  readonly cpus?: number;
+  /** Simulated physical memory in bytes; default: half of the machine's. The host commits it as it is touched. */
+  readonly memoryBytes?: number;
+  /** Default 131,072. */
+  readonly maxTasks?: number;
+  /** Default 262,144. */
+  readonly maxOpenFiles?: number;
+}
+
+/** A row of the process table, for people and tools. */
+export interface TaskStatus {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly tgid: number;
+  readonly pgid: number;
+  readonly sid: number;
+  readonly comm: string;
+  readonly state: 'running' | 'blocked' | 'frozen' | 'zombie';
+  readonly cpu: number;
+  readonly ticks: number;
+}
+
+const FREEZE_TIMEOUT_MS = 5_000;
+
+/** A simulated kernel: physical memory, a process table, and cpu threads that run tasks. */
+export class Kernel implements SnapshotSource {
+  readonly memory: PhysicalMemory;
+  readonly #table: ProcessTable;
+  readonly #files: OpenFiles;
+  readonly #control: CpuControl;
+  readonly #freezer: Freezer;
+  readonly #cutter: Cutter;
+  readonly #threads: CpuThreads;
+  /** Spawns, restarts and cuts come one after the other; each is short, and none sees another half done. */
+  readonly #exclusive = new Exclusive();
+  readonly #exitListeners = new Set<(exit: TaskExit) => void>();
+  /** Wakes whoever waits for the end of all tasks. */
+  readonly #exitWaiters = new Set<(error?: Error) => void>();
+  /** Requests to stop at a tick, by request number. */
+  readonly #stops = new Map<number, number>();
+  #toldExits = 0;
+
+  private constructor(options: KernelOptions) {
+    const cpus = options.cpus ?? availableParallelism();
+    const maxTasks = options.maxTasks ?? 131_072;
+    this.memory = PhysicalMemory.create(options.memoryBytes ?? Math.floor(totalmem() / 2));
+    this.#table = ProcessTable.create(maxTasks);
+    this.#files = OpenFiles.create(options.maxOpenFiles ?? 262_144);
+    this.#control = CpuControl.create(cpus, maxTasks);
+    this.#freezer = new Freezer(this.#table, this.#control);
+    const parts = { table: this.#table, files: this.#files, memory: this.memory, control: this.#control };
+    this.#cutter = new Cutter({ ...parts, freezer: this.#freezer });
+    const shared = {
+      memory: this.memory.handle,
+      table: this.#table.handle,
+      files: this.#files.handle,
+      control: this.#control.handle,
+    };
+    this.#threads = new CpuThreads(this.#control, shared, {
+      exited: (exits) => this.#exited(exits),
+      stopped: (request) => this.#stopped(request),
+      piece: (piece) => this.#cutter.receive(piece),
+      panicked: (error) => {
+        this.#cutter.abandon(error);
+        for (const waiter of [...this.#exitWaiters]) waiter(error);
+      },
+    });
+  }
+
+  /** @throws EINVAL an option is out of range; ENOMEM the memory cannot be reserved */
+  static boot(options: KernelOptions = {}): Kernel {
+    const { cpus = 1, maxTasks = 1, maxOpenFiles = 1 } = options;
+    for (const [name, value, most] of [
+      ['cpus', cpus, 64],
+      ['maxTasks', maxTasks, 4_000_000],
+      ['maxOpenFiles', maxOpenFiles, 16_000_000],
+    ] as const)
+      if (!Number.isInteger(value) || value < 1 || value > most)
+        throw new CkptError('EINVAL', `${name} is ${value}; it must be from 1 to ${most}`, { field: name });
+    return new Kernel(options);
+  }
+
+  /**
+   * Starts a tree of tasks.
+   * @returns the root's pid
+   * @throws what entering the tree throws (EEXIST, ENOENT, ...), or the failure of a program to start; nothing is left then
+   */
+  spawn(tree: SpawnTree): Promise<number> {
+    return this.#exclusive.run(async () => {
+      this.#threads.assertAlive();
+      const parts = { table: this.#table, files: this.#files, control: this.#control };
+      const newcomers = enterSpawned(parts, tree);
+      await this.#bringIn(newcomers, (cpu, tasks) => this.#threads.ask(cpu, { type: 'spawn', tasks }), false);
+      return newcomers.rootPid;
+    });
+  }
+
+  /**
+   * Takes over a tree whose memory is in `this.memory` already: each address space's leaves hold one reference, which
+   * goes over to the tasks, also when this fails.
+   * @returns the root's pid
+   */
+  adopt(tree: TaskTree, options: { readonly frozen?: boolean } = {}): Promise<number> {
+    return this.#exclusive.run(async () => {
+      this.#threads.assertAlive();
+      const parts = { table: this.#table, files: this.#files, control: this.#control };
+      const newcomers = enterAdopted(parts, tree);
+      await this.#bringIn(
+        newcomers,
+        (cpu, load) => this.#threads.ask(cpu, { type: 'adopt', ...load }),
+        options.frozen ?? false,
+      );
+      return newcomers.rootPid;
+    });
+  }
+
+  cut(rootPid: number, options: CutOptions = {}): Promise<Cut> {
+    return this.#exclusive.run(() => this.#cutter.cut(rootPid, options));
+  }
+
+  /** Freezes a tree until it is thawed. */
+  freeze(rootPid: number, timeoutMs = FREEZE_TIMEOUT_MS): Promise<void> {
+    return this.#exclusive.run(async () => {
+      await this.#freezer.freeze(rootPid, FLAG.FREEZE_USER, timeoutMs);
+    });
+  }
+
+  thaw(rootPid: number): Promise<void> {
+    return this.#exclusive.run(async () => this.#freezer.thaw(rootPid, FLAG.FREEZE_USER));
+  }
+
+  /** Ends every task of a tree as by SIGKILL, frozen or not. Resolves when all have ended. */
+  async kill(rootPid: number): Promise<void> {
+    const slots = await this.#exclusive.run(async () =>
+      this.#table.locked(() => {
+        const root = this.#table.find(rootPid);
+        if (root === undefined) throw new CkptError('ESRCH', `there is no task ${rootPid}`, { pid: rootPid });
+        const tree = this.#table.subtreeLocked(root);
+        for (const slot of tree) this.#table.signalLocked(slot, SIGKILL);
+        return tree;
+      }),
+    );
+    const pids = slots.map((slot) => [slot, this.#table.get(slot, SLOT.PID)] as const);
+    this.#control.ringAll(IRQ.WAKE);
+    await this.#until(() => pids.every(([slot, pid]) => this.#hasEnded(slot, pid)));
+  }
+
+  /**
+   * Freezes a task when it has executed `tick` ticks; it may be born later. Resolves when it stands there.
+   * @throws ESRCH it ended before; EINVAL it was past that tick already
+   */
+  stopAt(pid: number, tick: number): Promise<void> {
+    const { request, done } = this.#threads.register();
+    this.#stops.set(request, pid);
+    this.#threads.broadcast({ type: 'stopAt', request, pid, tick });
+    const forget = () => this.#forgetStop(request, pid);
+    return done.finally(forget);
+  }
+
+  /** Calls back for every task that ends, in the order of ends on each cpu. @returns how to end that */
+  onExit(listener: (exit: TaskExit) => void): () => void {
+    this.#exitListeners.add(listener);
+    return () => this.#exitListeners.delete(listener);
+  }
+
+  /**
+   * Resolves when every task has ended and its end was told.
+   * @throws EPIPE a cpu thread died, or the kernel was shut down
+   */
+  settled(): Promise<void> {
+    return this.#until(() => this.#table.liveTasks === 0 && this.#toldExits === this.#table.endedTasks);
+  }
+
+  /** The process table, ascending by pid. */
+  ps(): TaskStatus[] {
+    const rows = this.#table.locked(() => this.#table.slotsLocked().map((slot) => this.#status(slot)));
+    return rows.sort((a, b) => a.pid - b.pid);
+  }
+
+  /** Ends the cpu threads; the tasks are gone. */
+  async shutdown(): Promise<void> {
+    await this.#threads.stop();
+    for (const waiter of [...this.#exitWaiters]) waiter(new CkptError('EPIPE', 'the kernel was shut down'));
+  }
+
+  /** Tells the cpus of newcomers, all marked as incoming; then lets them run, or ends them all if one cannot. */
+  async #bringIn<Load>(
+    { slots, perCpu }: Newcomers<Load>,
+    ask: (cpu: number, load: Load) => Promise<void>,
+    frozen: boolean,
+  ): Promise<void> {
+    const answers = await Promise.allSettled([...perCpu].map(([cpu, load]) => ask(cpu, load)));
+    const failure = answers.find((answer) => answer.status === 'rejected');
+    this.#table.locked(() => {
+      for (const slot of slots) {
+        if (failure !== undefined) this.#table.signalLocked(slot, SIGKILL);
+        else if (frozen) this.#table.raise(slot, FLAG.FREEZE_USER);
+        this.#table.clear(slot, FLAG.INCOMING);
+      }
+    });
+    this.#control.ringAll(IRQ.THAW | IRQ.WAKE);
+    if (failure !== undefined) throw failure.reason;
+  }
+
+  #exited(exits: readonly TaskExit[]): void {
+    this.#toldExits += exits.length;
+    for (const exit of exits) {
+      for (const listener of this.#exitListeners) listener(exit);
+      for (const [request, pid] of this.#stops) {
+        if (pid !== exit.pid) continue;
+        const message = `task ${pid} ended after ${exit.ticks} ticks, before the tick that was waited for`;
+        this.#threads.settle(request, new CkptError('ESRCH', message, { pid }));
+      }
+    }
+    for (const waiter of [...this.#exitWaiters]) waiter();
+  }
+
+  #stopped(request: number): void {
+    this.#threads.settle(request);
+  }
+
+  #forgetStop(request: number, pid: number): void {
+    if (this.#stops.delete(request)) this.#threads.broadcast({ type: 'stopAt', request, pid, tick: -1 });
+  }
+
+  #hasEnded(slot: number, pid: number): boolean {
+    return (
+      this.#table.get(slot, SLOT.PID) !== pid ||
+      this.#table.find(pid) !== slot ||
+      this.#table.get(slot, SLOT.STATE) === STATE.ZOMBIE
+    );
+  }
+
+  /** Resolves when `condition` holds; it is looked at whenever tasks have ended. */
+  #until(condition: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (failure?: Error) => {
+        if (failure === undefined && !condition()) return;
+        this.#exitWaiters.delete(look);
+        if (failure === undefined) resolve();
+        else reject(failure);
+      };
+      this.#exitWaiters.add(look);
+      look();
+    });
+  }
+
+  #status(slot: number): TaskStatus {
+    const table = this.#table;
+    const state = table.get(slot, SLOT.STATE);
+    const frozen = (table.flags(slot) & FROZEN_FLAGS) !== 0;
+    return {
+      pid: table.get(slot, SLOT.PID),
+      ppid: table.get(slot, SLOT.PPID),
+      tgid: table.get(slot, SLOT.TGID),
+      pgid: table.get(slot, SLOT.PGID),
+      sid: table.get(slot, SLOT.SID),
+      comm: table.comm(slot),
+      state:
+        state === STATE.ZOMBIE
+          ? 'zombie'
+          : frozen
+            ? 'frozen'
+            : state === STATE.BLOCKED
+              ? 'blocked'
+              : 'running',
+      cpu: table.get(slot, SLOT.CPU),
+      ticks: table.ticks(slot),
+    };
+  }
+}

@@ -1,0 +1,80 @@
+import type { CpuControl } from './cpu-control.js';
+import type { FileObject } from './memory/file-object.js';
+import type { OpenFiles } from './open-files.js';
+import type { ProcessTable } from './process-table.js';
+
+/** Where tasks come in: what spawning and adopting need. */
+export interface NewcomerParts {
+  readonly table: ProcessTable;
+  readonly files: OpenFiles;
+  readonly control: CpuControl;
+}
+
+/** Tasks that are in the process table, marked as incoming, and what each cpu must be told of them. */
+export interface Newcomers<Load> {
+  readonly rootPid: number;
+  readonly slots: readonly number[];
+  readonly perCpu: ReadonlyMap<number, Load>;
+}
+
+/**
+ * A cpu for each task: the least loaded, and the same for all that share memory or descriptors.
+ * @param sharesWith for each task the earlier one that it shares with, if any
+ */
+export function placeOnCpus(control: CpuControl, sharesWith: readonly (number | undefined)[]): number[] {
+  const loads = Array.from({ length: control.cpus }, (_, cpu) => control.load(cpu));
+  const placed: number[] = [];
+  for (const companion of sharesWith) {
+    const cpu = companion === undefined ? loads.indexOf(Math.min(...loads)) : placed[companion]!;
+    loads[cpu]!++;
+    placed.push(cpu);
+  }
+  return placed;
+}
+
+/**
+ * Enters tasks in the process table, all or none.
+ * @param add enters one task; it is given the slots of those before it
+ */
+export function enterAll(
+  table: ProcessTable,
+  count: number,
+  add: (index: number, slots: readonly number[]) => number,
+): number[] {
+  return table.locked(() => {
+    const slots: number[] = [];
+    try {
+      for (let index = 0; index < count; index++) slots.push(add(index, slots));
+      return slots;
+    } catch (error) {
+      // Children before their parents: a parent that goes must have none left.
+      for (const slot of slots.reverse()) table.withdrawLocked(slot);
+      throw error;
+    }
+  });
+}
+
+/** Files that are being opened for newcomers; the one reference of each is given back in the end, or at once on failure. */
+export class OpenedFiles {
+  readonly #files: OpenFiles;
+  readonly #opened: FileObject[] = [];
+
+  constructor(files: OpenFiles) {
+    this.#files = files;
+  }
+
+  keep(file: FileObject): FileObject {
+    this.#opened.push(file);
+    return file;
+  }
+
+  /** One reference more, for a descriptor, a mapping or an executable. */
+  use(file: FileObject): FileObject {
+    this.#files.grab(file);
+    return file;
+  }
+
+  dropAll(): void {
+    for (const file of this.#opened.splice(0)) this.#files.drop(file);
+  }
+}

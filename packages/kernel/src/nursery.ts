@@ -1,0 +1,201 @@
+import type { MessagePort } from 'node:worker_threads';
+import { asCkptError } from '@ckptree/errors';
+import { SIGCHLD } from '@ckptree/model';
+import { type CpuControl, IRQ } from './cpu-control.js';
+import { Descriptors } from './descriptors.js';
+import { AddressSpace, emptyDescription } from './memory/address-space.js';
+import { layoutFresh } from './memory/fresh-layout.js';
+import type { MmResources } from './memory/page-fault.js';
+import type { AdoptedTask, Adoption, SpawnedTask, ToCpu } from './messages.js';
+import { O, type OpenFiles, PROGRAM_FOLDER } from './open-files.js';
+import { FLAG, type ProcessTable, SLOT } from './process-table.js';
+import type { CloneRequest, Program, Sys } from './program.js';
+import { hosted } from './programs/hosted.js';
+import { prepareParams } from './programs/params.js';
+import { programNamed } from './programs/registry.js';
+import { Registers } from './registers.js';
+import { Task } from './task.js';
+import { atTask } from './task-error.js';
+
+/** Flags that a child has from its parent: whoever freezes the parent means the child too. */
+const INHERITED_FLAGS = FLAG.FREEZE_USER | FLAG.FREEZE_CUT;
+
+export interface NurseryParts {
+  /** The cpu that this is the nursery of. */
+  readonly index: number;
+  readonly table: ProcessTable;
+  readonly files: OpenFiles;
+  readonly resources: MmResources;
+  readonly control: CpuControl;
+  /** To each other cpu, by its index. */
+  readonly peers: readonly (MessagePort | undefined)[];
+  /** The tasks of this cpu, by slot. */
+  readonly tasks: ReadonlyMap<number, Task>;
+  /** Takes in a task that is ready to run. */
+  readonly host: (task: Task) => void;
+  readonly sysOf: (task: Task) => Sys;
+}
+
+/** Where the tasks of a cpu come from: spawned with a program, cloned from a parent, adopted with a state. */
+export class Nursery {
+  readonly #parts: NurseryParts;
+
+  constructor(parts: NurseryParts) {
+    this.#parts = parts;
+  }
+
+  /** See `Sys.clone`. */
+  clone(parent: Task, request: CloneRequest): number {
+    const cpu =
+      request.vm || request.files ? this.#parts.index : this.#parts.control.leastLoaded(this.#parts.index);
+    const mm = request.vm ? parent.mm : parent.mm.fork(this.#parts.control.nextMmId());
+    const files = request.files ? parent.files : parent.files.fork(this.#parts.control.nextTableId());
+    let slot: number;
+    try {
+      slot = this.#addChild(parent, request, cpu);
+    } catch (error) {
+      if (mm !== parent.mm) mm.destroy();
+      if (files !== parent.files) files.drop();
+      throw error;
+    }
+    const child = new Task(slot, parent.program, new Registers(parent.registers.bytes), mm, files);
+    child.registers.set('ax', 0);
+    const pid = this.#parts.table.get(slot, SLOT.PID);
+    parent.registers.set('ax', pid);
+    if (request.vm) mm.users++;
+    if (request.files) files.users++;
+    this.#parts.control.addLoad(cpu, 1);
+    if (cpu === this.#parts.index) this.#parts.host(child);
+    else this.#migrate(child, cpu);
+    return pid;
+  }
+
+  /** Gives a task a program, with memory and registers of its own. */
+  exec(task: Task, name: string, params: unknown): void {
+    const checked = prepareParams(name, params);
+    const exe = this.#parts.files.open(`${PROGRAM_FOLDER}${name}`, O.RDONLY);
+    const old = task.mm;
+    try {
+      task.mm = layoutFresh(this.#parts.resources, { id: this.#parts.control.nextMmId(), exe, args: [name] });
+    } finally {
+      this.#parts.files.drop(exe);
+    }
+    dropMm(old);
+    task.program = programNamed(name);
+    task.registers = new Registers();
+    this.#parts.table.setComm(task.slot, name);
+    task.program.start(this.#parts.sysOf(task), checked);
+  }
+
+  /** Every task gets its place first, so that whatever fails later, each can be ended like any other. */
+  spawn(spawned: readonly SpawnedTask[]): void {
+    const tasks = spawned.map((entry) => this.#place(entry));
+    spawned.forEach(({ program, params, mmOf }, index) => {
+      const task = tasks[index]!;
+      try {
+        const name = this.#parts.table.comm(task.slot);
+        if (mmOf === undefined) this.exec(task, program, params);
+        else this.#startBeside(task, this.#parts.tasks.get(mmOf)!, program, params);
+        this.#parts.table.setComm(task.slot, name);
+      } catch (error) {
+        throw atTask(this.#parts.table, task, asCkptError(error));
+      }
+    });
+  }
+
+  /** A task that has descriptors but no program and no memory yet. */
+  #place({ slot, filesOf, descriptors }: SpawnedTask): Task {
+    const shared = filesOf === undefined ? undefined : this.#parts.tasks.get(filesOf)?.files;
+    const files =
+      shared ?? new Descriptors(this.#parts.control.nextTableId(), this.#parts.files, descriptors);
+    if (shared !== undefined) shared.users++;
+    const nothing = AddressSpace.fromDescription(
+      this.#parts.resources,
+      emptyDescription(this.#parts.control.nextMmId()),
+    );
+    const task = new Task(slot, hosted, new Registers(), nothing, files);
+    this.#parts.control.addLoad(this.#parts.index, 1);
+    this.#parts.host(task);
+    return task;
+  }
+
+  /** Starts a program in the address space of another task. */
+  #startBeside(task: Task, other: Task, name: string, params: unknown): void {
+    dropMm(task.mm);
+    task.mm = other.mm;
+    task.mm.users++;
+    task.program = programNamed(name);
+    task.program.start(this.#parts.sysOf(task), prepareParams(name, params));
+  }
+
+  /** Tasks that bring their state along. */
+  adopt({ tasks, mms, tables }: Adoption): void {
+    const spaces = mms.map((mm) => AddressSpace.fromDescription(this.#parts.resources, mm));
+    const descriptors = tables.map(
+      (list) => new Descriptors(this.#parts.control.nextTableId(), this.#parts.files, list),
+    );
+    for (const space of spaces) space.users = 0;
+    for (const table of descriptors) table.users = 0;
+    for (const adopted of tasks) {
+      const mm = spaces[adopted.mm]!;
+      const files = descriptors[adopted.files]!;
+      mm.users++;
+      files.users++;
+      const program = programOf(mm.exe?.path);
+      this.#parts.host(
+        restored(adopted, new Task(adopted.slot, program, new Registers(adopted.registers), mm, files)),
+      );
+    }
+  }
+
+  #addChild(parent: Task, request: CloneRequest, cpu: number): number {
+    const { table } = this.#parts;
+    return table.locked(() => {
+      const { slot } = parent;
+      const tgid = table.get(slot, SLOT.TGID);
+      const leader = request.thread ? (table.find(tgid) ?? slot) : slot;
+      return table.addLocked({
+        pid: request.pid ?? 0,
+        comm: table.comm(slot),
+        parent: leader,
+        cpu,
+        ppid: request.thread ? table.get(slot, SLOT.PPID) : table.get(slot, SLOT.PID),
+        tgid: request.thread ? tgid : 0,
+        pgid: table.get(slot, SLOT.PGID),
+        sid: table.get(slot, SLOT.SID),
+        exitSignal: request.thread ? -1 : SIGCHLD,
+        flags: table.flags(slot) & INHERITED_FLAGS,
+      });
+    });
+  }
+
+  /** Sends a task to the cpu that its process table entry names; its references go along. */
+  #migrate(task: Task, cpu: number): void {
+    const { slot, registers, setChildTid, clearChildTid, robustList, mm, files } = task;
+    const message: ToCpu = {
+      type: 'migrate',
+      tasks: [{ slot, registers: registers.bytes, setChildTid, clearChildTid, robustList, mm: 0, files: 0 }],
+      mms: [mm.describe()],
+      tables: [files.list],
+    };
+    this.#parts.peers[cpu]!.postMessage(message);
+    this.#parts.control.ring(cpu, IRQ.MESSAGE);
+  }
+}
+
+function restored(adopted: AdoptedTask, task: Task): Task {
+  task.setChildTid = adopted.setChildTid;
+  task.clearChildTid = adopted.clearChildTid;
+  task.robustList = adopted.robustList;
+  return task;
+}
+
+/** The program that an executable stands for. @throws ENOENT it stands for none */
+function programOf(path = ''): Program {
+  return programNamed(path.startsWith(PROGRAM_FOLDER) ? path.slice(PROGRAM_FOLDER.length) : path);
+}
+
+/** One user less; the last one gives the memory back. */
+export function dropMm(mm: AddressSpace): void {
+  if (--mm.users === 0) mm.destroy();
+}

@@ -1,0 +1,158 @@
+import { availableParallelism } from 'node:os';
+import { asCkptError, CkptError, type ErrorData, errorFromData } from '@ckptree/errors';
+import { type PhysicalMemory, releaseLeaves } from '@ckptree/kernel';
+import { LEAF_ENTRIES, type Mm, PAGE_SIZE, type StoredPages, type Task, type TaskTree } from '@ckptree/model';
+import { Piscina } from 'piscina';
+import type { FileSource } from './file-source.js';
+import { type LoadPart, loadPart } from './load-part.js';
+
+/** Pages that one thread loads at a time: 16 MiB, some milliseconds of work. */
+const PART_PAGES = 4096;
+/** Below so many pages starting threads takes longer than loading. */
+const INLINE_PAGES = 2048;
+
+export interface LoadOptions {
+  /** Threads that read pages; default: as many as the machine has cores. */
+  readonly threads?: number;
+  readonly onProgress?: (progress: { readonly bytes: number; readonly totalBytes: number }) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Brings the memory of a tree into a kernel's frames.
+ * @returns the same tree with its memory in frames; the leaves hold the references
+ * @throws ENOMEM, EIO, EINTR (aborted); then every frame is given back
+ */
+export async function loadMemory(
+  memory: PhysicalMemory,
+  tree: TaskTree<StoredPages>,
+  file: FileSource,
+  options: LoadOptions = {},
+): Promise<TaskTree> {
+  const stored = new Set(tree.tasks.flatMap(({ mm }) => (mm === undefined ? [] : [mm])));
+  const leaves = new Map<Mm<StoredPages>, Int32Array>();
+  try {
+    for (const mm of stored) leaves.set(mm, makeLeaves(memory, mm.memory.runs));
+    memory.releaseBlock();
+    await loadParts(memory, [...parts(leaves, file)], options);
+  } catch (error) {
+    for (const made of leaves.values()) releaseLeaves(memory, made);
+    throw error;
+  }
+  const { arenas } = memory.handle;
+  const mms = new Map(
+    [...leaves].map(([mm, made]): [Mm<StoredPages>, Mm] => [mm, { ...mm, memory: { arenas, leaves: made } }]),
+  );
+  const tasks = tree.tasks.map(
+    ({ mm, ...task }): Task => (mm === undefined ? task : { ...task, mm: mms.get(mm)! }),
+  );
+  return { rootPid: tree.rootPid, tasks };
+}
+
+/** Empty leaves for all pages of `runs`. */
+function makeLeaves(memory: PhysicalMemory, runs: Float64Array): Int32Array {
+  const pairs: number[] = [];
+  try {
+    for (let run = 0; run < runs.length; run += 3) {
+      const firstPage = runs[run]! / PAGE_SIZE;
+      const last = Math.floor((firstPage + runs[run + 2]! - 1) / LEAF_ENTRIES);
+      let next = Math.floor(firstPage / LEAF_ENTRIES);
+      if (next === pairs.at(-2)) next++;
+      for (; next <= last; next++) pairs.push(next, memory.allocate());
+    }
+  } catch (error) {
+    releaseLeaves(memory, Int32Array.from(pairs));
+    throw error;
+  }
+  return Int32Array.from(pairs);
+}
+
+/** Cuts the work into parts of at most PART_PAGES pages, each of one address space. */
+function* parts(
+  leaves: ReadonlyMap<Mm<StoredPages>, Int32Array>,
+  { fd, path }: FileSource,
+): Generator<LoadPart & { pages: number }> {
+  for (const [mm, made] of leaves) {
+    let runs: number[] = [];
+    let pages = 0;
+    for (const [address, position, count] of shortRuns(mm.memory.runs)) {
+      if (pages > 0 && pages + count > PART_PAGES) {
+        yield { fd, path, leaves: made, runs: Float64Array.from(runs), pages };
+        runs = [];
+        pages = 0;
+      }
+      runs.push(address, position, count);
+      pages += count;
+    }
+    if (pages > 0) yield { fd, path, leaves: made, runs: Float64Array.from(runs), pages };
+  }
+}
+
+/** The runs, none longer than a part. */
+function* shortRuns(
+  runs: Float64Array,
+): Generator<readonly [address: number, position: number, pages: number]> {
+  for (let run = 0; run < runs.length; run += 3) {
+    for (let done = 0; done < runs[run + 2]!; done += PART_PAGES) {
+      const pages = Math.min(PART_PAGES, runs[run + 2]! - done);
+      yield [runs[run]! + done * PAGE_SIZE, runs[run + 1]! + done * PAGE_SIZE, pages];
+    }
+  }
+}
+
+async function loadParts(
+  memory: PhysicalMemory,
+  work: readonly (LoadPart & { pages: number })[],
+  options: LoadOptions,
+): Promise<void> {
+  const { threads = availableParallelism(), onProgress, signal } = options;
+  const totalPages = work.reduce((sum, { pages }) => sum + pages, 0);
+  let donePages = 0;
+  const loaded = (pages: number) => {
+    donePages += pages;
+    onProgress?.({ bytes: donePages * PAGE_SIZE, totalBytes: totalPages * PAGE_SIZE });
+  };
+  if (totalPages <= INLINE_PAGES) {
+    for (const part of work) {
+      throwIfAborted(signal);
+      loadPart(memory, part);
+      loaded(part.pages);
+    }
+    memory.releaseBlock();
+    return;
+  }
+  const pool = new Piscina<LoadPart, ErrorData | undefined>({
+    filename: new URL('./load.worker.js', import.meta.url).href,
+    minThreads: threads,
+    maxThreads: threads,
+    workerData: { memory: memory.handle },
+    trackUnmanagedFds: false,
+  });
+  try {
+    let next = 0;
+    let failure: unknown;
+    // As many loops as threads: a failure stops them all, and every part that was begun has ended by then, so
+    // that nobody writes to frames that are being given back.
+    const loop = async () => {
+      while (next < work.length && failure === undefined) {
+        const part = work[next++]!;
+        try {
+          throwIfAborted(signal);
+          const error = await pool.run(part, { name: 'load' });
+          if (error !== undefined) throw errorFromData(error);
+          loaded(part.pages);
+        } catch (error) {
+          failure ??= asCkptError(error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: threads }, loop));
+    if (failure !== undefined) throw failure;
+  } finally {
+    await pool.destroy();
+  }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new CkptError('EINTR', 'the restart was cancelled', {}, signal.reason);
+}

@@ -1,0 +1,52 @@
+import { type ImageContents, readTree } from '@ckptree/image';
+import type { Kernel } from '@ckptree/kernel';
+import type { StoredPages, TaskTree } from '@ckptree/model';
+import { type FileSource, openFileSource } from './file-source.js';
+import { type LoadOptions, loadMemory } from './load-memory.js';
+import { checkRestartable } from './restartable.js';
+
+export interface RestartOptions extends LoadOptions {
+  /** Leave the tree frozen; `kernel.thaw(rootPid)` lets it run. */
+  readonly frozen?: boolean;
+}
+
+export interface RestartResult {
+  readonly rootPid: number;
+  readonly contents: ImageContents;
+}
+
+/**
+ * Restarts the tree of an image. The whole structure of the image is checked, and so are the programs and files that
+ * it names, before anything is built; whatever fails, nothing is left behind.
+ * @throws EBADMSG the image is damaged; EIO it holds a failed checkpoint; ENOSYS it holds what cannot be restarted; ENOENT
+ * a program or file is missing; ESTALE a file has changed; EEXIST a pid is taken; ENOMEM; EINTR aborted
+ */
+export async function restartImage(
+  kernel: Kernel,
+  path: string,
+  options: RestartOptions = {},
+): Promise<RestartResult> {
+  const file = openFileSource(path);
+  try {
+    const contents = await readTree(file);
+    const rootPid = await hostTree(kernel, file, contents.tree, options);
+    return { rootPid, contents };
+  } finally {
+    file.close();
+  }
+}
+
+/**
+ * Hosts a tree whose pages lie in any file: an image or a core.
+ * @returns the root's pid
+ */
+export async function hostTree(
+  kernel: Kernel,
+  file: FileSource,
+  tree: TaskTree<StoredPages>,
+  options: RestartOptions = {},
+): Promise<number> {
+  await checkRestartable(tree);
+  const loaded = await loadMemory(kernel.memory, tree, file, options);
+  return kernel.adopt(loaded, { frozen: options.frozen ?? false });
+}

@@ -1,0 +1,63 @@
+import { stat } from 'node:fs/promises';
+import { CkptError, type ErrorFields } from '@ckptree/errors';
+import { contentVersion, isProgram, PROGRAM_FOLDER } from '@ckptree/kernel';
+import { FMODE, type OpenFile, type StoredPages, type Task, type TaskTree } from '@ckptree/model';
+
+/**
+ * Finds out, before anything is built, whether a tree can go on here: its programs are known, and its files are there
+ * and hold what they held.
+ * @throws ENOENT a program or file is missing; ESTALE a file has changed; ENOEXEC a task has no executable
+ */
+export async function checkRestartable(tree: TaskTree<StoredPages>): Promise<void> {
+  const checked = new Set<OpenFile>();
+  for (const task of tree.tasks) {
+    if (task.mm === undefined) continue;
+    checkProgram(task);
+    for (const file of filesOf(task)) {
+      if (checked.has(file)) continue;
+      checked.add(file);
+      await checkFile(file, { pid: task.pid, comm: task.comm, path: file.path });
+    }
+  }
+}
+
+function checkProgram({ pid, comm, mm }: Task<StoredPages>): void {
+  const path = mm?.exe?.path;
+  if (path === undefined)
+    throw new CkptError('ENOEXEC', `task ${pid} (${comm}) has no executable, so nothing says what it runs`, {
+      pid,
+      comm,
+    });
+  if (isProgram(path)) return;
+  const known = path.startsWith(PROGRAM_FOLDER)
+    ? 'this ckptree has no such program'
+    : 'it is no program of ckptree';
+  throw new CkptError('ENOENT', `task ${pid} (${comm}) runs ${path}: ${known}`, { pid, comm, path });
+}
+
+function* filesOf({ mm, files }: Task<StoredPages>): Generator<OpenFile> {
+  for (const { file } of mm?.vmas ?? []) if (file !== undefined) yield file;
+  for (const { file } of files?.descriptors ?? []) yield file;
+}
+
+async function checkFile({ path, mode, version }: OpenFile, place: ErrorFields): Promise<void> {
+  if (path.startsWith(PROGRAM_FOLDER)) return;
+  const writable = (mode & FMODE.WRITE) !== 0;
+  // Of a file in a core nothing is known but its name; what was in memory of it is in the image.
+  if (version === 0n && !writable) return;
+  const found = await stat(path).catch((cause: unknown) => {
+    throw new CkptError(
+      'ENOENT',
+      `${path} is missing here; bring the file along, then restart`,
+      place,
+      cause,
+    );
+  });
+  if (!found.isFile()) throw new CkptError('EINVAL', `${path} is not a regular file here`, place);
+  if (version !== 0n && (await contentVersion(path)) !== version)
+    throw new CkptError(
+      'ESTALE',
+      `${path} has changed since the checkpoint; restore the contents that it had`,
+      place,
+    );
+}

@@ -1,0 +1,2 @@
+export { main } from './main.js';
+export type { Measurement, Scenario, ScenarioOptions } from './scenario.js';

@@ -1,0 +1,117 @@
+import { statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkpoint } from '@ckptree/checkpoint';
+import { Kernel, parseSpec } from '@ckptree/kernel';
+import { restartImage } from '@ckptree/restart';
+import { copyAndSync, gigabytesPerSecond, inTurn, timed } from '../measure.js';
+import type { Measurement, Scenario, ScenarioOptions } from '../scenario.js';
+import { type Figures, figures } from '../statistics.js';
+
+const CUTS = 50;
+const MIB = 2 ** 20;
+
+/** A tree that writes all the while: one task holds incompressible memory, one writes into its own at random. */
+const specOf = (memoryMiB: number) => ({
+  name: 'bench',
+  root: {
+    program: 'idle',
+    params: { memoryMiB, pattern: 'random', ticks: 1_000_000_000 },
+    children: [
+      { program: 'kvstore', params: { workingSetMiB: 16, operations: 4_000_000_000, writePercent: 50 } },
+    ],
+  },
+});
+
+/** Downtime of a running tree; dump and restart of its memory beside cp and sync of as many bytes. */
+export const oneMachine: Scenario = {
+  name: 'one-machine',
+  summary: 'downtime, dump with 1 and 2 threads, restart; beside cp + sync of the same bytes',
+  async run(options) {
+    const kernel = Kernel.boot({ cpus: 2, memoryBytes: (options.memoryMiB * 2 + 512) * MIB });
+    try {
+      options.tell(`filling ${options.memoryMiB} MiB with random bytes`);
+      const root = await kernel.spawn(
+        parseSpec(specOf(options.memoryMiB), { baseFolder: options.folder }).tree,
+      );
+      await kernel.stopAt(root, 2 * options.memoryMiB).catch(() => undefined);
+      await kernel.thaw(root);
+      options.tell(`taking ${CUTS} cuts of the running tree`);
+      const downtime = await downtimes(kernel, root);
+      return [...downtime, ...(await throughput(kernel, root, options))];
+    } finally {
+      await kernel.shutdown();
+    }
+  },
+};
+
+async function downtimes(kernel: Kernel, root: number): Promise<Measurement[]> {
+  const down: number[] = [];
+  const snapshot: number[] = [];
+  for (let cut = 0; cut <= CUTS; cut++) {
+    const { timing, release } = await kernel.cut(root);
+    release();
+    if (cut === 0) continue;
+    down.push(timing.downtimeUs ?? Number.NaN);
+    snapshot.push(timing.snapshotUs);
+  }
+  return [
+    { what: 'downtime, request to running again', unit: 'us', figures: figures(down) },
+    { what: 'of which snapshot of all page tables', unit: 'us', figures: figures(snapshot) },
+  ];
+}
+
+async function throughput(
+  kernel: Kernel,
+  root: number,
+  { folder, runs, tell }: ScenarioOptions,
+): Promise<Measurement[]> {
+  const image = join(folder, 'tree.ckpt');
+  const copy = join(folder, 'copy');
+  await kernel.freeze(root);
+  const dump = (threads: number) => async () => {
+    await rm(image, { force: true });
+    return timed(() => checkpoint(kernel, root, { output: image, threads }));
+  };
+  tell('dumping, copying, restarting in turn');
+  const seconds = await inTurn(runs, {
+    one: dump(1),
+    two: dump(2),
+    cp: async () => {
+      await rm(copy, { force: true });
+      return timed(() => copyAndSync(image, copy));
+    },
+    restart: () => restartOnce(image),
+  });
+  const bytes = statSync(image).size;
+  const row = (what: string, name: string): Measurement => ({
+    what,
+    unit: 'GB/s',
+    figures: throughputFigures(bytes, seconds[name]!),
+    ...(name === 'cp'
+      ? {}
+      : { ratio: { value: seconds.cp!.median / seconds[name]!.median, to: 'cp + sync' } }),
+  });
+  return [
+    row('checkpoint to a durable image, 1 thread', 'one'),
+    row('checkpoint to a durable image, 2 threads', 'two'),
+    row('cp + sync of the same image', 'cp'),
+    row('restart from the image, 2 threads', 'restart'),
+  ];
+}
+
+/** Verifies, loads and hosts the image in a new kernel, frozen. The kernel's own start is not counted. */
+async function restartOnce(image: string): Promise<number> {
+  const kernel = Kernel.boot({ cpus: 2, memoryBytes: statSync(image).size * 1.25 + 512 * MIB });
+  try {
+    return await timed(() => restartImage(kernel, image, { frozen: true, threads: 2 }));
+  } finally {
+    await kernel.shutdown();
+  }
+}
+
+/** Times turned into throughput: the slowest time is the lowest throughput. */
+function throughputFigures(bytes: number, { runs, min, median, p99, max }: Figures): Figures {
+  const rate = (seconds: number) => gigabytesPerSecond(bytes, seconds);
+  return { runs, min: rate(max), median: rate(median), p99: rate(p99), max: rate(min) };
+}

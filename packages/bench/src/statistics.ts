@@ -1,0 +1,15 @@
+/** Figures of repeated runs: the median is what to quote, the range says how noisy the machine was. */
+export interface Figures {
+  readonly runs: number;
+  readonly min: number;
+  readonly median: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export function figures(values: readonly number[]): Figures {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  return { runs: sorted.length, min: at(0), median: at(0.5), p99: at(0.99), max: at(1) };
+}

@@ -73,7 +73,7 @@ export const NT = { PRSTATUS: 1, PRPSINFO: 3, AUXV: 6, FILE: 0x46494c45 } as con
 
 /** More segments or notes than this are refused: a sparse file costs nothing, a table of it does. */
 export const MAX_SEGMENTS = 1 << 22;
-export const MAX_NOTES = 1 << 20;
+export const MAX_NOTES = 1 << 18;
 /** Bytes of one note that is read; the kernel itself stops at 16 MiB (`core_file_note_size_limit`). */
 export const MAX_NOTE_BYTES = 1 << 26;
 

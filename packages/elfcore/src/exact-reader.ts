@@ -6,9 +6,12 @@ export function damaged(position: number, sentence: string): CkptError {
   return new CkptError('EBADMSG', `${sentence} (byte ${position} of the core file)`, { position });
 }
 
+const WINDOW_BYTES = 2 ** 16;
+
 /** Reads by position from a source that may be shorter than its own headers claim. */
 export class ExactReader {
   readonly #source: ByteSource;
+  #window: { readonly start: number; readonly bytes: Uint8Array } = { start: 0, bytes: new Uint8Array() };
 
   constructor(source: ByteSource) {
     this.#source = source;
@@ -18,6 +21,15 @@ export class ExactReader {
   async readUpTo(position: number, length: number): Promise<Uint8Array> {
     // A copy, which the source's next answer does not overwrite. (A Buffer's slice() would be none.)
     return new Uint8Array(await this.#source.read(position, length));
+  }
+
+  /** The same, for many small reads that only go forward: one read of the source serves several. */
+  async readAhead(position: number, length: number): Promise<Uint8Array> {
+    const { start, bytes } = this.#window;
+    if (position < start || position + length > start + bytes.length)
+      this.#window = { start: position, bytes: await this.readUpTo(position, WINDOW_BYTES) };
+    const offset = position - this.#window.start;
+    return this.#window.bytes.subarray(offset, offset + length);
   }
 
   /**

@@ -26,7 +26,8 @@ export function* runsOf({ runs }: StoredPages): Generator<Run> {
 /**
  * The segments of an address space: one for each stretch of pages that are there together with the absent ones behind
  * it, none across two vmas. So a page is in the core if and only if it is in the image, and the segments together
- * cover exactly the vmas. Their contents follow one another in the file in this order, which is that of the runs.
+ * cover the vmas; except special mappings, which have no contents, so that gdb would look for the vdso there in vain.
+ * The contents follow one another in the file in this order, which is that of the runs.
  * @throws EINVAL pages that lie in no vma, or in one that has no contents; runs or vmas out of order
  */
 export function* planLoads({
@@ -43,14 +44,14 @@ export function* planLoads({
     let filled = 0;
     while (next.done !== true && next.value.start < vma.end) {
       const stretch = next.value;
-      if (stretch.start < start + filled || vma.ops === 'special') throw misplaced(stretch.start);
+      if (stretch.start < vma.start || vma.ops === 'special') throw misplaced(stretch.start);
       if (stretch.start > start) yield { start, end: stretch.start, filled, vma };
       start = stretch.start;
       const end = Math.min(stretch.end, vma.end);
       filled = end - start;
       next = end < stretch.end ? { done: false, value: { start: end, end: stretch.end } } : stretches.next();
     }
-    yield { start, end: vma.end, filled, vma };
+    if (vma.ops !== 'special') yield { start, end: vma.end, filled, vma };
   }
   if (next.done !== true) throw misplaced(next.value.start);
 }

@@ -57,30 +57,44 @@ export async function readNotes(core: ExactReader, segments: readonly NoteSegmen
 }
 
 function singles(single: ReadonlyMap<string, Descriptor>): Omit<CoreNotes, 'threads'> {
-  const process = single.get('NT_PRPSINFO');
+  const psinfo = single.get('NT_PRPSINFO');
   const auxv = single.get('NT_AUXV');
   const mappedFiles = single.get('NT_FILE');
   const tree = single.get('CKPTREE');
   return {
-    ...(process && { process: decodeProcessInfo(sized(process, PRPSINFO_SIZE, 'NT_PRPSINFO')) }),
+    ...(psinfo && { process: processOf(psinfo) }),
     ...(auxv && { auxv }),
     ...(mappedFiles && { mappedFiles }),
     ...(tree && { tree }),
   };
 }
 
+const CORE_NAMES = new Map<number, string>(Object.entries(NT).map(([name, type]) => [type, `NT_${name}`]));
+
 /** The note's name when it is one that is read. */
 function nameOf({ owner, type }: Note): string | undefined {
   if (owner === CKPTREE_OWNER && type === NT_CKPTREE_TREE) return 'CKPTREE';
   if (owner !== 'CORE') return undefined;
-  const known = Object.entries(NT).find(([, number]) => number === type);
-  return known && `NT_${known[0]}`;
+  return CORE_NAMES.get(type);
+}
+
+function processOf(descriptor: Descriptor): ProcessInfo {
+  const process = decodeProcessInfo(sized(descriptor, PRPSINFO_SIZE, 'NT_PRPSINFO'));
+  requireIds(process, descriptor.position);
+  return process;
+}
+
+/** Ids are 0 where they lie outside of the pid namespace, and never less. */
+function requireIds({ ppid, pgid, sid }: ThreadStatus | ProcessInfo, position: number): void {
+  if (ppid < 0 || pgid < 0 || sid < 0)
+    throw damaged(position, `a parent, process group or session has a negative id: ${ppid}, ${pgid}, ${sid}`);
 }
 
 function addThread(threads: Map<number, ThreadStatus>, descriptor: Descriptor): void {
   const thread = decodeThreadStatus(sized(descriptor, PRSTATUS_SIZE, 'NT_PRSTATUS'));
   if (thread.pid <= 0) throw damaged(descriptor.position, `a thread has the pid ${thread.pid}`);
   if (threads.has(thread.pid)) throw damaged(descriptor.position, `two threads have the pid ${thread.pid}`);
+  requireIds(thread, descriptor.position);
   threads.set(thread.pid, thread);
 }
 
@@ -114,18 +128,20 @@ async function* notesOf(core: ExactReader, segments: readonly NoteSegment[]): As
     for (let at = position; at + NHDR.size <= end; ) {
       if (++count > MAX_NOTES)
         throw new CkptError('E2BIG', `the core has more than ${MAX_NOTES} notes`, { position: at });
-      const bytes = await core.readUpTo(at, NHDR.size + OWNER_BYTES);
+      const bytes = await core.readAhead(at, NHDR.size + OWNER_BYTES);
       const { namesz, descsz, type } = NHDR.decode(bytes);
       const desc = at + padded(NHDR.size + namesz);
       if (desc + descsz > end)
         throw damaged(at, `a note of ${namesz} + ${descsz} bytes reaches beyond its segment`);
-      const owner = namesz <= OWNER_BYTES ? bytes.subarray(NHDR.size, NHDR.size + namesz) : undefined;
-      yield { owner: ownerName(owner), type, position: desc, length: descsz };
+      const owner = namesz > OWNER_BYTES ? '' : ownerName(bytes.subarray(NHDR.size, NHDR.size + namesz));
+      yield { owner, type, position: desc, length: descsz };
       at = desc + padded(descsz);
     }
   }
 }
 
 /** The owner up to its NUL; some writers leave the NUL out. */
-const ownerName = (bytes: Uint8Array | undefined): string =>
-  bytes === undefined ? '' : new TextDecoder('latin1').decode(bytes).replace(/\0.*$/s, '');
+function ownerName(bytes: Uint8Array): string {
+  const nul = bytes.indexOf(0);
+  return String.fromCharCode(...bytes.subarray(0, nul < 0 ? bytes.length : nul));
+}

@@ -4,6 +4,7 @@ import { HOSTED_EXECUTABLE, readCore } from '@ckptree/elfcore';
 import { CPU_REGISTERS, SEGMENT_REGISTERS, VM, type Vma } from '@ckptree/model';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { bytesSource, pagesOf } from './bytes.js';
+import { testLiveProcess } from './live-process.js';
 
 /** What gdb and /proc say of threads.core: see corpus/make.sh and corpus/threads.s. */
 interface Expected {
@@ -162,3 +163,5 @@ test('a page that the process wrote holds the address of each of its words', asy
   }
   expect(written).toEqual(new Set());
 });
+
+await testLiveProcess();

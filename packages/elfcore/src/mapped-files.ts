@@ -11,6 +11,9 @@ import { struct } from './struct.js';
 const HEAD = struct(16, { count: [0, 'u64'], unit: [8, 'u64'] });
 const ENTRY = struct(24, { start: [0, 'u64'], end: [8, 'u64'], offset: [16, 'u64'] });
 
+/** Keeps what looks like a byte order mark; what is no UTF-8 becomes U+FFFD, and is no path of any file then. */
+const PATH = new TextDecoder('utf-8', { ignoreBOM: true });
+
 export interface MappedFile {
   readonly start: number;
   readonly end: number;
@@ -36,7 +39,7 @@ export function decodeMappedFiles(desc: Uint8Array, position: number): MappedFil
     const at = HEAD.size + index * ENTRY.size;
     const pathEnd = desc.indexOf(0, pathAt);
     if (pathEnd < 0) throw damaged(position + pathAt, `path ${index} of the mapped files has no end`);
-    const path = new TextDecoder().decode(desc.subarray(pathAt, pathEnd));
+    const path = PATH.decode(desc.subarray(pathAt, pathEnd));
     files.push({ ...range(desc, at, unit, position), path });
     pathAt = pathEnd + 1;
   }

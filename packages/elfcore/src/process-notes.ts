@@ -8,8 +8,6 @@ import { struct } from './struct.js';
  */
 
 const PRSTATUS = struct(336, {
-  signal: [0, 'i32'],
-  currentSignal: [12, 'u16'],
   pid: [32, 'i32'],
   ppid: [36, 'i32'],
   pgid: [40, 'i32'],
@@ -91,7 +89,7 @@ export function encodeProcessInfo({ pid, ppid, pgid, sid, comm }: ProcessInfo, s
 function decodeComm(field: Uint8Array): string {
   const nul = field.indexOf(0);
   const bytes = field.subarray(0, Math.min(nul < 0 ? COMM_BYTES : nul, COMM_BYTES));
-  const characters = [...new TextDecoder().decode(bytes)];
+  const characters = [...new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)];
   while (new TextEncoder().encode(characters.join('')).length > COMM_BYTES) characters.pop();
   return characters.join('');
 }

@@ -1,13 +1,16 @@
 import { CkptError } from '@ckptree/errors';
 import {
+  EXIT_ZOMBIE,
   type FileTable,
   type Mm,
   type OpenFile,
-  PAGE_SIZE,
   type StoredPages,
   type Task,
+  type Vma,
+  vmaRange,
 } from '@ckptree/model';
 import { Ajv } from 'ajv';
+import { checkTreeNote } from './check-tree-note.js';
 import { MAX_NOTE_BYTES } from './elf.js';
 import { damaged } from './exact-reader.js';
 import type { Descriptor } from './read-notes.js';
@@ -34,8 +37,8 @@ class Shared<T> {
 
 /**
  * The descriptor of the CKPTREE note.
- * @param tasks those of the address space `mm`, in the order of their tree; none is a zombie
- * @throws E2BIG more vmas and files than a note may hold
+ * @param tasks one thread group in the order of its tree: the living, which share `mm`, and the zombies
+ * @throws E2BIG more vmas and files than a note may hold; ENOSYS a vma of a kind that an image cannot hold either
  */
 export function encodeTreeNote(mm: Mm<StoredPages>, tasks: readonly Task<StoredPages>[]): Uint8Array {
   const files = new Shared<OpenFile>();
@@ -61,13 +64,15 @@ export function encodeTreeNote(mm: Mm<StoredPages>, tasks: readonly Task<StoredP
 }
 
 function describeTask(task: Task<StoredPages>, tables: Shared<FileTable>): TreeNote['tasks'][number] {
-  const { pid, ppid, tgid, pgid, sid, comm, state, exitCode, exitSignal, pdeathSignal, registers } = task;
+  const { pid, ppid, tgid, pgid, sid, comm, registers } = task;
+  const { state, exitState, exitCode, exitSignal, pdeathSignal } = task;
   return {
     ...{ pid, ppid, tgid, pgid, sid, comm, state, exitCode, exitSignal, pdeathSignal },
+    exitState: exitState === 0 ? 0 : EXIT_ZOMBIE,
     setChildTid: `${task.setChildTid}`,
     clearChildTid: `${task.clearChildTid}`,
     robustList: `${task.robustList}`,
-    usedMath: usedMathOf(registers!),
+    usedMath: registers === undefined ? 0 : usedMathOf(registers),
     ...(task.files && { fileTable: tables.place(task.files) }),
   };
 }
@@ -81,12 +86,23 @@ function describeMm(mm: Mm<StoredPages>, files: Shared<OpenFile>): TreeNote['mm'
     vdso: context.vdso,
     ldt: Buffer.from(context.ldt).toString('hex'),
     ...(exe && { exe: files.place(exe) }),
-    vmas: vmas.map(({ start, end, flags: vmFlags, pageProt, pgoff, ops, name, file }) => ({
-      ...{ start, end, flags: vmFlags, pageProt: `${pageProt}`, pgoff, ops },
-      ...(name !== undefined && { name }),
-      ...(file && { file: files.place(file) }),
-    })),
+    vmas: vmas.map((vma) => {
+      const { start, end, flags: vmFlags, pageProt, pgoff, name, file } = vma;
+      return {
+        ...{ start, end, flags: vmFlags, pageProt: `${pageProt}`, pgoff, ops: storableOps(vma) },
+        ...(name !== undefined && { name }),
+        ...(file && { file: files.place(file) }),
+      };
+    }),
   };
+}
+
+function storableOps(vma: Vma): 'none' | 'file' | 'special' {
+  const { ops } = vma;
+  if (ops === 'none' || ops === 'file' || ops === 'special') return ops;
+  throw new CkptError('ENOSYS', `the vma ${vmaRange(vma)} is of the kind ${ops}, which no core can hold`, {
+    vma: vmaRange(vma),
+  });
 }
 
 /** @throws EBADMSG it is no such document, or contradicts itself */
@@ -106,56 +122,6 @@ export function decodeTreeNote({ bytes, position }: Descriptor): TreeNote {
     const { instancePath, message } = isTreeNote.errors![0]!;
     throw damaged(position, `the note CKPTREE is not as its schema wants: ${instancePath || '/'} ${message}`);
   }
-  requireSortedVmas(document, position);
-  requireKnownObjects(document, position);
-  requireU64(document, position);
+  checkTreeNote(document, position);
   return document;
-}
-
-function requireSortedVmas({ mm }: TreeNote, position: number): void {
-  let behind = 0;
-  for (const { start, end } of mm.vmas) {
-    if (start < behind || end <= start || start % PAGE_SIZE !== 0 || end % PAGE_SIZE !== 0)
-      throw damaged(
-        position,
-        `the vma ${start.toString(16)}-${end.toString(16)} of the note CKPTREE is empty, unaligned or out of order`,
-      );
-    behind = end;
-  }
-}
-
-function requireKnownObjects({ tasks, fileTables, files, mm }: TreeNote, position: number): void {
-  const within = (places: readonly (number | undefined)[], count: number, what: string) => {
-    for (const place of places)
-      if (place !== undefined && place >= count)
-        throw damaged(position, `the note CKPTREE refers to ${what} ${place}, but has ${count}`);
-  };
-  within(
-    tasks.map(({ fileTable }) => fileTable),
-    fileTables.length,
-    'file table',
-  );
-  within(
-    fileTables.flat().map(({ file }) => file),
-    files.length,
-    'file',
-  );
-  within([mm.exe, ...mm.vmas.map(({ file }) => file)], files.length, 'file');
-}
-
-/** The schema bounds the digits; here the value. */
-function requireU64({ tasks, files, mm }: TreeNote, position: number): void {
-  const words = [
-    ...tasks.flatMap(({ setChildTid, clearChildTid, robustList }) => [
-      setChildTid,
-      clearChildTid,
-      robustList,
-    ]),
-    ...files.map(({ version }) => version),
-    ...mm.vmas.map(({ pageProt }) => pageProt),
-    mm.flags,
-    mm.defFlags,
-  ];
-  const over = words.find((word) => BigInt(word) >= 1n << 64n);
-  if (over !== undefined) throw damaged(position, `${over} in the note CKPTREE has more than 64 bits`);
 }

@@ -3,8 +3,8 @@ import { damaged } from './exact-reader.js';
 import type { ThreadStatus } from './process-notes.js';
 import type { LoadSegment } from './read-segments.js';
 import { toCpuRecord } from './registers.js';
+import { storedPages } from './stored-pages.js';
 import type { TreeNote } from './tree-schema.js';
-import { storedPages } from './vmas.js';
 
 /** What a core says beside the CKPTREE note. */
 export interface CoreParts {
@@ -25,6 +25,7 @@ export function treeOfNote(
   position: number,
 ): TaskTree<StoredPages> {
   const statusOf = matchThreads(note, threads, position);
+  const living = note.tasks.filter(isAlive);
   let objects = 0;
   const users = fileUsers(note);
   const fileAt = once((place): OpenFile => {
@@ -34,7 +35,7 @@ export function treeOfNote(
   const tableAt = once((place): FileTable => {
     const id = ++objects;
     const descriptors = note.fileTables[place]!.map(({ file, ...slot }) => ({ ...slot, file: fileAt(file) }));
-    return { id, users: note.tasks.filter(({ fileTable }) => fileTable === place).length, descriptors };
+    return { id, users: living.filter(({ fileTable }) => fileTable === place).length, descriptors };
   });
   const mmAt = once((): Mm<StoredPages> => {
     const { layout, flags, defFlags, vdso, ldt, exe, vmas: described } = note.mm;
@@ -45,7 +46,7 @@ export function treeOfNote(
       ...(file !== undefined && { file: fileAt(file) }),
     }));
     return {
-      ...{ id, users: note.tasks.length, layout, flags: BigInt(flags), defFlags: BigInt(defFlags), auxv },
+      ...{ id, users: living.length, layout, flags: BigInt(flags), defFlags: BigInt(defFlags), auxv },
       context: { vdso, ldt: Uint8Array.from(Buffer.from(ldt, 'hex')) },
       ...(exeFile && { exe: exeFile }),
       ...{ mapCount: vmas.length, vmas, outstandingAio: 0, memory: storedPages(vmas, loads) },
@@ -55,13 +56,14 @@ export function treeOfNote(
     const files = fileTable === undefined ? undefined : tableAt(fileTable);
     return {
       ...task,
-      exitState: 0,
       setChildTid: BigInt(task.setChildTid),
       clearChildTid: BigInt(task.clearChildTid),
       robustList: BigInt(task.robustList),
-      registers: toCpuRecord(statusOf(task.pid).userRegs, usedMath),
-      ...(files && { files }),
-      mm: mmAt(0),
+      ...(isAlive(task) && {
+        registers: toCpuRecord(statusOf(task.pid).userRegs, usedMath),
+        ...(files && { files }),
+        mm: mmAt(0),
+      }),
     };
   });
   return { rootPid: tasks[0]!.pid, tasks };
@@ -87,19 +89,21 @@ function fileUsers({ fileTables, mm }: TreeNote): Map<number, number> {
   return users;
 }
 
+/** A zombie has neither registers nor memory nor files. */
+const isAlive = ({ exitState }: Pick<TreeNote['tasks'][number], 'exitState'>): boolean => exitState === 0;
+
 function matchThreads(note: TreeNote, threads: readonly ThreadStatus[], position: number) {
   const byPid = new Map(threads.map((thread) => [thread.pid, thread]));
-  const statusOf = (pid: number): ThreadStatus => {
+  const living = note.tasks.filter(isAlive);
+  if (living.length !== threads.length)
+    throw damaged(
+      position,
+      `the note CKPTREE tells of ${living.length} tasks, the core of ${threads.length}`,
+    );
+  return (pid: number): ThreadStatus => {
     const status = byPid.get(pid);
     if (status === undefined)
       throw damaged(position, `the note CKPTREE tells of task ${pid}, which has no registers`);
     return status;
   };
-  const told = new Set(note.tasks.map(({ pid }) => pid));
-  if (told.size !== threads.length || told.size !== note.tasks.length)
-    throw damaged(
-      position,
-      `the note CKPTREE tells of ${note.tasks.length} tasks, the core of ${threads.length}`,
-    );
-  return statusOf;
 }

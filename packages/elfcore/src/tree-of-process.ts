@@ -15,8 +15,9 @@ import { deriveLayout } from './layout.js';
 import type { MappedFile } from './mapped-files.js';
 import type { ProcessInfo } from './process-notes.js';
 import { stackPointerOf, toCpuRecord } from './registers.js';
+import { storedPages } from './stored-pages.js';
 import type { CoreParts } from './tree-of-note.js';
-import { storedPages, vmasOf } from './vmas.js';
+import { vmasOf } from './vmas.js';
 
 /** The program of tasks whose code the simulated kernel cannot run: it only keeps their memory. */
 export const HOSTED_EXECUTABLE = '/ckptree/bin/hosted';

@@ -1,3 +1,4 @@
+import { EXIT_ZOMBIE } from '@ckptree/model';
 import { Type } from 'typebox';
 import { TASK_SIZE } from './elf.js';
 
@@ -7,19 +8,18 @@ import { TASK_SIZE } from './elf.js';
  */
 
 const Natural = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
-const Integer = Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 32 - 1 });
+const S32 = Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1 });
+const U32 = Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 });
 const Pid = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 });
 const Address = Type.Integer({ minimum: 0, maximum: TASK_SIZE });
 /** 64 bits, in decimal digits. */
 const U64 = Type.String({ pattern: '^(0|[1-9][0-9]{0,19})$' });
 /** Place in the list of that name. */
 const Index = Natural;
+const Text = Type.String({ pattern: '^[^\\0]*$' });
 const strict = { additionalProperties: false };
 
-const File = Type.Object(
-  { path: Type.String(), mode: Integer, flags: Integer, pos: Natural, version: U64 },
-  strict,
-);
+const File = Type.Object({ path: Text, mode: U32, flags: U32, pos: Natural, version: U64 }, strict);
 
 const Descriptor = Type.Object({ fd: Pid, closeOnExec: Type.Boolean(), file: Index }, strict);
 
@@ -30,15 +30,16 @@ const Task = Type.Object(
     tgid: Pid,
     pgid: Pid,
     sid: Pid,
-    comm: Type.String({ maxLength: 15 }),
-    state: Integer,
-    exitCode: Integer,
-    exitSignal: Integer,
-    pdeathSignal: Integer,
+    comm: Text,
+    state: U32,
+    exitState: Type.Enum([0, EXIT_ZOMBIE]),
+    exitCode: S32,
+    exitSignal: S32,
+    pdeathSignal: S32,
     setChildTid: U64,
     clearChildTid: U64,
     robustList: U64,
-    usedMath: Integer,
+    usedMath: U32,
     fileTable: Type.Optional(Index),
   },
   strict,
@@ -48,11 +49,11 @@ const Vma = Type.Object(
   {
     start: Address,
     end: Address,
-    flags: Natural,
+    flags: U32,
     pageProt: U64,
     pgoff: Natural,
-    ops: Type.Enum(['none', 'file', 'special', 'shm', 'hugetlb', 'device']),
-    name: Type.Optional(Type.String()),
+    ops: Type.Enum(['none', 'file', 'special']),
+    name: Type.Optional(Text),
     file: Type.Optional(Index),
   },
   strict,

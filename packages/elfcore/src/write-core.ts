@@ -26,8 +26,8 @@ export interface CoreSummary {
 
 /**
  * Writes an ELF core file of one task: it and all tasks of its thread group that share its address space become the
- * threads of the core, it the first. gdb and readelf open it; a note of owner CKPTREE says what ELF has no place for, so
- * that `readCore` gives back the same tasks.
+ * threads of the core, it the first. gdb and readelf open it. A note of owner CKPTREE says what ELF has no place for
+ * (zombies of the group, too), so that `readCore` gives back the same tasks.
  *
  * Memory stays bounded whatever the size: pages are copied a mebibyte at a time.
  *
@@ -35,8 +35,8 @@ export interface CoreSummary {
  * @param pid    the task
  * @param source where the pages of the tree are; read at ascending positions if the tree's are
  * @param sink   gets the core in order
- * @throws ESRCH no such task; EINVAL it has no memory, or the tree contradicts itself; E2BIG its memory is in more
- *         pieces than a core may have segments; EIO the source ends within a page
+ * @throws ESRCH no such task; EINVAL it has no memory, or the tree contradicts itself; ENOSYS it has memory that no
+ *         image can hold; E2BIG its memory is in more pieces than a core may have; EIO the source ends within a page
  */
 export async function writeCore(
   tree: TaskTree<StoredPages>,
@@ -45,8 +45,8 @@ export async function writeCore(
   sink: ByteSink,
 ): Promise<CoreSummary> {
   const { chosen, mm } = livingTask(tree, pid);
-  const threads = tree.tasks.filter((task) => task.mm === mm && task.tgid === chosen.tgid);
-  const notes = encodeNotes(chosen, mm, threads);
+  const group = tree.tasks.filter((task) => task.tgid === chosen.tgid && (task.mm ?? mm) === mm);
+  const notes = encodeNotes(chosen, mm, group);
   const { loads, bytes } = measure(mm, pid);
   const extent = layOut(loads + 1, notes.length);
 
@@ -58,7 +58,7 @@ export async function writeCore(
     bytes: extent.contents + bytes,
     segments: extent.segments,
     pages: bytes / PAGE_SIZE,
-    threads: threads.length,
+    threads: group.filter(({ registers }) => registers !== undefined).length,
   };
 }
 
@@ -70,8 +70,8 @@ interface Living {
 function livingTask(tree: TaskTree<StoredPages>, pid: number): Living {
   const chosen = tree.tasks.find((candidate) => candidate.pid === pid);
   if (chosen === undefined) throw new CkptError('ESRCH', `there is no task ${pid} in the tree`, { pid });
-  const { mm, comm } = chosen;
-  if (mm === undefined)
+  const { mm, comm, registers } = chosen;
+  if (mm === undefined || registers === undefined)
     throw new CkptError('EINVAL', `task ${pid} (${comm}) has ended: it has no memory to write`, {
       pid,
       comm,
@@ -82,17 +82,12 @@ function livingTask(tree: TaskTree<StoredPages>, pid: number): Living {
 function measure(mm: Mm<StoredPages>, pid: number): { loads: number; bytes: number } {
   let [loads, bytes] = [0, 0];
   for (const { filled } of planLoads(mm)) {
-    loads++;
     bytes += filled;
+    // The segment of the notes comes on top.
+    if (++loads < MAX_SEGMENTS) continue;
+    const sentence = `the memory of task ${pid} is in ${MAX_SEGMENTS} pieces or more, too many for a core`;
+    throw new CkptError('E2BIG', sentence, { pid });
   }
-  if (loads >= MAX_SEGMENTS)
-    throw new CkptError(
-      'E2BIG',
-      `the memory of task ${pid} is in ${loads} pieces, more than a core may have`,
-      {
-        pid,
-      },
-    );
   return { loads, bytes };
 }
 

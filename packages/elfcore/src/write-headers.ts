@@ -14,7 +14,7 @@ import {
   SHDR,
 } from './elf.js';
 import { planLoads } from './plan-loads.js';
-import { toSegmentFlags } from './vmas.js';
+import { toSegmentFlags } from './protection.js';
 
 /**
  * Where the parts of a core go, as byte positions: the ELF header, program headers, a section header when it takes

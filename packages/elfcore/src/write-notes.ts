@@ -9,23 +9,27 @@ import { encodeTreeNote } from './tree-note.js';
 /**
  * The notes of a core. The process comes first, then its threads, as debuggers want it.
  * @param chosen  the task that the core is of; debuggers show the first thread as the current one
- * @param mm      their address space
- * @param threads all tasks of the core in the order of their tree, `chosen` among them
+ * @param mm      its address space
+ * @param group   its thread group in the order of the tree, zombies included
  */
 export function encodeNotes(
   chosen: Task<StoredPages>,
   mm: Mm<StoredPages>,
-  threads: readonly Task<StoredPages>[],
+  group: readonly Task<StoredPages>[],
 ): Uint8Array {
   const { tgid, ppid, pgid, sid, comm, state } = chosen;
   const files = mappedFiles(mm);
-  const current = [chosen, ...threads.filter((task) => task !== chosen)];
+  const chosenFirst = [chosen, ...group.filter((task) => task !== chosen)];
   return Buffer.concat([
     encodeNote('CORE', NT.PRPSINFO, encodeProcessInfo({ pid: tgid, ppid, pgid, sid, comm }, state)),
-    ...current.map((task) => encodeNote('CORE', NT.PRSTATUS, encodeThreadStatus(task, task.registers!))),
+    ...chosenFirst.flatMap((task) =>
+      task.registers === undefined
+        ? []
+        : [encodeNote('CORE', NT.PRSTATUS, encodeThreadStatus(task, task.registers))],
+    ),
     encodeNote('CORE', NT.AUXV, encodeAuxv(mm.auxv)),
     ...(files.length > 0 ? [encodeNote('CORE', NT.FILE, encodeMappedFiles(files))] : []),
-    encodeNote(CKPTREE_OWNER, NT_CKPTREE_TREE, encodeTreeNote(mm, threads)),
+    encodeNote(CKPTREE_OWNER, NT_CKPTREE_TREE, encodeTreeNote(mm, group)),
   ]);
 }
 

@@ -1,6 +1,7 @@
 import {
   AT_VECTOR_SIZE,
   type ByteSource,
+  EXIT_ZOMBIE,
   type FileTable,
   type Mm,
   type OpenFile,
@@ -37,7 +38,7 @@ const openFiles = fc
   })
   .map((files) => files.map((file, index): OpenFile => ({ id: index + 1, users: 1, ...file })));
 
-const KINDS = ['none', 'none', 'file', 'special', 'shm'] as const;
+const KINDS = ['none', 'none', 'file', 'special'] as const;
 
 const vmaShapes = fc.array(
   fc.record({
@@ -130,6 +131,7 @@ const taskShapes = fc.array(
     files: fc.option(fc.nat()),
     /** In the thread group that the core is of, or in one of its own. */
     stranger: fc.boolean(),
+    zombie: fc.boolean(),
   }),
   { minLength: 1, maxLength: 5 },
 );
@@ -155,20 +157,29 @@ export const samples: fc.Arbitrary<Sample> = fc
       const [exitCode, exitSignal, pdeathSignal] = shape.codes as [number, number, number];
       const [setChildTid, clearChildTid, robustList] = shape.words as [bigint, bigint, bigint];
       const pid = GROUP + index;
-      return {
+      const record = {
         ...{ pid, ppid, tgid: shape.stranger && index > 0 ? pid : GROUP, pgid, sid },
-        ...{ comm: shape.comm, state: shape.state, exitState: 0, exitCode, exitSignal, pdeathSignal },
-        ...{ setChildTid, clearChildTid, robustList, registers: shape.registers, mm },
-        ...(shape.files !== null && { files: tables[shape.files % tables.length]! }),
+        ...{ comm: shape.comm, state: shape.state, exitCode, exitSignal, pdeathSignal },
+        ...{ setChildTid, clearChildTid, robustList },
       };
+      // Some task must be alive, or there is no core: the last one is.
+      if (shape.zombie && index < shapes.length - 1) return { ...record, exitState: EXIT_ZOMBIE };
+      const alive = { ...record, exitState: 0, registers: shape.registers, mm };
+      return shape.files === null ? alive : { ...alive, files: tables[shape.files % tables.length]! };
     });
     return { tree: { rootPid: GROUP, tasks }, source };
   });
 
+/** Any task of a tree that is alive. */
+export function anyLiving({ tasks }: TaskTree<StoredPages>, choice: number): Task<StoredPages> {
+  const living = tasks.filter(({ mm }) => mm !== undefined);
+  return living[choice % living.length]!;
+}
+
 /** The tasks of a tree that get into one core. */
 export function groupOf({ tasks }: TaskTree<StoredPages>, pid: number): readonly Task<StoredPages>[] {
   const { mm, tgid } = tasks.find((task) => task.pid === pid)!;
-  return tasks.filter((task) => task.mm === mm && task.tgid === tgid);
+  return tasks.filter((task) => (task.mm ?? mm) === mm && task.tgid === tgid);
 }
 
 /** Everything that tasks are, with shared objects as their place in the order in which they are first met. */
@@ -189,7 +200,7 @@ export function facts(tasks: readonly Task<StoredPages>[]) {
     ...{ ...mm, id: place(mm), exe: file(mm.exe) },
     vmas: mm.vmas.map((vma) => ({ ...vma, file: file(vma.file) })),
   });
-  return tasks.map((task) => ({ ...task, files: table(task.files), mm: space(task.mm!) }));
+  return tasks.map((task) => ({ ...task, files: table(task.files), mm: task.mm && space(task.mm) }));
 }
 
 /** Every page as `[address, contents in hexadecimal]`. */

@@ -65,13 +65,6 @@ export class AioContexts {
     return context.requests;
   }
 
-  /** @returns the requests that were still outstanding. @throws EINVAL no such context */
-  destroy(id: number): readonly AioRequest[] {
-    const { requests } = this.#get(id);
-    this.#contexts.delete(id);
-    return requests;
-  }
-
   #get(id: number): AioContext {
     const context = this.#contexts.get(id);
     if (context === undefined) throw new CkptError('EINVAL', `no aio context ${id} in this address space`);

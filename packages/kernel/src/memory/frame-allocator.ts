@@ -118,7 +118,7 @@ export class FrameAllocator {
   #claimUntouched(): number | undefined {
     for (let block = this.#map.touchBlock(); block !== undefined; block = this.#map.touchBlock())
       // Another thread's search may have come by since the block counts as touched, and claimed it.
-      if (this.#claim(block)) return block;
+      if (this.#map.claimBlock(block, this.#owner)) return block;
     return undefined;
   }
 
@@ -126,23 +126,15 @@ export class FrameAllocator {
     return this.#search((free) => free >= MOSTLY_FREE) ?? this.#search((free) => free > 0);
   }
 
-  /** Goes once through the touched blocks from the cursor on. */
+  /** Goes once through the touched blocks from the cursor on. What it claims may be used up by then; take() sees. */
   #search(wanted: (free: number) => boolean): number | undefined {
     const blocks = this.#map.touchedBlocks;
     for (let step = 0; step < blocks; step++) {
       const block = (this.#cursor + step) % blocks;
-      if (!wanted(this.#map.freeInBlock(block)) || !this.#claim(block)) continue;
+      if (!wanted(this.#map.freeInBlock(block)) || !this.#map.claimBlock(block, this.#owner)) continue;
       this.#cursor = block + 1;
       return block;
     }
     return undefined;
-  }
-
-  /** Claims a block and looks again: its last frames may have gone before the claim. */
-  #claim(block: number): boolean {
-    if (!this.#map.claimBlock(block, this.#owner)) return false;
-    if (this.#map.freeInBlock(block) > 0) return true;
-    this.#map.unclaimBlock(block);
-    return false;
   }
 }

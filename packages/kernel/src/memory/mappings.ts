@@ -207,11 +207,11 @@ function lengthInPages(length: number): number {
 }
 
 function checkRange(start: number, end: number): void {
+  if (start >= 0 && end <= TASK_SIZE && start % PAGE_SIZE === 0) return;
   const range = { vma: vmaRange({ start, end }) };
-  if (!(start % PAGE_SIZE === 0))
-    throw new CkptError('EINVAL', 'a mapping must begin at a page boundary', range);
-  if (!(start >= 0 && end <= TASK_SIZE))
-    throw new CkptError('ENOMEM', 'the range is not within user space', range);
+  throw start % PAGE_SIZE === 0
+    ? new CkptError('ENOMEM', 'the range is not within user space', range)
+    : new CkptError('EINVAL', 'a mapping must begin at a page boundary', range);
 }
 
 function checkCovered(inside: VmaList, start: number, end: number): void {

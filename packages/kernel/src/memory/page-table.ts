@@ -17,6 +17,8 @@ export class PageTable {
   /** Pairs (leaf number, leaf frame), ascending; the first `#length` words count. */
   #directory: Int32Array;
   #length: number;
+  /** The slot that was found last: the next one is mostly the same. Checked before it is believed. */
+  #recent = 0;
 
   /** @param leaves as from share(): their references become the table's */
   constructor(memory: PhysicalMemory, leaves: Int32Array = new Int32Array()) {
@@ -34,12 +36,6 @@ export class PageTable {
   lookup(page: number): number {
     const slot = this.#find(leafNumberOf(page));
     return slot < 0 ? 0 : this.#wordsOf(slot)[this.#baseOf(slot) + (page & (LEAF_ENTRIES - 1))]!;
-  }
-
-  /** Whether the leaf of a page is there and this table's alone, so that frames reached through it may be too. */
-  isExclusive(page: number): boolean {
-    const slot = this.#find(leafNumberOf(page));
-    return slot >= 0 && this.#memory.refs(this.#directory[slot + 1]!) === 1;
   }
 
   /**
@@ -167,8 +163,15 @@ export class PageTable {
 
   /** The slot of a leaf, or the complement of where it would be inserted. */
   #find(number: number): number {
+    if (this.#holds(this.#recent, number)) return this.#recent;
     const slot = this.#slotFrom(number);
-    return slot < this.#length && this.#directory[slot] === number ? slot : ~slot;
+    if (!this.#holds(slot, number)) return ~slot;
+    this.#recent = slot;
+    return slot;
+  }
+
+  #holds(slot: number, number: number): boolean {
+    return slot < this.#length && this.#directory[slot] === number;
   }
 
   /** The first slot whose leaf number is not below `number`. */

@@ -74,6 +74,8 @@ const SYSTEM_CODES: Readonly<Record<string, ErrorCode>> = {
   EINVAL: 'EINVAL',
   ENOSPC: 'ENOSPC',
   EDQUOT: 'ENOSPC',
+  EFBIG: 'ENOSPC',
+  ENAMETOOLONG: 'EINVAL',
   EMFILE: 'EMFILE',
   ENFILE: 'EMFILE',
   EBADF: 'EBADF',

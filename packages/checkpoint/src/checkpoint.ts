@@ -114,7 +114,13 @@ async function dumpCut(
     if (options.container === true) checkContained(hash);
     const plan = planCheckpoint(cut.tree, hash, { head: headOf(options), debug });
     const planned = performance.now();
-    await dumpParallel(plan, file, pool, options);
+    await dumpParallel(plan, file, pool, {
+      ...options,
+      onProgress: (progress) => {
+        file.beginWriteback(progress.bytes);
+        options.onProgress?.(progress);
+      },
+    });
     const dumped = performance.now();
     await file.commit();
     const timing = {

@@ -17,6 +17,7 @@ export interface DumpPoolOptions {
 export class DumpPool {
   readonly threads: number;
   readonly #piscina: Piscina<DumpRequest, DumpAnswer>;
+  #closed = false;
 
   /** @throws EINVAL `threads` is not a positive integer */
   constructor({ threads = availableParallelism(), worker = DEFAULT_WORKER }: DumpPoolOptions = {}) {
@@ -51,12 +52,15 @@ export class DumpPool {
     return answer.bytes;
   }
 
-  /** Waits for the threads' current requests and ends them. */
+  /** Waits until the threads are done with what they are at, and ends them. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#piscina.close();
   }
 
   async #ask(request: DumpRequest): Promise<DumpAnswer> {
+    // piscina itself would start again.
+    if (this.#closed) throw new CkptError('EPIPE', 'the pool of dump threads is closed');
     try {
       return await this.#piscina.run(request);
     } catch (error) {

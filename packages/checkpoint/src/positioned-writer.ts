@@ -1,5 +1,5 @@
 import { writevSync } from 'node:fs';
-import { CkptError } from '@ckptree/errors';
+import { asCkptError, CkptError } from '@ckptree/errors';
 
 /** Buffers in one write, at most: IOV_MAX of Linux. */
 const IOV_MAX = 1024;
@@ -63,13 +63,24 @@ export class PositionedWriter {
   flush(): void {
     while (this.#vector.length > 0) {
       this.#options.beforeWrite();
-      const written = this.#options.writeVector(this.#fd, this.#vector, this.#position);
-      if (written === 0) throw new CkptError('EIO', 'the file takes no more bytes and does not say why');
+      const written = this.#write();
       this.#position += written;
       this.#pending -= written;
       this.#vector = behind(this.#vector, written);
     }
     this.#scratchUsed = 0;
+  }
+
+  #write(): number {
+    const position = this.#position;
+    try {
+      const written = this.#options.writeVector(this.#fd, this.#vector, position);
+      if (written > 0) return written;
+      throw new CkptError('EIO', 'nothing was written, and no reason given');
+    } catch (error) {
+      const { code, message } = asCkptError(error);
+      throw new CkptError(code, `cannot write from byte ${position} on: ${message}`, { position }, error);
+    }
   }
 }
 

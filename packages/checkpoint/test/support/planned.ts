@@ -1,4 +1,11 @@
-import { collect, type Debug, newObjectHash, type Plan, planCheckpoint } from '@ckptree/checkpoint';
+import {
+  collect,
+  type Debug,
+  dumpSequential,
+  newObjectHash,
+  type Plan,
+  planCheckpoint,
+} from '@ckptree/checkpoint';
 import type { ByteSink, TaskTree } from '@ckptree/model';
 
 export const HEAD = {
@@ -8,7 +15,10 @@ export const HEAD = {
 };
 
 /** Collects and plans a tree as a subtree, or as a container. */
-export function planned(tree: TaskTree, { subtree = true, debug = {} as Debug } = {}): Plan {
+export function planned(
+  tree: TaskTree,
+  { subtree = true, debug = {} }: { subtree?: boolean; debug?: Debug } = {},
+): Plan {
   const hash = newObjectHash(() => undefined);
   collect(tree, hash, debug);
   return planCheckpoint(tree, hash, { head: { ...HEAD, subtree }, debug });
@@ -23,6 +33,13 @@ export class MemorySink implements ByteSink {
   }
 
   bytes(): Uint8Array {
-    return Buffer.concat(this.#parts);
+    return new Uint8Array(Buffer.concat(this.#parts));
   }
+}
+
+/** The image of a tree, by the sequential dump. */
+export async function imageOf(tree: TaskTree, options: { subtree?: boolean } = {}): Promise<Uint8Array> {
+  const sink = new MemorySink();
+  await dumpSequential(planned(tree, options), sink);
+  return sink.bytes();
 }

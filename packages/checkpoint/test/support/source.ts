@@ -4,8 +4,7 @@ import type { Cut, CutOptions, Mm, SnapshotSource, TaskTree } from '@ckptree/mod
 /** A source of one tree that was made by hand. It remembers what was done to it. */
 export class HandMadeSource implements SnapshotSource {
   readonly tree: TaskTree;
-  /** Address spaces whose snapshot is not given back. */
-  readonly held = new Set<Mm>();
+  readonly #held: Set<Mm>[] = [];
   cuts = 0;
   frozen = false;
 
@@ -13,12 +12,18 @@ export class HandMadeSource implements SnapshotSource {
     this.tree = tree;
   }
 
+  /** Snapshots of address spaces that were not given back. */
+  get held(): number {
+    return this.#held.reduce((sum, { size }) => sum + size, 0);
+  }
+
   async cut(rootPid: number, { leaveFrozen = false }: CutOptions = {}): Promise<Cut> {
     if (rootPid !== this.tree.rootPid)
       throw new CkptError('ESRCH', `there is no task ${rootPid}`, { pid: rootPid });
     this.cuts++;
     this.frozen = leaveFrozen;
-    for (const { mm } of this.tree.tasks) if (mm !== undefined) this.held.add(mm);
+    const held = new Set(this.tree.tasks.flatMap(({ mm }) => mm ?? []));
+    this.#held.push(held);
     return {
       tree: this.tree,
       timing: { freezeUs: 1, snapshotUs: 2, ...(leaveFrozen ? {} : { downtimeUs: 3 }) },
@@ -26,9 +31,9 @@ export class HandMadeSource implements SnapshotSource {
         this.frozen = false;
       },
       releaseMm: (mm) => {
-        if (!this.held.delete(mm)) throw new CkptError('EINVAL', 'this snapshot was given back before');
+        if (!held.delete(mm)) throw new CkptError('EINVAL', 'this snapshot was given back before');
       },
-      release: () => this.held.clear(),
+      release: () => held.clear(),
     };
   }
 }

@@ -57,7 +57,7 @@ type Spec<A> = A extends fc.Arbitrary<infer Value> ? Value : never;
 type TreeSpec = Spec<typeof treeSpec>;
 type MmSpec = Spec<typeof mmSpec>;
 
-/** Any tree: tasks that share address spaces, tables and files, zombies, sparse memory, shared frames. Contained. */
+/** Any tree below a task 1: tasks that share address spaces, tables and files, zombies, sparse memory, shared frames. Contained. */
 export const arbitraryTree: fc.Arbitrary<TaskTree> = treeSpec.map(buildTree);
 
 function buildTree(spec: TreeSpec): TaskTree {
@@ -79,9 +79,7 @@ function buildTree(spec: TreeSpec): TaskTree {
   return tree(
     ...spec.tasks.map(
       (one, order): Task =>
-        one.isZombie
-          ? zombie(order + 1)
-          : task(order + 1, { mm: mms[one.mm]!, files: tables[one.table]!, ppid: order === 0 ? 0 : 1 }),
+        one.isZombie ? zombie(order + 1) : task(order + 1, { mm: mms[one.mm]!, files: tables[one.table]! }),
     ),
   );
 }

@@ -91,10 +91,10 @@ export const mm = (vmas: readonly Vma[], over: Part<Mm> = {}): Mm => ({
   ...over,
 });
 
-/** A live task without objects, unless they are given. */
+/** A live task without objects, unless they are given: the root, or a child of task 1. */
 export const task = (pid: number, over: Part<Task> = {}): Task => ({
   pid,
-  ppid: 0,
+  ppid: pid === 1 ? 0 : 1,
   tgid: pid,
   pgid: 1,
   sid: 1,

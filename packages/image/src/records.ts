@@ -8,6 +8,7 @@ import { CONTAINER, ERROR, HEADER, HEADER_ARCH, TAIL } from './records/head.js';
 import { MM, MM_CONTEXT, PGARR, SHORT_VMA_SIZE, VMA } from './records/mm.js';
 import { OBJREF } from './records/objref.js';
 import { RESTART_BLOCK, TASK, TASK_OBJS, THREAD, TREE } from './records/task.js';
+import { allocate } from './slab.js';
 
 /** Every record of fixed size. The others (BUFFER, STRING, FILE_NAME, ...) are a header and plain bytes. */
 export const RECORDS = {
@@ -58,32 +59,30 @@ const USUAL_LENGTHS: ReadonlyMap<RecordTypeName, Lengths> = new Map(
 /** How long a record may be wherever it stands. */
 export const usualLengths = (name: RecordTypeName): Lengths => USUAL_LENGTHS.get(name) ?? PLAIN_BYTES;
 
-/** The record as bytes, header included. */
+/** The record as bytes, header included. They may share their buffer with other records. */
 export function encodeRecord<Name extends RecordName>(name: Name, values: RecordValues<Name>): Uint8Array {
   const { body, size } = RECORDS[name] as RecordDefinition<RecordValues<Name>>;
-  const bytes = new Uint8Array(size);
-  const view = putHeader(bytes, name, size);
-  body.write(view, RECORD_HEADER_SIZE, values);
+  const { bytes, view, offset } = allocate(size);
+  putHeader(view, offset, name, size);
+  body.write(view, offset + RECORD_HEADER_SIZE, values);
   return bytes;
 }
 
 /** A record of plain bytes: header, then `payload` as it is. */
 export function encodePayload(name: RecordTypeName, payload: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(RECORD_HEADER_SIZE + payload.length);
-  putHeader(bytes, name, bytes.length);
+  const { bytes, view, offset } = allocate(RECORD_HEADER_SIZE + payload.length);
+  putHeader(view, offset, name, bytes.length);
   bytes.set(payload, RECORD_HEADER_SIZE);
   return bytes;
 }
 
-/** Writes `type` and `len` at the start of `bytes`. @param length bytes of the whole record */
-export function putHeader(bytes: Uint8Array, name: RecordTypeName, length: number): DataView {
+/** Writes `type` and `len` at `offset`. @param length bytes of the whole record */
+export function putHeader(view: DataView, offset: number, name: RecordTypeName, length: number): void {
   if (length > 0xffff_ffff)
     throw new CkptError(
       'EOVERFLOW',
       `a ${name} record of ${length} bytes is longer than its length field can say`,
     );
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  view.setUint32(0, RECORD_TYPE[name], true);
-  view.setUint32(4, length, true);
-  return view;
+  view.setUint32(offset, RECORD_TYPE[name], true);
+  view.setUint32(offset + 4, length, true);
 }

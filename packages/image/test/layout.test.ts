@@ -153,7 +153,7 @@ describe.each(names)('%s', (name) => {
   test('has its fields where the format has them, and zeros between', () => {
     const values = distinct(fields);
     const bytes = encodeRecord(name, values as never);
-    const view = new DataView(bytes.buffer);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     expect([bytes.length, view.getUint32(0, true), view.getUint32(4, true)]).toEqual([size, type, size]);
     const seen = new Set([0, 1, 2, 3, 4, 5, 6, 7]);
     for (const [field, [offset, width]] of Object.entries(fields)) {
@@ -204,7 +204,7 @@ describe('a record round-trips', () => {
       fc.property(arbitrary(name), (values) => {
         const bytes = encodeRecord(name, values as never);
         const { body } = RECORDS[name];
-        const view = new DataView(bytes.buffer);
+        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
         expect({ ...body.read(view, 8) }).toEqual({ ...values });
         expect(body.strayPadding(view, 8)).toBe(-1);
       }),

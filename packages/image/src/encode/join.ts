@@ -1,6 +1,8 @@
+import { allocate } from '../slab.js';
+
 /** The parts one behind the other. */
 export function join(...parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const { bytes } = allocate(parts.reduce((sum, part) => sum + part.length, 0));
   let end = 0;
   for (const part of parts) {
     bytes.set(part, end);

@@ -42,7 +42,7 @@ export function encodeAuxv(auxv: BigUint64Array): Uint8Array {
     throw new CkptError('EINVAL', `an auxiliary vector of ${auxv.length} entries; it has ${AT_VECTOR_SIZE}`);
   const bytes = new Uint8Array(auxv.length * 8);
   const view = new DataView(bytes.buffer);
-  for (const [index, entry] of auxv.entries()) view.setBigUint64(index * 8, entry, true);
+  for (let index = 0; index < auxv.length; index++) view.setBigUint64(index * 8, auxv[index]!, true);
   return encodePayload('BUFFER', bytes);
 }
 

@@ -2,6 +2,7 @@ import { CkptError } from '@ckptree/errors';
 import { PAGE_SIZE } from '@ckptree/model';
 import { ADDRESS_SIZE, BATCH_PAGES, RECORD_HEADER_SIZE } from '../constants.js';
 import { encodeRecord, putHeader, recordSize } from '../records.js';
+import { allocate } from '../slab.js';
 
 const TWO_32 = 2 ** 32;
 const PAGE_WITH_ADDRESS = ADDRESS_SIZE + PAGE_SIZE;
@@ -23,9 +24,9 @@ export function batchStart(pages: number): Uint8Array {
   if (!Number.isInteger(pages) || pages < 1 || pages > BATCH_PAGES)
     throw new CkptError('EINVAL', `a batch of ${pages} pages; it has 1 to ${BATCH_PAGES}`);
   const pgarr = encodeRecord('PGARR', { nr_pages: BigInt(pages) });
-  const bytes = new Uint8Array(pgarr.length + RECORD_HEADER_SIZE);
+  const { bytes, view, offset } = allocate(pgarr.length + RECORD_HEADER_SIZE);
   bytes.set(pgarr);
-  putHeader(bytes.subarray(pgarr.length), 'BUFFER', contentsSize(pages));
+  putHeader(view, offset + pgarr.length, 'BUFFER', contentsSize(pages));
   return bytes;
 }
 

@@ -67,7 +67,7 @@ function vdsoOf(auxv: BigUint64Array): number {
 
 /** How a loader opens what it maps; a core tells neither that nor what the file contained. */
 const READ_ONLY_FILE = {
-  mode: FMODE.READ | FMODE.LSEEK | FMODE.PREAD | FMODE.PWRITE,
+  mode: FMODE.READ | FMODE.LSEEK | FMODE.PREAD,
   flags: 0,
   pos: 0,
   version: 0n,

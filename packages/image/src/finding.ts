@@ -1,4 +1,5 @@
 import { CkptError, type ErrorFields } from '@ckptree/errors';
+import { printable } from './printable.js';
 import { type FindingCode, RULES } from './rules.js';
 
 /** One breach of a rule of the format. */
@@ -14,7 +15,8 @@ export interface Finding {
 
 /** The finding as the error that a strict reader throws. */
 export function findingError({ code, position, message, place }: Finding): CkptError {
-  const task = place.pid === undefined ? '' : `, task ${place.pid}${place.comm ? ` (${place.comm})` : ''}`;
+  const task =
+    place.pid === undefined ? '' : `, task ${place.pid}${place.comm ? ` (${printable(place.comm)})` : ''}`;
   return new CkptError(RULES[code].error, `image byte ${position}${task}: ${message}`, {
     ...place,
     position,

@@ -1,5 +1,8 @@
 export { bytesSource } from './bytes-source.js';
 export * from './constants.js';
+export { type DiffSide, diffTrees } from './diff/diff-trees.js';
+export { formatDiff } from './diff/format-diff.js';
+export { DIFF_SCHEMA, type DiffReport } from './diff/report.js';
 export { encodeBuffer, encodeString } from './encode/buffer.js';
 export { encodeErrorRecord } from './encode/error-record.js';
 export { encodeFile, encodeFileDesc, encodeFileTable, encodeObjref } from './encode/file.js';
@@ -9,7 +12,11 @@ export { batchSize, batchStart, contentsSize, encodePagesEnd, pagesHeader } from
 export { encodeTask, encodeTaskObjs, encodeTree, type TaskPids } from './encode/task.js';
 export { type Finding, findingError } from './finding.js';
 export type { DecodedHead } from './grammar/visitor.js';
+export { formatInspect, type InspectSections } from './inspect/format-inspect.js';
+export { type InspectOptions, inspectImage } from './inspect/inspect-image.js';
+export { INSPECT_SCHEMA, type InspectReport } from './inspect/report.js';
 export type { ImageContents, TaskRecords } from './read/contents.js';
+export { readFailure } from './read/failure.js';
 export { readTree } from './read/read-tree.js';
 export { storedPageCount } from './read/runs.js';
 export {

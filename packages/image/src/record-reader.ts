@@ -1,24 +1,28 @@
 import type { ByteSource } from '@ckptree/model';
 import { RECORD_HEADER_SIZE } from './constants.js';
 
-/** Bytes that are read at once; also the most that can be looked at together. */
-const WINDOW_SIZE = 128 * 1024;
-
-/** Most bytes of a record's body that are in the window at a time. */
+/** Most bytes of a record's body that are looked at together. */
 export const PIECE_SIZE = 64 * 1024;
 
+/** A header and a piece are always in the window after a `fill`, unless the source ends before. */
+const LARGEST_REQUEST = RECORD_HEADER_SIZE + PIECE_SIZE;
+
+const WINDOW_SIZE = 2 * LARGEST_REQUEST;
+
 /**
- * A window that moves over a source, always forwards. Many small records come out of one read, and what is
- * skipped beyond the window is never read, so that an image costs as much as its structure, not as its pages.
+ * A window that moves over a source, always forwards. Many small records come out of one read, without waiting for
+ * each; what is skipped beyond the window is never read, so that an image costs as much as its structure, not as its
+ * pages.
  */
 export class RecordReader {
   readonly #source: ByteSource;
   readonly #window = new Uint8Array(WINDOW_SIZE);
-  /** Over the window: `offset` is where the current position is in it. */
+  /** Over the window; what it shows changes with the next `fill`. */
   readonly view = new DataView(this.#window.buffer);
   #offset = 0;
   #end = 0;
   #position = 0;
+  #sourceEnded = false;
   /** The byte before the position was skipped without seeing that the source holds it. */
   #unproven = false;
   #cutShort = false;
@@ -37,30 +41,35 @@ export class RecordReader {
     return this.#offset;
   }
 
+  /** Bytes from the position on that are in the window. */
+  get available(): number {
+    return this.#end - this.#offset;
+  }
+
+  /** False when a header and a piece may be in the source and are not in the window: call `fill` then. */
+  get filled(): boolean {
+    return this.#sourceEnded || this.available >= LARGEST_REQUEST;
+  }
+
   /** The source ended somewhere in what was skipped last. */
   get cutShort(): boolean {
     return this.#cutShort;
   }
 
-  /**
-   * Brings `length` bytes from the position on into the window.
-   * @param length at most PIECE_SIZE + RECORD_HEADER_SIZE
-   * @returns how many are there: fewer only where the source ends
-   */
-  async require(length: number): Promise<number> {
-    const available = this.#end - this.#offset;
-    if (available >= length) return length;
+  /** Reads on, as much as the window takes. */
+  async fill(): Promise<void> {
     this.#window.copyWithin(0, this.#offset, this.#end);
+    this.#end -= this.#offset;
     this.#offset = 0;
-    this.#end = available;
-    if (this.#unproven) await this.#readBehindSkip();
-    else await this.#read(this.#position + available);
-    return Math.min(length, this.#end);
-  }
-
-  /** `length` bytes of the window from `offset` bytes behind the position on. They change with the next call. */
-  bytes(offset: number, length: number): Uint8Array {
-    return this.#window.subarray(this.#offset + offset, this.#offset + offset + length);
+    // What was skipped is proven by its last byte.
+    const back = this.#unproven ? 1 : 0;
+    const wanted = WINDOW_SIZE - this.#end;
+    const bytes = await this.#source.read(this.#position + this.#end - back, wanted);
+    this.#cutShort = bytes.length < back;
+    this.#sourceEnded = bytes.length < wanted;
+    this.#unproven = false;
+    this.#window.set(bytes.subarray(back), this.#end);
+    this.#end += Math.max(0, bytes.length - back);
   }
 
   /** Moves on; what is not in the window is skipped. */
@@ -69,25 +78,8 @@ export class RecordReader {
     this.#offset += length;
     if (this.#offset <= this.#end) return;
     this.#unproven = true;
+    this.#sourceEnded = false;
     this.#offset = 0;
     this.#end = 0;
   }
-
-  async #read(position: number): Promise<void> {
-    const bytes = await this.#source.read(position, WINDOW_SIZE - this.#end);
-    this.#window.set(bytes, this.#end);
-    this.#end += bytes.length;
-  }
-
-  /** Starts one byte early: that byte tells whether the source holds all that was skipped. */
-  async #readBehindSkip(): Promise<void> {
-    const bytes = await this.#source.read(this.#position - 1, WINDOW_SIZE);
-    this.#unproven = false;
-    this.#cutShort = bytes.length === 0;
-    this.#window.set(bytes.subarray(1));
-    this.#end = Math.max(0, bytes.length - 1);
-  }
 }
-
-/** The most that `require` is asked for. */
-export const LARGEST_REQUEST = RECORD_HEADER_SIZE + PIECE_SIZE;

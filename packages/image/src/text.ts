@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { CkptError } from '@ckptree/errors';
 import { allocate } from './slab.js';
 
@@ -5,7 +6,8 @@ import { allocate } from './slab.js';
  * Text as the format keeps it: UTF-8, ended by a NUL. In a field of given size zeros fill the rest.
  */
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+// A byte order mark is text like any other.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * The text with its NUL, filled up with zeros to `size` bytes when that is given.
@@ -25,10 +27,6 @@ export function encodeText(text: string, size?: number): Uint8Array {
 export function decodeText(bytes: Uint8Array): string | undefined {
   const end = bytes.indexOf(0);
   if (end === -1 || bytes.subarray(end).some((byte) => byte !== 0)) return undefined;
-  try {
-    return decoder.decode(bytes.subarray(0, end));
-  } catch (error) {
-    if (error instanceof TypeError) return undefined;
-    throw error;
-  }
+  const text = bytes.subarray(0, end);
+  return isUtf8(text) ? decoder.decode(text) : undefined;
 }

@@ -1,9 +1,9 @@
 import { CkptError } from '@ckptree/errors';
 import type { ByteSource } from '@ckptree/model';
-import { RECORD_HEADER_SIZE, RECORD_TYPE, type RecordTypeName } from './constants.js';
+import { RECORD_HEADER_SIZE, RECORD_TYPE } from './constants.js';
 import type { Finding } from './finding.js';
 import { Machine } from './grammar/machine.js';
-import type { Transition } from './grammar/transition.js';
+import { type Entries, RecordBody, type Transition } from './grammar/transition.js';
 import type { ImageVisitor } from './grammar/visitor.js';
 import { PIECE_SIZE, RecordReader } from './record-reader.js';
 import { recordTypeName, usualLengths } from './records.js';
@@ -50,18 +50,22 @@ export async function walk(
   let nextProgress = PROGRESS_STEP;
   let last: Header | undefined;
   while (!machine.ended) {
-    if (signal?.aborted) throw new CkptError('EINTR', 'reading the image was cancelled', {}, signal.reason);
-    const available = await reader.require(RECORD_HEADER_SIZE);
-    const header = available < RECORD_HEADER_SIZE ? undefined : readHeader(reader);
+    // Only here, once in many records, is there anything to wait for.
+    if (!reader.filled) {
+      if (signal?.aborted) throw new CkptError('EINTR', 'reading the image was cancelled', {}, signal.reason);
+      await reader.fill();
+    }
+    const header = reader.available < RECORD_HEADER_SIZE ? undefined : readHeader(reader);
     if (last === undefined && header?.type !== RECORD_TYPE.HEADER) {
       machine.context.report('not-an-image', 0, 'this does not start like an image: it has no HEADER record');
       break;
     }
     if (header === undefined) {
-      reportEnd(reader, machine, last, available);
+      reportEnd(reader, machine, last);
       break;
     }
-    if (!(await takeRecord(reader, machine, header))) break;
+    const goesOn = takeRecord(reader, machine, header);
+    if (!(typeof goesOn === 'boolean' ? goesOn : await goesOn)) break;
     last = header;
     records++;
     if (reader.position >= nextProgress) {
@@ -70,7 +74,8 @@ export async function walk(
     }
   }
   const bytes = reader.position;
-  if (machine.complete && (await reader.require(1)) > 0)
+  if (!reader.filled) await reader.fill();
+  if (machine.complete && reader.available > 0)
     machine.context.report('trailing-bytes', bytes, 'there is something behind the tail of the image');
   return { records, bytes };
 }
@@ -79,8 +84,10 @@ function readHeader({ view, offset, position }: RecordReader): Header {
   return { type: view.getUint32(offset, true), length: view.getUint32(offset + 4, true), position };
 }
 
-/** @returns false when the image cannot be followed any further */
-async function takeRecord(reader: RecordReader, machine: Machine, header: Header): Promise<boolean> {
+/** Whether the image can be followed further; at once where no more has to be read for that. */
+type GoesOn = boolean | Promise<boolean>;
+
+function takeRecord(reader: RecordReader, machine: Machine, header: Header): GoesOn {
   const { type, length, position } = header;
   const { context } = machine;
   const name = recordTypeName(type);
@@ -95,33 +102,24 @@ async function takeRecord(reader: RecordReader, machine: Machine, header: Header
     context.report(
       'record-length',
       position + 4,
-      `a ${name} record of ${length} bytes; here it has ${lengths.text}`,
+      `a ${name} record of ${length} bytes stands where one of ${lengths.text} should be`,
     );
     machine.skipDamaged();
     return resume(reader, machine, [lengths.likely ?? 0, length]);
   }
-  if (transition === undefined) {
-    reader.advance(length);
-    return true;
-  }
-  return takeBody(reader, machine, { ...header, name, transition });
+  if (transition !== undefined) return takeBody(reader, machine, header, transition);
+  reader.advance(length);
+  return true;
 }
 
-interface Expected extends Header {
-  readonly name: RecordTypeName;
-  readonly transition: Transition;
-}
-
-async function takeBody(reader: RecordReader, machine: Machine, record: Expected): Promise<boolean> {
-  const { length, position, transition } = record;
+function takeBody(reader: RecordReader, machine: Machine, header: Header, transition: Transition): GoesOn {
+  const { length, position } = header;
   const { context } = machine;
   const wanted = transition.wanted?.(context) ?? length - RECORD_HEADER_SIZE;
-  if (!(await holds(reader, machine, record, RECORD_HEADER_SIZE + wanted))) return false;
-  const { view } = reader;
-  const offset = reader.offset + RECORD_HEADER_SIZE;
-  const bytes = reader.bytes(RECORD_HEADER_SIZE, wanted);
-  machine.enter(transition.take(context, { position, length, view, offset, bytes }));
-  if (transition.entries !== undefined) return takeEntries(reader, machine, record, transition.entries);
+  if (!holds(reader, machine, header, RECORD_HEADER_SIZE + wanted)) return false;
+  const record = new RecordBody(position, length, reader.view, reader.offset + RECORD_HEADER_SIZE);
+  machine.enter(transition.take(context, record));
+  if (transition.entries !== undefined) return takeEntries(reader, machine, header, transition.entries);
   reader.advance(length);
   return true;
 }
@@ -129,15 +127,16 @@ async function takeBody(reader: RecordReader, machine: Machine, record: Expected
 async function takeEntries(
   reader: RecordReader,
   machine: Machine,
-  record: Expected,
-  entries: NonNullable<Transition['entries']>,
+  header: Header,
+  entries: Entries,
 ): Promise<boolean> {
   reader.advance(RECORD_HEADER_SIZE);
-  const end = record.position + record.length;
+  const end = header.position + header.length;
   const most = PIECE_SIZE - (PIECE_SIZE % entries.size);
   while (reader.position < end) {
+    if (!reader.filled) await reader.fill();
     const length = Math.min(most, end - reader.position);
-    if (!(await holds(reader, machine, record, length))) return false;
+    if (!holds(reader, machine, header, length)) return false;
     const { position, view, offset } = reader;
     entries.take(machine.context, { position, length, view, offset });
     reader.advance(length);
@@ -146,35 +145,24 @@ async function takeEntries(
 }
 
 /** Whether the image goes on for `length` more bytes; reported when it does not. */
-async function holds(
-  reader: RecordReader,
-  machine: Machine,
-  record: Expected,
-  length: number,
-): Promise<boolean> {
-  const available = await reader.require(length);
-  if (available === length) return true;
+function holds(reader: RecordReader, machine: Machine, header: Header, length: number): boolean {
+  if (reader.available >= length) return true;
   machine.context.report(
     'truncated',
-    record.position,
-    `the image ends at byte ${reader.position + available}, within a ${record.name} record of ${record.length} bytes`,
+    header.position,
+    `the image ends at byte ${reader.position + reader.available}, within ${describeRecord(header)}`,
   );
   return false;
 }
 
 /** The image ended where a record should start. */
-function reportEnd(
-  reader: RecordReader,
-  machine: Machine,
-  last: Header | undefined,
-  available: number,
-): void {
-  const { position } = reader;
+function reportEnd(reader: RecordReader, machine: Machine, last: Header | undefined): void {
+  const { position, available } = reader;
   if (reader.cutShort && last !== undefined)
     machine.context.report(
       'truncated',
       last.position,
-      `the image ends within a ${recordTypeName(last.type) ?? 'damaged'} record that reaches to byte ${position}`,
+      `the image ends within ${describeRecord(last)}, before byte ${position}`,
     );
   else
     machine.context.report(
@@ -183,6 +171,9 @@ function reportEnd(
       `the image ends at byte ${position + available}, where ${machine.expected} should be`,
     );
 }
+
+const describeRecord = ({ type, length }: Header): string =>
+  `a ${recordTypeName(type) ?? 'damaged'} record of ${length} bytes`;
 
 /**
  * Goes on behind a damaged record: at the first of the places where it may end that looks like a record.
@@ -195,9 +186,11 @@ async function resume(reader: RecordReader, machine: Machine, lengths: readonly 
   for (const length of possible) {
     // What lies further ahead than the window can be looked at by going there only.
     const ahead = length <= PIECE_SIZE ? length : 0;
-    if (ahead === 0) reader.advance(length - (reader.position - position));
-    const available = await reader.require(ahead + RECORD_HEADER_SIZE);
-    if (startsRecord(reader, ahead, available)) {
+    if (ahead === 0) {
+      reader.advance(length - (reader.position - position));
+      if (!reader.filled) await reader.fill();
+    }
+    if (startsRecord(reader, ahead)) {
       reader.advance(ahead);
       return true;
     }
@@ -210,8 +203,8 @@ async function resume(reader: RecordReader, machine: Machine, lengths: readonly 
   return false;
 }
 
-/** Whether `ahead` bytes further on a record may start; it may at the very end, for the end is reported by itself. */
-function startsRecord({ view, offset }: RecordReader, ahead: number, available: number): boolean {
+/** Whether a record may start `ahead` bytes further on; it may at the very end, which is reported by itself. */
+function startsRecord({ view, offset, available }: RecordReader, ahead: number): boolean {
   if (available < ahead + RECORD_HEADER_SIZE) return available === ahead;
   const name = recordTypeName(view.getUint32(offset + ahead, true));
   return name !== undefined && usualLengths(name).fits(view.getUint32(offset + ahead + 4, true));

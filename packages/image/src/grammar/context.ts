@@ -71,6 +71,8 @@ export class Context {
   file: CurrentFile | undefined;
   mm: CurrentMm | undefined;
   vma: CurrentVma | undefined;
+  /** The grammar is lost: what comes is not reported until it makes sense again. */
+  lost = false;
   /** Addresses of one batch, reused for each. */
   readonly addresses = new Float64Array(BATCH_PAGES);
   readonly #onFinding: (finding: Finding) => void;
@@ -85,26 +87,36 @@ export class Context {
   }
 
   startTask(values: RecordValues<'TASK'>): void {
+    this.endTask();
     this.task = { pid: this.pids[this.tasks], comm: '', values, newFileTable: 0, newMm: 0 };
     this.tasks++;
+  }
+
+  endTask(): void {
+    this.task = undefined;
     this.fileTable = undefined;
     this.file = undefined;
     this.mm = undefined;
     this.vma = undefined;
   }
 
-  startFileTable(objref: number): void {
-    if (this.task !== undefined) this.task.newFileTable = objref;
+  /** @param objref 0 when its announcement is damaged */
+  startFileTable(objref: number): CurrentFileTable {
+    if (this.task !== undefined && objref !== 0) this.task.newFileTable = objref;
     this.fileTable = { objref, left: undefined, lastFd: -1 };
+    return this.fileTable;
   }
 
-  startMm(objref: number): void {
-    if (this.task !== undefined) this.task.newMm = objref;
+  /** @param objref 0 when its announcement is damaged */
+  startMm(objref: number): CurrentMm {
+    if (this.task !== undefined && objref !== 0) this.task.newMm = objref;
+    this.fileTable = undefined;
     this.mm = { objref, values: undefined, context: undefined, mapCount: undefined, vmas: 0, end: 0 };
+    return this.mm;
   }
 
-  startVma(start: number, end: number, hasContents: boolean): void {
-    this.vma = hasContents ? { start, end, lastPage: -1, batch: undefined } : undefined;
+  startVma(start: number, end: number): void {
+    this.vma = { start, end, lastPage: -1, batch: undefined };
     if (this.mm === undefined) return;
     this.mm.vmas++;
     this.mm.end = end;
@@ -123,7 +135,8 @@ export class Context {
   }
 
   /** After damage no count is to be trusted. */
-  forgetCounts(): void {
+  lose(): void {
+    this.lost = true;
     this.taskCount = undefined;
     if (this.fileTable !== undefined) this.fileTable.left = undefined;
     if (this.mm !== undefined) this.mm.mapCount = undefined;

@@ -1,11 +1,12 @@
 import { RECORD_HEADER_SIZE } from '../constants.js';
 import { between } from '../lengths.js';
+import { printable } from '../printable.js';
 import { decodeText } from '../text.js';
 import type { State } from './state.js';
 import { fixed, payload, type Transition, type Transitions } from './transition.js';
 
 /** Longest text of a failed checkpoint that is looked at, in bytes. */
-const LONGEST_TEXT = 32 * 1024;
+export const LONGEST_FAILURE = 32 * 1024;
 
 /** ERROR may stand anywhere: a checkpoint fails where it fails. */
 export const error: Transition = fixed('ERROR', () => 'error-text');
@@ -17,7 +18,7 @@ export const failureText = (bytes: Uint8Array): string | undefined =>
 export const failureStates = {
   'error-text': {
     STRING: payload(
-      () => between(RECORD_HEADER_SIZE + 2, RECORD_HEADER_SIZE + LONGEST_TEXT),
+      between(RECORD_HEADER_SIZE + 2, RECORD_HEADER_SIZE + LONGEST_FAILURE),
       (context, { bytes, position }) => {
         const text = failureText(bytes);
         if (text === undefined)
@@ -29,7 +30,7 @@ export const failureStates = {
         context.report(
           'checkpoint-failed',
           position,
-          `the checkpoint failed: ${text ?? 'its error text is damaged'}`,
+          `the checkpoint failed: ${text === undefined ? 'its error text is damaged' : printable(text)}`,
         );
         return 'failed';
       },

@@ -1,21 +1,23 @@
-import { FILE_TYPE, OBJECT_TYPE, PATH_MAX, RECORD_HEADER_SIZE } from '../constants.js';
+import { FILE_TYPE, PATH_MAX, RECORD_HEADER_SIZE } from '../constants.js';
 import { between } from '../lengths.js';
+import { announce } from './announce.js';
 import type { Context } from './context.js';
 import type { State } from './state.js';
-import { reportObject } from './task-objects.js';
 import { readText } from './text.js';
 import { fixed, payload, type Transition, type Transitions } from './transition.js';
 
 const fileTable: Transition = fixed('FILE_TABLE', (context, { fdt_nfds }, at) => {
   if (fdt_nfds < 0)
     context.report('out-of-range', at.field('fdt_nfds'), `a table of ${fdt_nfds} descriptors`);
-  if (context.fileTable === undefined) return 'descriptors';
-  context.fileTable.left = fdt_nfds;
-  context.visitor.fileTable(context.fileTable.objref);
+  const table = context.fileTable ?? context.startFileTable(0);
+  table.left = fdt_nfds < 0 ? undefined : fdt_nfds;
+  context.visitor.fileTable(table.objref);
   return afterDescriptors(context);
 });
 
 function afterDescriptors(context: Context): State {
+  // How many there are is unknown after damage; then what comes tells.
+  if (context.fileTable?.left === undefined) context.lost = true;
   if (context.fileTable?.left !== 0) return 'descriptors';
   context.fileTable = undefined;
   return 'objects';
@@ -23,12 +25,12 @@ function afterDescriptors(context: Context): State {
 
 const descriptor: Transition = fixed('FILE_DESC', (context, values, at) => {
   const { fd_descriptor: fd, fd_close_on_exec: closeOnExec, fd_objref: objref } = values;
-  const table = context.fileTable;
-  if (fd <= (table?.lastFd ?? -1))
+  const table = context.fileTable ?? context.startFileTable(0);
+  if (fd <= table.lastFd)
     context.report(
       'descriptor',
       at.field('fd_descriptor'),
-      `descriptor ${fd} comes behind ${table?.lastFd ?? -1}`,
+      `descriptor ${fd} stands where one above ${table.lastFd} should be`,
     );
   if (closeOnExec > 1)
     context.report(
@@ -40,24 +42,10 @@ const descriptor: Transition = fixed('FILE_DESC', (context, values, at) => {
     context.report('object-undefined', at.field('fd_objref'), `descriptor ${fd} refers to no file`);
   context.useFile(objref, at.field('fd_objref'));
   context.visitor.fileDesc(values);
-  if (table === undefined) return 'descriptors';
   table.lastFd = fd;
   if (table.left !== undefined) table.left--;
   return afterDescriptors(context);
 });
-
-/** A file where it is first met. @param user the state whose record uses it */
-export const fileObjref = (user: State): Transition =>
-  fixed('OBJREF', (context, { objtype, objref }, at) => {
-    if (objtype !== OBJECT_TYPE.FILE) {
-      reportObject(context, objtype, 'FILE', at);
-      return user;
-    }
-    context.useFile(0, at.position);
-    context.objects.define('FILE', objref, at.position);
-    context.file = { objref, user, values: undefined };
-    return 'file';
-  });
 
 const file: Transition = fixed('FILE', (context, values, at) => {
   const { f_type, f_pos, f_credref, f_secref } = values;
@@ -87,7 +75,7 @@ function reportFileType(context: Context, type: number, position: number): void 
 }
 
 const fileName: Transition = payload(
-  () => between(RECORD_HEADER_SIZE + 2, RECORD_HEADER_SIZE + PATH_MAX),
+  between(RECORD_HEADER_SIZE + 2, RECORD_HEADER_SIZE + PATH_MAX),
   (context, record) => {
     const { file } = context;
     const path = readText(context, record, 'path');
@@ -99,7 +87,7 @@ const fileName: Transition = payload(
 
 export const fileStates = {
   'file-table': { FILE_TABLE: fileTable },
-  descriptors: { OBJREF: fileObjref('descriptors'), FILE_DESC: descriptor },
+  descriptors: { OBJREF: announce('descriptors', 'FILE'), FILE_DESC: descriptor },
   file: { FILE: file },
   'file-name': { FILE_NAME: fileName },
 } satisfies Partial<Record<State, Transitions>>;

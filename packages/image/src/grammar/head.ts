@@ -70,16 +70,13 @@ const header: Transition = fixed('HEADER', (context, values, at) => {
 });
 
 const uts = (part: 'release' | 'version' | 'machine', next: State): Transition =>
-  payload(
-    () => exactly(RECORD_HEADER_SIZE + KERNEL_CONSTANTS[`uts_${part}_len`]),
-    (context, record) => {
-      context.head[part] = readText(context, record, `${part} of the kernel`);
-      return next;
-    },
-  );
+  payload(exactly(RECORD_HEADER_SIZE + KERNEL_CONSTANTS[`uts_${part}_len`]), (context, record) => {
+    context.head[part] = readText(context, record, `${part} of the kernel`);
+    return next;
+  });
 
 const lsmName: Transition = payload(
-  () => between(RECORD_HEADER_SIZE + 1, RECORD_HEADER_SIZE + PATH_MAX),
+  between(RECORD_HEADER_SIZE + 1, RECORD_HEADER_SIZE + PATH_MAX),
   (context, record) => {
     context.head.lsm = readText(context, record, 'name of the security module');
     if (isWhole(context.head)) context.visitor.head(context.head);

@@ -5,13 +5,12 @@ import { error, failureStates } from './failure.js';
 import { fileStates } from './files.js';
 import { headStates } from './head.js';
 import { mmStates } from './mm.js';
-import { objectTypeName } from './objects.js';
 import { pageStates } from './pages.js';
 import { pidsStates } from './pids.js';
 import type { State } from './state.js';
-import { taskObjectStates } from './task-objects.js';
+import { taskObjsStates } from './task-objs.js';
 import { taskStates } from './tasks.js';
-import { fixed, type Transition, type Transitions } from './transition.js';
+import type { Transition, Transitions } from './transition.js';
 import type { ImageVisitor } from './visitor.js';
 
 /**
@@ -22,7 +21,7 @@ const STATES: Readonly<Record<State, Transitions>> = {
   ...headStates,
   ...pidsStates,
   ...taskStates,
-  ...taskObjectStates,
+  ...taskObjsStates,
   ...fileStates,
   ...mmStates,
   ...pageStates,
@@ -31,15 +30,18 @@ const STATES: Readonly<Record<State, Transitions>> = {
   failed: {},
 };
 
-/** The states that take a record, by its name. */
-const TAKERS = takers();
+/**
+ * Where a record belongs that comes out of order, if that can be told: in the only state that takes it. An object that
+ * is announced starts anew among the objects of a task.
+ */
+const HOMES = homes();
 
-function takers(): ReadonlyMap<RecordTypeName, readonly State[]> {
-  const states = new Map<RecordTypeName, State[]>();
+function homes(): ReadonlyMap<RecordTypeName, State | undefined> {
+  const found = new Map<RecordTypeName, State | undefined>();
   for (const [state, transitions] of Object.entries(STATES) as [State, Transitions][])
     for (const name of Object.keys(transitions) as RecordTypeName[])
-      states.set(name, [...(states.get(name) ?? []), state]);
-  return states;
+      found.set(name, found.has(name) ? undefined : state);
+  return found.set('OBJREF', 'objects');
 }
 
 /**
@@ -50,7 +52,6 @@ function takers(): ReadonlyMap<RecordTypeName, readonly State[]> {
 export class Machine {
   readonly context: Context;
   #state: State = 'header';
-  #lost = false;
 
   constructor(visitor: ImageVisitor, onFinding: (finding: Finding) => void) {
     this.context = new Context(visitor, onFinding);
@@ -69,21 +70,22 @@ export class Machine {
   /** What to do with a record; undefined: skip it. */
   expect(name: RecordTypeName, position: number): Transition | undefined {
     if (name === 'ERROR') return error;
+    const { context } = this;
     const transition = STATES[this.#state][name];
     if (transition !== undefined) {
-      this.#lost = false;
+      context.lost = false;
       return transition;
     }
-    const [home, ...others] = TAKERS.get(name) ?? [];
-    if (home === undefined) {
-      this.context.report('record-unsupported', position, `${name} records are not supported`);
+    if (!HOMES.has(name)) {
+      context.report('record-unsupported', position, `${name} records are not supported`);
       return undefined;
     }
-    if (!this.#lost)
-      this.context.report('record-order', position, `${name} stands where ${this.expected} should be`);
-    this.#lose();
-    if (others.length > 0) return name === 'OBJREF' ? this.#lostObjref : undefined;
-    this.#lost = false;
+    if (!context.lost)
+      context.report('record-order', position, `${name} stands where ${this.expected} should be`);
+    context.lose();
+    const home = HOMES.get(name);
+    if (home === undefined) return undefined;
+    context.lost = false;
     this.#state = home;
     return STATES[home][name];
   }
@@ -96,25 +98,12 @@ export class Machine {
   /** A record is damaged beyond use. */
   skipDamaged(): void {
     // Most likely it was the one that should be here; if that is a task, those behind it keep their pids.
-    if (!this.#lost && this.#state === 'task') this.context.tasks++;
-    this.#lose();
+    if (!this.context.lost && this.#state === 'task') this.context.tasks++;
+    this.context.lose();
   }
 
   /** What may come, for messages. */
   get expected(): string {
     return Object.keys(STATES[this.#state]).join(' or ');
   }
-
-  /** What comes is not reported until it makes sense again, and counts are not trusted. */
-  #lose(): void {
-    this.#lost = true;
-    this.context.forgetCounts();
-  }
-
-  /** Among records that make no sense, an object is still taken as defined, lest each use of it be reported. */
-  readonly #lostObjref: Transition = fixed('OBJREF', (context, { objtype, objref }) => {
-    const type = objectTypeName(objtype);
-    if (type !== undefined) context.objects.assume(type, objref);
-    return this.#state;
-  });
 }

@@ -1,7 +1,8 @@
 import { AT_VECTOR_SIZE, LDT_ENTRY_SIZE } from '@ckptree/model';
 import { LDT_ENTRIES, RECORD_HEADER_SIZE, USER_SPACE_END } from '../constants.js';
 import { exactly } from '../lengths.js';
-import { fileObjref } from './files.js';
+import { hex, many } from '../printable.js';
+import { announce } from './announce.js';
 import type { State } from './state.js';
 import { fixed, payload, type Transition, type Transitions } from './transition.js';
 import { vma } from './vmas.js';
@@ -20,8 +21,6 @@ const LAYOUT = [
   'env_end',
 ] as const;
 
-const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
-
 const mm: Transition = fixed('MM', (context, values, at) => {
   for (const field of LAYOUT)
     if (values[field] > USER_SPACE_END)
@@ -31,14 +30,14 @@ const mm: Transition = fixed('MM', (context, values, at) => {
         `${field} is ${hex(values[field])}, which is not in user space`,
       );
   context.useFile(values.exe_objref, at.field('exe_objref'));
-  if (context.mm === undefined) return 'auxv';
-  context.mm.mapCount = values.map_count;
-  context.mm.values = values;
+  const mm = context.mm ?? context.startMm(0);
+  mm.mapCount = values.map_count;
+  mm.values = values;
   return 'auxv';
 });
 
 const auxv: Transition = payload(
-  () => exactly(RECORD_HEADER_SIZE + AT_VECTOR_SIZE * 8),
+  exactly(RECORD_HEADER_SIZE + AT_VECTOR_SIZE * 8),
   (context, { view, offset }) => {
     if (context.mm?.values !== undefined)
       context.visitor.mm(
@@ -57,7 +56,7 @@ const mmContext: Transition = fixed('MM_CONTEXT', (context, values, at) => {
     context.report(
       'map-count',
       at.position,
-      `the address space has ${mm.vmas} vmas and says that it has ${mm.mapCount}`,
+      `the address space has ${many(mm.vmas, 'vma')} and says that it has ${mm.mapCount}`,
     );
   const { vdso, ldt_entry_size, nldt } = values;
   if (vdso > USER_SPACE_END)
@@ -92,8 +91,8 @@ const ldt: Transition = payload(
 );
 
 export const mmStates = {
-  mm: { OBJREF: fileObjref('mm'), MM: mm },
+  mm: { OBJREF: announce('mm', 'FILE'), MM: mm },
   auxv: { BUFFER: auxv },
-  vmas: { OBJREF: fileObjref('vmas'), VMA: vma, MM_CONTEXT: mmContext },
+  vmas: { OBJREF: announce('vmas', 'FILE'), VMA: vma, MM_CONTEXT: mmContext },
   'mm-context-ldt': { MM_CONTEXT_LDT: ldt },
 } satisfies Partial<Record<State, Transitions>>;

@@ -9,7 +9,7 @@ const TYPE_NAMES = new Map(
 export const objectTypeName = (type: number): ObjectTypeName | undefined => TYPE_NAMES.get(type);
 
 /** After damage an objref may be this much ahead of the last one and still be believed. */
-const LARGEST_GAP = 65_536;
+const LARGEST_GAP = 16;
 
 /**
  * The shared objects of an image: which objref is of which type, that each is defined once, in order, and before
@@ -36,19 +36,7 @@ export class Objects {
       );
     else if (objref !== this.#last + 1)
       this.#report('objref', position, `objref ${objref} is defined where ${this.#last + 1} is next`);
-    this.assume(type, objref);
-  }
-
-  /** Takes an object as defined, without judging. */
-  assume(type: ObjectTypeName, objref: number): void {
-    if (objref < 1 || objref > this.#last + LARGEST_GAP || this.#typeOf(objref) !== undefined) return;
-    if (objref >= this.#types.length) {
-      const types = new Uint8Array(2 * objref);
-      types.set(this.#types);
-      this.#types = types;
-    }
-    this.#types[objref] = OBJECT_TYPE[type];
-    this.#last = Math.max(this.#last, objref);
+    if (defined === undefined && objref > 0 && objref <= this.#last + LARGEST_GAP) this.#keep(type, objref);
   }
 
   /** An object is used. @param objref 0 for none */
@@ -67,5 +55,15 @@ export class Objects {
 
   #typeOf(objref: number): ObjectTypeName | undefined {
     return objectTypeName(this.#types[objref] ?? 0);
+  }
+
+  #keep(type: ObjectTypeName, objref: number): void {
+    if (objref >= this.#types.length) {
+      const types = new Uint8Array(2 * objref);
+      types.set(this.#types);
+      this.#types = types;
+    }
+    this.#types[objref] = OBJECT_TYPE[type];
+    this.#last = Math.max(this.#last, objref);
   }
 }

@@ -1,17 +1,19 @@
 import { PID_MAX_LIMIT, RECORD_HEADER_SIZE } from '../constants.js';
+import { many } from '../printable.js';
 import { pids as entry } from '../records/task.js';
 import type { Context } from './context.js';
 import type { State } from './state.js';
 import { fixed, type Piece, type Transition, type Transitions } from './transition.js';
 
 const tree: Transition = fixed('TREE', (context, { nr_tasks }, at) => {
-  if (nr_tasks < 1 || nr_tasks > PID_MAX_LIMIT)
+  const isPossible = nr_tasks >= 1 && nr_tasks <= PID_MAX_LIMIT;
+  if (!isPossible)
     context.report(
       'task-count',
       at.field('nr_tasks'),
       `the tree has ${nr_tasks} tasks; 1 to ${PID_MAX_LIMIT} are possible`,
     );
-  context.taskCount = nr_tasks;
+  context.taskCount = isPossible ? nr_tasks : undefined;
   return 'pids';
 });
 
@@ -20,7 +22,7 @@ const pids: Transition = {
     fits: (length) =>
       (length - RECORD_HEADER_SIZE) % entry.size === 0 &&
       length <= RECORD_HEADER_SIZE + PID_MAX_LIMIT * entry.size,
-    likely: RECORD_HEADER_SIZE + Math.max(0, taskCount) * entry.size,
+    likely: RECORD_HEADER_SIZE + taskCount * entry.size,
     text: `${RECORD_HEADER_SIZE} bytes and ${entry.size} a task`,
   }),
   wanted: () => 0,
@@ -30,7 +32,7 @@ const pids: Transition = {
       context.report(
         'task-count',
         position,
-        `pids of ${entries} tasks, and the tree has ${context.taskCount}`,
+        `the pids are those of ${many(entries, 'task')}, and the tree has ${context.taskCount}`,
       );
     context.taskCount = entries;
     return 'task';
@@ -51,11 +53,11 @@ function takeEntry(context: Context, { view, position, offset }: Omit<Piece, 'le
   const values = entry.read(view, offset);
   const { vpid, vppid, vtgid } = values;
   const { knownPids } = context;
-  if (vpid < 1) context.report('pid', position, `${vpid} is no pid`);
-  else if (knownPids.has(vpid)) context.report('pid', position, `pid ${vpid} is there twice`);
   const isRoot = knownPids.size === 0;
   const isThread = vtgid !== vpid && knownPids.has(vtgid);
-  if (!isRoot && !isThread && !knownPids.has(vppid))
+  if (vpid < 1) context.report('pid', position, `${vpid} is no pid`);
+  else if (knownPids.has(vpid)) context.report('pid', position, `pid ${vpid} is there twice`);
+  else if (!isRoot && !isThread && !knownPids.has(vppid))
     context.report('parent', position, `the parent of task ${vpid}, ${vppid}, does not come before it`);
   knownPids.add(vpid);
   context.pids.push(vpid);

@@ -9,8 +9,10 @@ import { fixed, payload, type Transition, type Transitions } from './transition.
 const task: Transition = fixed('TASK', (context, values, at) => {
   const { taskCount } = context;
   context.startTask(values);
-  if (taskCount !== undefined && context.tasks > taskCount)
+  if (taskCount !== undefined && context.tasks > taskCount) {
     context.report('task-count', at.position, `task ${context.tasks} of a tree of ${taskCount}`);
+    context.taskCount = undefined;
+  }
   if (values.exit_state !== 0 && values.exit_state !== EXIT_ZOMBIE)
     context.report(
       'task-state',
@@ -21,14 +23,16 @@ const task: Transition = fixed('TASK', (context, values, at) => {
 });
 
 const comm: Transition = payload(
-  () => between(RECORD_HEADER_SIZE + 1, RECORD_HEADER_SIZE + KERNEL_CONSTANTS.task_comm_len),
+  between(RECORD_HEADER_SIZE + 1, RECORD_HEADER_SIZE + KERNEL_CONSTANTS.task_comm_len),
   (context, record) => {
     const { task } = context;
     const text = readText(context, record, 'name of the task');
     if (task === undefined) return 'thread';
     task.comm = text;
     context.visitor.task(task.values, text);
-    return task.values.exit_state === 0 ? 'thread' : 'task';
+    if (task.values.exit_state === 0) return 'thread';
+    context.endTask();
+    return 'task';
   },
 );
 
@@ -57,13 +61,10 @@ const restartBlock: Transition = fixed('RESTART_BLOCK', (context, values, at) =>
   return 'cpu';
 });
 
-const cpu: Transition = payload(
-  () => exactly(CPU.size),
-  (context, { bytes }) => {
-    context.visitor.cpu(bytes);
-    return 'objects';
-  },
-);
+const cpu: Transition = payload(exactly(CPU.size), (context, { bytes }) => {
+  context.visitor.cpu(bytes);
+  return 'objects';
+});
 
 /** The end of a whole image. */
 const tail: Transition = fixed('TAIL', (context, { magic }, at) => {

@@ -5,8 +5,19 @@ import { RECORDS, type RecordName, type RecordValues } from '../records.js';
 import type { Context } from './context.js';
 import type { State } from './state.js';
 
-/** A record in the window. */
-export interface RecordBody {
+/** Some entries of a record's body that is larger than the window. */
+export interface Piece {
+  /** Byte position in the image. */
+  readonly position: number;
+  /** Bytes. */
+  readonly length: number;
+  readonly view: DataView;
+  /** Where it starts in `view`. */
+  readonly offset: number;
+}
+
+/** A record in the window of the reader, valid while it is taken. */
+export class RecordBody {
   /** Byte position of the record in the image. */
   readonly position: number;
   /** Bytes of the whole record. */
@@ -14,12 +25,19 @@ export interface RecordBody {
   readonly view: DataView;
   /** Where the body starts in `view`. */
   readonly offset: number;
-  /** The body, as far as it was wanted. */
-  readonly bytes: Uint8Array;
-}
 
-/** Some entries of a record's body that is larger than the window. */
-export type Piece = Omit<RecordBody, 'bytes'>;
+  constructor(position: number, length: number, view: DataView, offset: number) {
+    this.position = position;
+    this.length = length;
+    this.view = view;
+    this.offset = offset;
+  }
+
+  /** The body, where all of it was wanted. */
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.view.buffer, this.offset, this.length - RECORD_HEADER_SIZE);
+  }
+}
 
 /** What is done with a record that may come in a state. */
 export interface Transition {
@@ -29,20 +47,32 @@ export interface Transition {
   /** Takes the record and says what comes next. */
   take(context: Context, record: RecordBody): State;
   /** Whole entries of a body that may be larger than the window, taken piece by piece after `take`. */
-  readonly entries?: {
-    /** Bytes of one entry. */
-    readonly size: number;
-    take(context: Context, piece: Piece): void;
-  };
+  readonly entries?: Entries;
+}
+
+export interface Entries {
+  /** Bytes of one entry. */
+  readonly size: number;
+  take(context: Context, piece: Piece): void;
 }
 
 /** The records that may come in a state. */
 export type Transitions = { readonly [Name in RecordTypeName]?: Transition };
 
 /** Where a record and its fields are in the image, in bytes. */
-export interface Place<Field> {
+export class Place<Field extends PropertyKey> {
   readonly position: number;
-  field(name: Field): number;
+  readonly #offsets: Readonly<Partial<Record<Field, number>>>;
+
+  /** @param offsets of the fields in the body */
+  constructor(position: number, offsets: Readonly<Partial<Record<Field, number>>>) {
+    this.position = position;
+    this.#offsets = offsets;
+  }
+
+  field(name: Field): number {
+    return this.position + RECORD_HEADER_SIZE + (this.#offsets[name] ?? 0);
+  }
 }
 
 /** A record of fixed size: its padding is checked, its body decoded. */
@@ -55,18 +85,20 @@ export function fixed<Name extends RecordName>(
   return {
     lengths: () => lengths,
     take(context, { position, view, offset }) {
-      const start = position + RECORD_HEADER_SIZE;
       const stray = body.strayPadding(view, offset);
       if (stray !== -1)
-        context.report('not-zero', start + stray - offset, `padding of a ${name} record is not zero`);
-      const at = { position, field: (field: keyof RecordValues<Name>) => start + body.offsets[field] };
-      return take(context, body.read(view, offset), at);
+        context.report(
+          'not-zero',
+          position + RECORD_HEADER_SIZE + stray - offset,
+          `padding of a ${name} record is not zero`,
+        );
+      return take(context, body.read(view, offset), new Place(position, body.offsets));
     },
   };
 }
 
 /** A record of plain bytes. @param lengths of the whole record */
 export const payload = (
-  lengths: (context: Context) => Lengths,
+  lengths: Lengths | ((context: Context) => Lengths),
   take: (context: Context, record: RecordBody) => State,
-): Transition => ({ lengths, take });
+): Transition => ({ lengths: typeof lengths === 'function' ? lengths : () => lengths, take });

@@ -3,7 +3,7 @@ import { RECORD_HEADER_SIZE, USER_SPACE_END, VMA_TYPE } from '../constants.js';
 import { SHORT_VMA_SIZE, shortVma, VMA } from '../records/mm.js';
 import { type RecordValues, usualLengths } from '../records.js';
 import type { Context } from './context.js';
-import type { Place, RecordBody, Transition } from './transition.js';
+import { Place, type RecordBody, type Transition } from './transition.js';
 
 type Values = RecordValues<'VMA'>;
 type At = Place<keyof Values>;
@@ -12,14 +12,16 @@ export const vma: Transition = {
   lengths: () => usualLengths('VMA'),
   take(context, record) {
     const { values, at } = decode(context, record);
-    checkRange(context, values, at);
+    const previousEnd = context.mm?.end ?? 0;
+    context.useFile(values.vma_objref, at.field('vma_objref'));
+    context.startVma(Number(values.vm_start), Number(values.vm_end));
+    checkRange(context, values, previousEnd, at);
     checkType(context, values, at);
     checkFlags(context, values, at);
-    const type = values.vma_type;
-    const hasContents = type === VMA_TYPE.ANON || type === VMA_TYPE.FILE;
-    context.startVma(Number(values.vm_start), Number(values.vm_end), hasContents);
     context.visitor.vma(values);
-    return hasContents ? 'batch' : 'vmas';
+    if (values.vma_type === VMA_TYPE.ANON || values.vma_type === VMA_TYPE.FILE) return 'batch';
+    context.vma = undefined;
+    return 'vmas';
   },
 };
 
@@ -28,17 +30,26 @@ function decode(
   context: Context,
   { length, position, view, offset }: RecordBody,
 ): { values: Values; at: At } {
-  const start = position + RECORD_HEADER_SIZE;
-  const isShort = length === SHORT_VMA_SIZE;
-  const offsets: Partial<Record<keyof Values, number>> = isShort ? shortVma.offsets : VMA.body.offsets;
-  const at = { position, field: (field: keyof Values) => start + (offsets[field] ?? 0) };
-  if (isShort) return { values: { ...shortVma.read(view, offset), ino_objref: 0, ino_size: 0n }, at };
+  if (length === SHORT_VMA_SIZE) {
+    const values = { ...shortVma.read(view, offset), ino_objref: 0, ino_size: 0n };
+    return { values, at: new Place<keyof Values>(position, shortVma.offsets) };
+  }
   const stray = VMA.body.strayPadding(view, offset);
-  if (stray !== -1) context.report('not-zero', start + stray - offset, 'padding of a VMA record is not zero');
-  return { values: VMA.body.read(view, offset), at };
+  if (stray !== -1)
+    context.report(
+      'not-zero',
+      position + RECORD_HEADER_SIZE + stray - offset,
+      'padding of a VMA record is not zero',
+    );
+  return { values: VMA.body.read(view, offset), at: new Place(position, VMA.body.offsets) };
 }
 
-function checkRange(context: Context, { vm_start, vm_end, vm_pgoff }: Values, at: At): void {
+function checkRange(
+  context: Context,
+  { vm_start, vm_end, vm_pgoff }: Values,
+  previousEnd: number,
+  at: At,
+): void {
   const range = `${vm_start.toString(16)}-${vm_end.toString(16)}`;
   const isAligned = vm_start % BigInt(PAGE_SIZE) === 0n && vm_end % BigInt(PAGE_SIZE) === 0n;
   if (!isAligned || vm_start >= vm_end || vm_end > USER_SPACE_END)
@@ -47,12 +58,11 @@ function checkRange(context: Context, { vm_start, vm_end, vm_pgoff }: Values, at
       at.field('vm_start'),
       `the vma ${range} is not a range of whole pages in user space`,
     );
-  const { mm } = context;
-  if (mm !== undefined && vm_start < mm.end)
+  if (vm_start < previousEnd)
     context.report(
       'vma-order',
       at.field('vm_start'),
-      `the vma ${range} starts before ${mm.end.toString(16)}, where the one before it ends`,
+      `the vma ${range} starts before ${previousEnd.toString(16)}, where the one before it ends`,
     );
   if (vm_pgoff > Number.MAX_SAFE_INTEGER)
     context.report(
@@ -75,8 +85,9 @@ function checkType(context: Context, { vma_type, vma_objref, ino_objref, ino_siz
       break;
     default:
       reportType(context, vma_type, at.field('vma_type'));
+      // What its contents look like is unknown.
+      context.lose();
   }
-  context.useFile(vma_objref, objrefAt);
   if (ino_objref !== 0 || ino_size !== 0n)
     context.report('not-zero', at.field('ino_objref'), 'a private vma refers to an inode of shared memory');
 }

@@ -1,0 +1,92 @@
+import { type Mm, PAGE_SIZE, type StoredPages, type Vma, vmaRange } from '@ckptree/model';
+import { hex } from '../printable.js';
+import type { PageComparer, PageOutcome } from './compare-pages.js';
+import type { Describer } from './describe.js';
+import { differences } from './fields.js';
+import type { AddressSpaceDifference, DiffReport, PageDifferences, VmaDifference } from './report.js';
+
+/** Runs of pages that are listed for one vma. */
+const MOST_RUNS = 1000;
+
+/** The same of both images. */
+export interface Sides<T> {
+  readonly a: T;
+  readonly b: T;
+}
+
+/** How two address spaces differ; counts their pages into `totals`. */
+export async function diffMm(
+  mms: Sides<Mm<StoredPages>>,
+  describe: Sides<Describer>,
+  comparer: PageComparer,
+  totals: DiffReport['pages'],
+): Promise<Pick<AddressSpaceDifference, 'fields' | 'vmas'>> {
+  const vmas = matchVmas(mms);
+  const ofA = new AscendingVmas(vmas.filter(({ a }) => a !== undefined));
+  const ofB = new AscendingVmas(vmas.filter(({ b }) => b !== undefined));
+  for await (const outcome of comparer.compare(mms.a.memory, mms.b.memory)) {
+    const { how, pages, address } = outcome;
+    totals.compared += pages;
+    if (how === 'same') continue;
+    totals[how] += pages;
+    const vma = (how === 'onlyInB' ? ofB : ofA).at(address);
+    vma.pages ??= { differ: 0, onlyInA: 0, onlyInB: 0, runs: [] };
+    vma.pages[how] += pages;
+    addRun(vma.pages.runs, { address, pages, how });
+  }
+  return {
+    fields: differences(describe.a.mm(mms.a), describe.b.mm(mms.b)),
+    vmas: vmas.map((vma) => describeVma(vma, describe)).filter(isDifferent),
+  };
+}
+
+interface MatchedVma {
+  readonly start: number;
+  readonly a?: Vma;
+  readonly b?: Vma;
+  pages?: PageDifferences;
+}
+
+/** The vmas of both, matched by their start, ascending. */
+function matchVmas({ a, b }: Sides<Mm<StoredPages>>): MatchedVma[] {
+  const matched = new Map<number, MatchedVma>(a.vmas.map((vma) => [vma.start, { start: vma.start, a: vma }]));
+  for (const vma of b.vmas) matched.set(vma.start, { start: vma.start, ...matched.get(vma.start), b: vma });
+  return [...matched.values()].sort((left, right) => left.start - right.start);
+}
+
+/** Finds the vma of one address after the other, ascending. A run of pages never leaves its vma. */
+class AscendingVmas {
+  readonly #vmas: readonly MatchedVma[];
+  #index = 0;
+
+  constructor(vmas: readonly MatchedVma[]) {
+    this.#vmas = vmas;
+  }
+
+  at(address: number): MatchedVma {
+    while ((this.#vmas[this.#index + 1]?.start ?? Number.POSITIVE_INFINITY) <= address) this.#index++;
+    return this.#vmas[this.#index]!;
+  }
+}
+
+function addRun(
+  runs: PageDifferences['runs'],
+  { address, pages, how }: PageOutcome & { how: PageDifferences['runs'][number]['how'] },
+): void {
+  const last = runs.at(-1);
+  if (last?.how === how && Number(last.address) + last.pages * PAGE_SIZE === address) last.pages += pages;
+  else if (runs.length < MOST_RUNS) runs.push({ address: hex(address), pages, how });
+}
+
+function describeVma({ a, b, pages }: MatchedVma, describe: Sides<Describer>): VmaDifference {
+  const inBoth = a !== undefined && b !== undefined;
+  return {
+    vma: vmaRange((a ?? b)!),
+    ...(!inBoth && { onlyIn: a === undefined ? 'b' : 'a' }),
+    fields: inBoth ? differences(describe.a.vma(a), describe.b.vma(b)) : [],
+    ...(pages !== undefined && { pages }),
+  };
+}
+
+const isDifferent = ({ onlyIn, fields, pages }: VmaDifference): boolean =>
+  onlyIn !== undefined || fields.length > 0 || pages !== undefined;

@@ -34,7 +34,10 @@ export interface MmapOptions {
   /** A private mapping of this file from page `pgoff` on. Without it anonymous. */
   readonly file?: FileObject;
   readonly pgoff?: number;
-  /** Further `VM` bits. */
+  /**
+   * Further `VM` bits. Those for memory that is not private (VM_SHARED, VM_IO, ...) say what the mapping is, so that
+   * a checkpoint can refuse it; what is written to it still stays with the address space, and fork copies it.
+   */
   readonly flags?: number;
   /** What stands behind it, if that does not follow from file and flags. */
   readonly ops?: VmaOps;

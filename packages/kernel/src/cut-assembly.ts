@@ -42,11 +42,6 @@ export class CutAssembly {
     for (const table of piece.tables) this.#tables.set(table.id, table);
   }
 
-  /** Leaf pairs of every address space that has come in, to be given back. */
-  leaves(): Int32Array[] {
-    return [...this.#mms.values()].map(({ leaves }) => leaves);
-  }
-
   async tree(versions: FileVersions): Promise<TaskTree> {
     const files = await this.#openFiles(versions);
     const tables = new Map([...this.#tables.values()].map((table) => [table.id, fileTable(table, files)]));

@@ -26,9 +26,12 @@ export interface CutterParts {
 
 /** A cut whose pieces are still coming in. */
 interface Incoming {
-  readonly assembly: CutAssembly;
+  readonly pieces: CutPiece[];
+  /** Cpus that have not told all that they saw. */
   awaited: number;
-  readonly done: () => void;
+  /** All pieces, when they are there. */
+  readonly all: Promise<readonly CutPiece[]>;
+  readonly done: (pieces: readonly CutPiece[]) => void;
   readonly failed: (error: Error) => void;
 }
 
@@ -54,8 +57,10 @@ export class Cutter {
     const members = await freezer.freeze(rootPid, FLAG.FREEZE_CUT, timeoutMs);
     const frozen = performance.now();
     const id = ++this.#lastCut;
+    const cpus = freezer.cpusOf(members);
+    // Before the cpus are asked: their answers may come in while this thread still waits for the last of them.
+    const incoming = this.#expect(id, cpus.size);
     try {
-      const cpus = freezer.cpusOf(members);
       control.beginCut(id, members, cpus.size);
       for (const cpu of cpus) control.ring(cpu, IRQ.SNAPSHOT);
       await this.#waitForSnapshots(deadline, rootPid);
@@ -68,20 +73,25 @@ export class Cutter {
         snapshotUs: (snapshot - frozen) * 1e3,
         ...(leaveFrozen ? {} : { downtimeUs: (performance.now() - requested) * 1e3 }),
       };
-      return await this.#assemble(id, new CutAssembly(scene), cpus.size, { rootPid, timing, leaveFrozen });
+      const assembly = new CutAssembly(scene);
+      for (const piece of await incoming.all) assembly.add(piece);
+      return await this.#assemble(assembly, { rootPid, timing, leaveFrozen });
     } catch (error) {
       freezer.release(members, FLAG.FREEZE_CUT);
+      this.#giveBack(incoming.pieces.flatMap(leavesOf));
       throw error;
+    } finally {
+      this.#incoming.delete(id);
     }
   }
 
   /** A cpu tells what it saw. Of a cut that was given up, its memory is given back. */
   receive(piece: CutPiece): void {
     const incoming = this.#incoming.get(piece.cut);
-    if (incoming === undefined) return this.#giveBack(piece.mms.map(({ leaves }) => leaves));
-    incoming.assembly.add(piece);
+    if (incoming === undefined) return this.#giveBack(leavesOf(piece));
+    incoming.pieces.push(piece);
     if (piece.last) incoming.awaited--;
-    if (incoming.awaited === 0) incoming.done();
+    if (incoming.awaited === 0) incoming.done(incoming.pieces);
   }
 
   /** The kernel is gone: nothing more will come in. */
@@ -98,46 +108,49 @@ export class Cutter {
     }
   }
 
+  /** From here on the pieces of a cut are kept. */
+  #expect(id: number, cpus: number): Incoming {
+    let settle: Pick<Incoming, 'done' | 'failed'> | undefined;
+    const all = new Promise<readonly CutPiece[]>((done, failed) => {
+      settle = { done, failed };
+    });
+    // Whoever waits for the pieces hears of it; until then nobody does.
+    all.catch(() => undefined);
+    const incoming: Incoming = { pieces: [], awaited: cpus, all, ...settle! };
+    if (cpus === 0) incoming.done([]);
+    this.#incoming.set(id, incoming);
+    return incoming;
+  }
+
   async #assemble(
-    id: number,
     assembly: CutAssembly,
-    cpus: number,
     cut: Pick<Cut, 'timing'> & { rootPid: number; leaveFrozen: boolean },
   ): Promise<Cut> {
-    if (cpus > 0) {
-      await new Promise<void>((done, failed) =>
-        this.#incoming.set(id, { assembly, awaited: cpus, done, failed }),
-      );
-      this.#incoming.delete(id);
-    }
     const { freezer, table } = this.#parts;
-    try {
-      const tree = await assembly.tree(this.#versions);
-      const held = new Set(tree.tasks.flatMap(({ mm }) => (mm === undefined ? [] : [mm])));
-      const releaseMm = (mm: Mm) => {
-        if (held.delete(mm)) this.#giveBack([mm.memory.leaves]);
-      };
-      let frozen = cut.leaveFrozen;
-      return {
-        tree,
-        timing: cut.timing,
-        thaw: async () => {
-          if (frozen && isAlive(table, cut.rootPid)) freezer.thaw(cut.rootPid, FLAG.FREEZE_USER);
-          frozen = false;
-        },
-        releaseMm,
-        release: () => held.forEach(releaseMm),
-      };
-    } catch (error) {
-      this.#giveBack(assembly.leaves());
-      throw error;
-    }
+    const tree = await assembly.tree(this.#versions);
+    const held = new Set(tree.tasks.flatMap(({ mm }) => (mm === undefined ? [] : [mm])));
+    const releaseMm = (mm: Mm) => {
+      if (held.delete(mm)) this.#giveBack([mm.memory.leaves]);
+    };
+    let frozen = cut.leaveFrozen;
+    return {
+      tree,
+      timing: cut.timing,
+      thaw: async () => {
+        if (frozen && isAlive(table, cut.rootPid)) freezer.thaw(cut.rootPid, FLAG.FREEZE_USER);
+        frozen = false;
+      },
+      releaseMm,
+      release: () => held.forEach(releaseMm),
+    };
   }
 
   #giveBack(snapshots: readonly Int32Array[]): void {
     for (const leaves of snapshots) PageTable.release(this.#parts.memory, leaves);
   }
 }
+
+const leavesOf = ({ mms }: CutPiece): Int32Array[] => mms.map(({ leaves }) => leaves);
 
 function isAlive(table: ProcessTable, pid: number): boolean {
   const slot = table.find(pid);

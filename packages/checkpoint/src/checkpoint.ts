@@ -92,7 +92,7 @@ async function cutAndDump(
   try {
     return await dumpCut(cut, options, pool, file);
   } catch (error) {
-    await thawAfter(error, cut);
+    if (options.leaveFrozen === true) await thawAfter(error, cut);
     throw error;
   } finally {
     cut.release();

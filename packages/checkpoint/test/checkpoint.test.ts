@@ -221,7 +221,7 @@ describe('a checkpoint that fails', () => {
       ...(await cut(...args)),
       thaw: () => Promise.reject(new Error('no answer')),
     });
-    await expect(checkpoint(source, 1, { output, pool })).rejects.toMatchObject({
+    await expect(checkpoint(source, 1, { output, pool, leaveFrozen: true })).rejects.toMatchObject({
       code: 'ENOSYS',
       message: expect.stringMatching(/shm.*the tasks are still frozen: no answer/),
     });

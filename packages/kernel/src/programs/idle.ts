@@ -4,20 +4,23 @@ import type { Sys } from '../program.js';
 import { assign, conclude, type Frame, machine } from './machine.js';
 import { mapMemory } from './memory.js';
 import { CountParam, SeedParam } from './param-types.js';
-import { draw, randomPage } from './random.js';
+import { draw, mix32, randomPage } from './random.js';
 
 const PAGES_PER_MIB = 2 ** 20 / PAGE_SIZE;
 const PAGES_PER_TICK = 2;
 
 const WORDS = 'a checkpoint holds every page that was written and none that was only read; '.split(' ');
 
-/** A page of words in random order, which compresses as text does. */
-function textPage(seed: number): Uint8Array {
-  const page = Buffer.alloc(PAGE_SIZE);
-  for (let n = 0, end = 0; end < PAGE_SIZE; n++)
-    end += page.write(`${WORDS[draw(seed, n) % WORDS.length]} `, end, 'latin1');
-  return page;
-}
+/** Words in random order, as many as two pages take: it compresses as text does. */
+const TEXT = Buffer.from(
+  Array.from({ length: 2 * PAGE_SIZE }, (_, n) => WORDS[draw(0, n) % WORDS.length]).join(' '),
+).subarray(0, 2 * PAGE_SIZE);
+
+/** A page of it from some place on. */
+const textPage = (seed: number): Uint8Array => {
+  const start = mix32(seed) % PAGE_SIZE;
+  return Uint8Array.from(TEXT.subarray(start, start + PAGE_SIZE));
+};
 
 /** What memory is filled with, by the number of the kind in a register. */
 const PATTERNS = [

@@ -8,7 +8,7 @@ import { bytesOf, draw, drawWords, fold, mix32 } from './random.js';
 const RECORD_SIZE = 256;
 const RECORDS_PER_MIB = 2 ** 20 / RECORD_SIZE;
 const PUTS_PER_TICK = 16;
-const OPERATIONS_PER_TICK = 16;
+const OPERATIONS_PER_TICK = 8;
 const SCANNED_PER_TICK = 32;
 /** Clusters of a table that is half full end long before; more means that it is damaged. */
 const MAX_PROBES = 4096;

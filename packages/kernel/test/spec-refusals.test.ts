@@ -46,7 +46,7 @@ const refusals: readonly Refusal[] = [
   { name: 'a repeated root', spec: { root: { ...idle, repeat: 2 } }, code: 'EINVAL', field: '/root/repeat', says: /one root/ },
   { name: 'a pid that two tasks have', spec: { root: { ...idle, children: [idle, { ...idle, pid: 2 }] } }, code: 'EEXIST', field: '/root/children/1/pid', says: /pid 2 of \/root\/children\/1 is that of \/root\/children\/0/ },
   { name: 'a pid that all copies of a family would have', spec: { root: { ...idle, children: [{ ...idle, repeat: 2, children: [{ ...idle, pid: 9 }] }] } }, code: 'EEXIST', field: '/root/children/0/children/0/pid', says: /pid 9/ },
-  { name: 'pids that are used up', spec: { root: { ...idle, pid: 4_194_304, children: [idle] } }, code: 'EINVAL', field: '/root/children/0/pid', says: /above 4194304/ },
+  { name: 'pids that are used up', spec: { root: { ...idle, pid: 4_194_303, children: [idle] } }, code: 'EINVAL', field: '/root/children/0/pid', says: /above 4194303/ },
   { name: 'a million and one tasks', spec: { root: { ...idle, children: [{ ...idle, repeat: 1_000_000 }] } }, code: 'E2BIG', field: '/root', says: /1000001 tasks are too many/ },
   { name: 'repeats of repeats without end', spec: { root: { ...idle, children: [{ ...idle, repeat: 1e6, children: [{ ...idle, repeat: 1e6, children: [{ ...idle, repeat: 1e6 }] }] }] } }, code: 'E2BIG', field: '/root', says: /too many/ },
   { name: 'a root that shares', spec: { root: { ...idle, share: ['files'] } }, code: 'EINVAL', field: '/root/share', says: /no parent/ },

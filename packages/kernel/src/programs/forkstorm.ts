@@ -28,6 +28,8 @@ export const forkstorm = machine({
   states: {
     fork(sys, frame) {
       const { child, width, pidBase, page } = frame;
+      // What the children wrote must not be seen here.
+      if (child > 0 && sys.mem.u32(page) !== child - 1) return conclude(sys, false);
       sys.mem.setU32(page, child);
       frame.state = 'forked';
       sys.clone({ pid: pidBase + (child % width) });

@@ -21,4 +21,4 @@ export const CountParam = (value: number, minimum: number, maximum: number, desc
 
 /** Where the pids of children begin. */
 export const PidParam = (description: string) =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum: 4_194_304, description }));
+  Type.Optional(Type.Integer({ minimum: 1, maximum: 4_194_303, description }));

@@ -1,4 +1,4 @@
-import { asCkptError, isCkptError } from '@ckptree/errors';
+import { asCkptError } from '@ckptree/errors';
 import { type Static, Type } from 'typebox';
 import type { Sys } from '../program.js';
 import { conclude, machine } from './machine.js';
@@ -61,7 +61,6 @@ function execute(sys: Sys, { program, params = {}, session, group }: Command): v
   try {
     sys.exec(program, params);
   } catch (error) {
-    if (!isCkptError(error)) throw error;
     sys.exit(asCkptError(error).code === 'ENOENT' ? NOT_FOUND : CANNOT_EXECUTE);
   }
 }

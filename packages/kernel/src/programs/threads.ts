@@ -139,7 +139,7 @@ export const threads = machine({
     gather(sys, frame) {
       const { members, cursor } = frame;
       if (frame.thread === 1) {
-        if (sys.mem.u32(frame.control + DONE) === members) frame.state = 'rewind';
+        if (sys.mem.u32(frame.control + DONE) >= members) frame.state = 'rewind';
         return 'ran';
       }
       const ended = sys.wait(sys.pid + 1 + cursor);

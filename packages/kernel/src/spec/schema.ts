@@ -2,8 +2,8 @@ import { type Static, Type } from 'typebox';
 import { PathParam, PidParam } from '../programs/param-types.js';
 
 export const MAX_TASKS = 1_000_000;
-/** Linux 2.6.33, include/linux/threads.h: PID_MAX_LIMIT on 64 bits. */
-export const PID_MAX = 4_194_304;
+/** The largest pid: one less than PID_MAX_LIMIT on 64 bits (Linux 2.6.33, include/linux/threads.h). */
+export const PID_MAX = 4_194_303;
 
 const FileName = (description: string) => Type.String({ minLength: 1, maxLength: 64, description });
 

@@ -10,7 +10,7 @@ export { encodeHead, encodeTail, type ImageHead } from './encode/head.js';
 export { encodeAuxv, encodeMm, encodeMmContext, encodeVma, hasContents } from './encode/mm.js';
 export { batchSize, batchStart, contentsSize, encodePagesEnd, pagesHeader } from './encode/pages.js';
 export { encodeTask, encodeTaskObjs, encodeTree, type TaskPids } from './encode/task.js';
-export { type Finding, findingError } from './finding.js';
+export { FINDING_SCHEMA, type Finding, findingError } from './finding.js';
 export type { DecodedHead } from './grammar/visitor.js';
 export { formatInspect, type InspectSections } from './inspect/format-inspect.js';
 export { type InspectOptions, inspectImage } from './inspect/inspect-image.js';
@@ -28,5 +28,6 @@ export {
   recordTypeName,
 } from './records.js';
 export { type FindingCode, RULES } from './rules.js';
-export { type ImageCounts, MAX_FINDINGS, type VerifyReport, verifyImage } from './verify.js';
+export { type ImageCounts, MAX_FINDINGS, VERIFY_SCHEMA, type VerifyReport } from './verify/report.js';
+export { verifyImage } from './verify/verify-image.js';
 export type { ReadOptions } from './walk.js';

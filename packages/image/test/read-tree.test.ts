@@ -95,7 +95,7 @@ describe('what is read of the family tree', () => {
       fileTables: 1,
       descriptors: 3,
       files: 4,
-      mms: 2,
+      addressSpaces: 2,
       vmas: 6,
       pages: 6,
     });

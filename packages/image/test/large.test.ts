@@ -12,6 +12,7 @@ import {
 } from '@ckptree/image';
 import { type ByteSource, PAGE_SIZE } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
+import { DAMAGED } from './support/damaged.js';
 import { anonymous, family, HEAD, mm, single, task, zombie } from './support/trees.js';
 import { imageParts, writeImage } from './support/write-image.js';
 
@@ -25,6 +26,7 @@ class LazySource implements ByteSource {
   length = 0;
   bytesRead = 0;
   reads = 0;
+  largestRead = 0;
 
   add(length: number, read: (from: number, to: number) => Uint8Array): void {
     this.#parts.push({ start: this.length, end: this.length + length, read });
@@ -37,6 +39,7 @@ class LazySource implements ByteSource {
 
   async read(position: number, length: number): Promise<Uint8Array> {
     this.reads++;
+    this.largestRead = Math.max(this.largestRead, length);
     const end = Math.min(this.length, position + length);
     const inside = this.#parts.filter((part) => part.end > position && part.start < end);
     const bytes = Buffer.concat(
@@ -156,6 +159,17 @@ test('the findings that are kept are bounded, and the others counted', async () 
   expect(report.findings).toHaveLength(1000);
   expect(report.moreFindings).toBeGreaterThan(500);
 });
+
+test.each(Object.keys(DAMAGED))(
+  '%s: no length in it makes the reader ask for more than its window',
+  async (name) => {
+    const source = new LazySource();
+    source.addBytes(DAMAGED[name]!());
+    await verifyImage(source);
+    expect(source.largestRead).toBeLessThan(256 * 1024);
+    expect(source.bytesRead).toBeLessThanOrEqual(source.length);
+  },
+);
 
 describe('sizes are known without encoding', () => {
   test('of batches', () => {

@@ -1,6 +1,8 @@
 import { bytesSource, readTree, storedPageCount, verifyImage } from '@ckptree/image';
-import { PAGE_SIZE, type StoredPages } from '@ckptree/model';
+import { PAGE_SIZE, type StoredPages, type Task } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { anyTree } from './support/any-tree.js';
 import { family, HEAD, single } from './support/trees.js';
 import { type Pages, writeImage } from './support/write-image.js';
 
@@ -15,31 +17,41 @@ function pagesOf(image: Uint8Array, { runs }: StoredPages): Pages {
   return pages;
 }
 
-/** A tree without what an image does not keep: ids and users as the source counted them. */
+/** A tree without what an image does not keep (ids and users as the source counted them), and bytes as text. */
 const comparable = (value: unknown): unknown => {
-  if (value instanceof Map || ArrayBuffer.isView(value) || typeof value !== 'object' || value === null)
-    return value;
+  if (ArrayBuffer.isView(value))
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');
+  if (value instanceof Map) return [...value].map(comparable);
   if (Array.isArray(value)) return value.map(comparable);
+  if (typeof value !== 'object' || value === null) return value;
   const kept = Object.entries(value).filter(([key]) => key !== 'id' && key !== 'users');
   return Object.fromEntries(kept.map(([key, inner]) => [key, comparable(inner)]));
 };
 
-describe.each([
+/** Verifies, reads, and holds what was read against the tree. */
+async function expectTree(image: Uint8Array, tree: readonly Task<Pages>[]): Promise<void> {
+  const report = await verifyImage(bytesSource(image));
+  expect(report.findings).toEqual([]);
+  expect(report).toMatchObject({ ok: true, moreFindings: 0, bytes: image.length });
+  const contents = await readTree(bytesSource(image));
+  const tasks = contents.tree.tasks.map((task) =>
+    task.mm === undefined ? task : { ...task, mm: { ...task.mm, memory: pagesOf(image, task.mm.memory) } },
+  );
+  expect(comparable(tasks)).toEqual(comparable(tree));
+}
+
+test.each([
   ['single', single],
   ['family', family],
-])('an image of the %s tree', (_, make) => {
-  test.each([1, 2, 8192])('verifies and gives the tree back, %i pages a batch', async (pagesPerBatch) => {
-    const tree = make();
-    const image = writeImage(HEAD, tree, pagesPerBatch);
-    const report = await verifyImage(bytesSource(image));
-    expect(report.findings).toEqual([]);
-    expect(report).toMatchObject({ ok: true, moreFindings: 0, bytes: image.length });
-    const contents = await readTree(bytesSource(image));
-    const tasks = contents.tree.tasks.map((task) =>
-      task.mm === undefined ? task : { ...task, mm: { ...task.mm, memory: pagesOf(image, task.mm.memory) } },
-    );
-    expect(comparable(tasks)).toEqual(comparable(tree));
-  });
+])('the %s tree comes back from its image, in batches of any size', async (_, make) => {
+  for (const pagesPerBatch of [1, 2, 8192]) await expectTree(writeImage(HEAD, make(), pagesPerBatch), make());
+});
+
+test('any tree comes back from its image', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyTree, (tree) => expectTree(writeImage(HEAD, tree), tree)),
+    { numRuns: 60 },
+  );
 });
 
 describe('what is read of the family tree', () => {

@@ -11,5 +11,5 @@ export function failureText(failure: unknown, position: number): string {
   const { pid, comm = '', object, objref } = fields;
   const task = pid === undefined ? '' : `[pid ${pid} tsk ${comm}]`;
   const shared = objref === undefined ? '' : `[obj ${objref}][str ${object ?? ''}]`;
-  return `[err -${CATALOGUE[code].errno}][pos ${position}][E @ checkpoint]${task}${shared} ${message}`;
+  return `[err -${CATALOGUE[code].errno}][pos ${position}][E @ dump:dumpSequential]${task}${shared} ${message}`;
 }

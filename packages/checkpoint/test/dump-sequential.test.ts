@@ -34,14 +34,14 @@ describe('the error record', () => {
     expect(text?.body.getUint8(0)).toBe(0);
     expect(text?.body.getUint8(text.body.byteLength - 1)).toBe(0);
     expect(textOf(text!).slice(1)).toBe(
-      `[err -16][pos ${error?.position}][E @ checkpoint] ${(failure as CkptError).message}`,
+      `[err -16][pos ${error?.position}][E @ dump:dumpSequential] ${(failure as CkptError).message}`,
     );
   });
 
   test('names task and object as the seed does', () => {
     const failure = new CkptError('ENOSYS', 'bad flags', { pid: 12, comm: 'init', object: 'MM', objref: 3 });
     expect(failureText(failure, 1234)).toBe(
-      '[err -38][pos 1234][E @ checkpoint][pid 12 tsk init][obj 3][str MM] bad flags',
+      '[err -38][pos 1234][E @ dump:dumpSequential][pid 12 tsk init][obj 3][str MM] bad flags',
     );
   });
 

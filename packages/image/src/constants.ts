@@ -1,3 +1,5 @@
+import { VM } from '@ckptree/model';
+
 /**
  * The numbers of the Linux-CR image format as pinned by version v19-rc3 (CHECKPOINT_VERSION 5, February 2010;
  * include/linux/checkpoint_hdr.h of that series). Record numbers moved between versions of the series, so these
@@ -60,6 +62,21 @@ export const VMA_TYPE = {
   SHM_ANON_SKIP: 5,
   SHM_FILE: 6,
 } as const;
+
+/** Flags of vmas that a checkpoint refuses, so that no image has them: CKPT_VMA_NOT_SUPPORTED of the series. */
+export const VMA_NOT_SUPPORTED =
+  VM.SHARED |
+  VM.MAYSHARE |
+  VM.IO |
+  VM.HUGETLB |
+  VM.NONLINEAR |
+  VM.PFNMAP |
+  VM.RESERVED |
+  VM.NORESERVE |
+  VM.MAPPED_COPY |
+  VM.INSERTPAGE |
+  VM.MIXEDMAP |
+  VM.SAO;
 
 /** `f_type` of a FILE record. */
 export const FILE_TYPE = {

@@ -7,6 +7,7 @@ import { type Entries, RecordBody, type Transition } from './grammar/transition.
 import type { ImageVisitor } from './grammar/visitor.js';
 import { PIECE_SIZE, RecordReader } from './record-reader.js';
 import { recordTypeName, usualLengths } from './records.js';
+import { resume } from './resume.js';
 
 export interface ReadOptions {
   /** Is told now and then how many bytes of the image are done. */
@@ -74,10 +75,14 @@ export async function walk(
     }
   }
   const bytes = reader.position;
-  if (!reader.filled) await reader.fill();
-  if (machine.complete && reader.available > 0)
+  if (machine.complete && (await hasMore(reader)))
     machine.context.report('trailing-bytes', bytes, 'there is something behind the tail of the image');
   return { records, bytes };
+}
+
+async function hasMore(reader: RecordReader): Promise<boolean> {
+  if (!reader.filled) await reader.fill();
+  return reader.available > 0;
 }
 
 function readHeader({ view, offset, position }: RecordReader): Header {
@@ -94,7 +99,7 @@ function takeRecord(reader: RecordReader, machine: Machine, header: Header): Goe
   if (name === undefined) {
     context.report('record-type', position, `there are no records of type ${type}`);
     machine.skipDamaged();
-    return resume(reader, machine, [length]);
+    return resumeBehind(reader, machine, length);
   }
   const transition = machine.expect(name, position);
   const lengths = transition?.lengths(context) ?? usualLengths(name);
@@ -105,7 +110,7 @@ function takeRecord(reader: RecordReader, machine: Machine, header: Header): Goe
       `a ${name} record of ${length} bytes stands where one of ${lengths.text} should be`,
     );
     machine.skipDamaged();
-    return resume(reader, machine, [lengths.likely ?? 0, length]);
+    return resumeBehind(reader, machine, length, lengths.likely ?? length);
   }
   if (transition !== undefined) return takeBody(reader, machine, header, transition);
   reader.advance(length);
@@ -175,37 +180,18 @@ function reportEnd(reader: RecordReader, machine: Machine, last: Header | undefi
 const describeRecord = ({ type, length }: Header): string =>
   `a ${recordTypeName(type) ?? 'damaged'} record of ${length} bytes`;
 
-/**
- * Goes on behind a damaged record: at the first of the places where it may end that looks like a record.
- * @param lengths that the record may have
- * @returns false when there is no such place
- */
-async function resume(reader: RecordReader, machine: Machine, lengths: readonly number[]): Promise<boolean> {
+/** Goes on behind a damaged record, wherever that may end. */
+async function resumeBehind(
+  reader: RecordReader,
+  machine: Machine,
+  ...lengths: readonly number[]
+): Promise<boolean> {
   const { position } = reader;
-  const possible = lengths.filter((length) => length >= RECORD_HEADER_SIZE).sort((a, b) => a - b);
-  for (const length of possible) {
-    // What lies further ahead than the window can be looked at by going there only.
-    const ahead = length <= PIECE_SIZE ? length : 0;
-    if (ahead === 0) {
-      reader.advance(length - (reader.position - position));
-      if (!reader.filled) await reader.fill();
-    }
-    if (startsRecord(reader, ahead)) {
-      reader.advance(ahead);
-      return true;
-    }
-  }
+  if (await resume(reader, lengths)) return true;
   machine.context.report(
     'framing-lost',
     position,
     'it cannot be told where the next record starts; what follows is not checked',
   );
   return false;
-}
-
-/** Whether a record may start `ahead` bytes further on; it may at the very end, which is reported by itself. */
-function startsRecord({ view, offset, available }: RecordReader, ahead: number): boolean {
-  if (available < ahead + RECORD_HEADER_SIZE) return available === ahead;
-  const name = recordTypeName(view.getUint32(offset + ahead, true));
-  return name !== undefined && usualLengths(name).fits(view.getUint32(offset + ahead + 4, true));
 }

@@ -231,6 +231,14 @@ test('a source that ends before its pages is an error', async () => {
   });
 });
 
+test('a comparison tells how far it is', async () => {
+  const image = GOOD.family!();
+  const side = { contents: await readTree(bytesSource(image)), source: bytesSource(image) };
+  const progress: number[] = [];
+  await diffTrees(side, side, { onProgress: (bytes) => progress.push(bytes / PAGE_SIZE) });
+  expect(progress).toEqual([0, 1, 3, 4, 5]);
+});
+
 test('a comparison can be cancelled', async () => {
   const image = GOOD.family!();
   const side = { contents: await readTree(bytesSource(image)), source: bytesSource(image) };

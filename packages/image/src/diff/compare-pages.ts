@@ -1,5 +1,6 @@
 import { CkptError } from '@ckptree/errors';
 import { type ByteSource, PAGE_SIZE, type StoredPages } from '@ckptree/model';
+import type { ReadOptions } from '../walk.js';
 import { alignPages } from './page-runs.js';
 
 /** Pages that are compared at once: 1 MiB of each image is held. */
@@ -21,12 +22,16 @@ export class PageComparer {
   /** A copy, for both sources may be one, and its next answer may overwrite the last. */
   readonly #copy = Buffer.alloc(STEP * PAGE_SIZE);
 
-  constructor(a: ByteSource, b: ByteSource) {
+  readonly #options: ReadOptions;
+  #bytes = 0;
+
+  constructor(a: ByteSource, b: ByteSource, options: ReadOptions) {
     this.#a = a;
     this.#b = b;
+    this.#options = options;
   }
 
-  /** @throws EIO a source holds less than its image said */
+  /** @throws EIO a source holds less than its image said; EINTR `signal` was aborted */
   async *compare(a: StoredPages, b: StoredPages): AsyncGenerator<PageOutcome> {
     for (const { address, pages, inA, inB } of alignPages(a, b)) {
       if (inA === undefined) yield { address, pages, how: 'onlyInB' };
@@ -41,7 +46,11 @@ export class PageComparer {
   }
 
   async #compareStep(address: number, pages: number, inA: number, inB: number): Promise<PageOutcome[]> {
+    const { onProgress, signal } = this.#options;
+    if (signal?.aborted) throw new CkptError('EINTR', 'the comparison was cancelled', {}, signal.reason);
     const length = pages * PAGE_SIZE;
+    onProgress?.(this.#bytes);
+    this.#bytes += length;
     this.#copy.set(await readFully(this.#a, inA, length));
     const other = await readFully(this.#b, inB, length);
     if (this.#copy.compare(other, 0, length, 0, length) === 0) return [{ address, pages, how: 'same' }];

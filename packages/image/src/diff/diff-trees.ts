@@ -1,4 +1,3 @@
-import { CkptError } from '@ckptree/errors';
 import type { ByteSource, FileTable, Mm, StoredPages, Task } from '@ckptree/model';
 import type { ImageContents, TaskRecords } from '../read/contents.js';
 import type { ReadOptions } from '../walk.js';
@@ -23,22 +22,18 @@ interface ImageTask {
 /**
  * How two images differ: every field of the head, the tasks, files and address spaces, and every page, whose contents
  * are read in step from both. Tasks are matched by pid; an address space or file table is compared with that of the
- * same task. Of page contents 1 MiB is held at a time.
+ * same task. Of page contents 1 MiB is held at a time. `options.onProgress` is told the bytes of page contents that
+ * both have and that are compared.
  * @throws EINTR `options.signal` was aborted; EIO a source ends before its contents; what the sources throw
  */
-export async function diffTrees(
-  a: DiffSide,
-  b: DiffSide,
-  { signal }: Pick<ReadOptions, 'signal'> = {},
-): Promise<DiffReport> {
+export async function diffTrees(a: DiffSide, b: DiffSide, options: ReadOptions = {}): Promise<DiffReport> {
   const describe = { a: describer(a.contents), b: describer(b.contents) };
   const tasks = { a: byPid(a.contents), b: byPid(b.contents) };
   const pairs = matchTasks(tasks);
   const pages = { compared: 0, differ: 0, onlyInA: 0, onlyInB: 0 };
-  const comparer = new PageComparer(a.source, b.source);
+  const comparer = new PageComparer(a.source, b.source, options);
   const addressSpaces: DiffReport['addressSpaces'] = [];
   for (const pair of sharedPairs(pairs, ({ mm }) => mm)) {
-    if (signal?.aborted) throw new CkptError('EINTR', 'the comparison was cancelled', {}, signal.reason);
     const { fields, vmas } = await diffMm(pair, describe, comparer, pages);
     if (fields.length > 0 || vmas.length > 0)
       addressSpaces.push({ pids: pair.pids, a: pair.a.id, b: pair.b.id, fields, vmas });

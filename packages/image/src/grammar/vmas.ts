@@ -1,5 +1,6 @@
-import { PAGE_SIZE, VM } from '@ckptree/model';
-import { RECORD_HEADER_SIZE, USER_SPACE_END, VMA_TYPE } from '../constants.js';
+import { PAGE_SIZE, vmFlagNames } from '@ckptree/model';
+import { RECORD_HEADER_SIZE, USER_SPACE_END, VMA_NOT_SUPPORTED, VMA_TYPE } from '../constants.js';
+import { hex } from '../printable.js';
 import { SHORT_VMA_SIZE, shortVma, VMA } from '../records/mm.js';
 import { type RecordValues, usualLengths } from '../records.js';
 import type { Context } from './context.js';
@@ -99,9 +100,14 @@ function reportType(context: Context, type: number, position: number): void {
 }
 
 function checkFlags(context: Context, { vm_flags }: Values, at: At): void {
-  const text = `0x${vm_flags.toString(16)}`;
+  const position = at.field('vm_flags');
+  const refused = vm_flags & BigInt(VMA_NOT_SUPPORTED);
   if (vm_flags > 0xffff_ffffn)
-    context.report('vma-flags', at.field('vm_flags'), `the vma flags ${text} have more than 32 bits`);
-  else if ((vm_flags & BigInt(VM.SHARED | VM.MAYSHARE)) !== 0n)
-    context.report('vma-flags', at.field('vm_flags'), `the vma flags ${text} are those of shared memory`);
+    context.report('vma-flags', position, `the vma flags ${hex(vm_flags)} have more than 32 bits`);
+  else if (refused !== 0n)
+    context.report(
+      'vma-unsupported',
+      position,
+      `vmas with the flags ${vmFlagNames(Number(refused))} are not supported`,
+    );
 }

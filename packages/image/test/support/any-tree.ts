@@ -1,3 +1,4 @@
+import { VMA_NOT_SUPPORTED } from '@ckptree/image';
 import {
   type FileTable,
   type Mm,
@@ -5,7 +6,6 @@ import {
   PAGE_SIZE,
   REGISTERS_SIZE,
   type Task,
-  VM,
   type Vma,
 } from '@ckptree/model';
 import fc from 'fast-check';
@@ -43,7 +43,7 @@ const shape: fc.Arbitrary<Shape> = fc.record({
   gap: fc.nat(3),
   size: fc.integer({ min: 1, max: 9 }),
   file: fc.nat(3),
-  flags: fc.nat(0xffff_ffff).map((bits) => (bits & ~(VM.SHARED | VM.MAYSHARE)) >>> 0),
+  flags: fc.nat(0xffff_ffff).map((bits) => (bits & ~VMA_NOT_SUPPORTED) >>> 0),
   pageProt: u64,
   pages: fc.uniqueArray(fc.nat(8), { maxLength: 4 }),
 });

@@ -252,7 +252,7 @@ export const DAMAGED: Readonly<Record<string, () => Uint8Array>> = {
   'vma-range.empty': ofFamily(set('VMA', 'vm_end', 0x40_0000n)),
   'vma-range.kernel-space': ofFamily(set('VMA', 'vm_end', 0xffff_8000_0000_0000n, -1)),
   'vma-order.overlap': ofFamily(set('VMA', 'vm_end', 0x60_1000n)),
-  'vma-flags.shared': ofSingle(set('VMA', 'vm_flags', 0x7bn)),
+  'vma-unsupported.shared': ofSingle(set('VMA', 'vm_flags', 0x7bn)),
   'vma-flags.33-bits': ofSingle(set('VMA', 'vm_flags', 0x1_0000_0073n)),
   'batch-size.8193': ofSingle(set('PGARR', 'nr_pages', 8193n)),
   'batch-size.two-to-the-63': ofSingle(set('PGARR', 'nr_pages', 2n ** 63n)),

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isCkptError } from '@ckptree/errors';
 import { Kernel, parseSpec, type TaskExit, type TaskStatus } from '@ckptree/kernel';
 import {
   arenaOf,
@@ -10,6 +12,7 @@ import {
   PTE_FRAME_SHIFT,
   PTE_PRESENT,
   type Task,
+  type TaskTree,
   VM,
 } from '@ckptree/model';
 
@@ -56,14 +59,35 @@ export class MachineRoom {
    * copy of what was there.
    */
   async runAndReplace(root: object, files: object[], tick: number): Promise<TaskExit[]> {
+    await this.#replace(root, files, tick, (tree) => tree);
+    return (await this.#ended()).filter(({ status }) => status !== SIGKILL);
+  }
+
+  /** Lets a task go on for some ticks with other registers, and kills what it has become. */
+  async runWithRegisters(root: object, change: (registers: Uint8Array) => Uint8Array): Promise<void> {
+    await this.#replace(root, [], 0, ({ rootPid, tasks }) => ({
+      rootPid,
+      tasks: tasks.map((task) => ({ ...task, registers: change(task.registers!) })),
+    }));
+    await sleep(2);
+    for (let tasks = this.kernel.ps(); tasks[0] !== undefined; tasks = this.kernel.ps())
+      await this.kernel.kill(tasks[0].pid).catch(unlessItHasEnded);
+    await this.#ended();
+  }
+
+  async #replace(
+    root: object,
+    files: object[],
+    tick: number,
+    change: (tree: TaskTree) => TaskTree,
+  ): Promise<void> {
     const stopped = this.kernel.stopAt(1, tick);
     await Promise.all([stopped, this.#spawn(root, files)]);
     const { tree } = await this.kernel.cut(1, { leaveFrozen: true });
     await this.kernel.kill(1);
     await this.#ended();
     // The references that the cut holds go over to the new tasks.
-    await this.kernel.adopt(tree);
-    return (await this.#ended()).filter(({ status }) => status !== SIGKILL);
+    await this.kernel.adopt(change(tree));
   }
 
   /** Spawns a tree and kills it when all these tasks have executed a tick. @returns what was there until then */
@@ -85,6 +109,10 @@ export class MachineRoom {
     await this.kernel.settled();
     return this.#exits.toSorted((a, b) => a.pid - b.pid || a.ticks - b.ticks);
   }
+}
+
+function unlessItHasEnded(error: unknown): void {
+  if (!isCkptError(error) || error.code !== 'ESRCH') throw error;
 }
 
 /** Every byte of the pages that were written in the vma that has most of them, in place. */

@@ -10,7 +10,7 @@ import { type DumpProgress, dumpParallel } from './dump-parallel.js';
 import { DumpPool } from './dump-pool.js';
 import { newObjectHash } from './objects.js';
 import { OutputFile } from './output-file.js';
-import type { PlanFigures } from './plan.js';
+import type { Plan, PlanFigures } from './plan.js';
 import { planCheckpoint } from './plan-checkpoint.js';
 
 export interface CheckpointOptions extends CutOptions {
@@ -90,7 +90,11 @@ async function cutAndDump(
 ): Promise<CheckpointResult> {
   const cut = await source.cut(rootPid, options);
   try {
-    return await dumpCut(cut, options, pool, file);
+    const { plan, planMs, dumpMs } = await dumpCut(cut, options, pool, file);
+    const start = performance.now();
+    await file.commit();
+    const timing = { ...cut.timing, planMs, dumpMs, syncMs: performance.now() - start };
+    return { path: file.path, bytes: plan.size, ...plan.figures, timing, thaw: () => cut.thaw() };
   } catch (error) {
     if (options.leaveFrozen === true) await thawAfter(error, cut);
     throw error;
@@ -99,37 +103,33 @@ async function cutAndDump(
   }
 }
 
+/**
+ * Writes the image of a cut. The snapshots are given back as soon as it is written: while they are held, each page
+ * that a task writes costs a copy.
+ */
 async function dumpCut(
   cut: Cut,
   options: CheckpointOptions,
   pool: DumpPool,
   file: OutputFile,
-): Promise<CheckpointResult> {
-  const start = performance.now();
+): Promise<{ readonly plan: Plan; readonly planMs: number; readonly dumpMs: number }> {
+  const { container = false, debug = {}, signal, onProgress } = options;
   const hash = newObjectHash((mm) => cut.releaseMm(mm));
   try {
-    checkSignal(options.signal);
-    const { debug = {} } = options;
+    checkSignal(signal);
+    const start = performance.now();
     collect(cut.tree, hash, debug);
-    if (options.container === true) checkContained(hash);
+    if (container) checkContained(hash);
     const plan = planCheckpoint(cut.tree, hash, { head: headOf(options), debug });
     const planned = performance.now();
     await dumpParallel(plan, file, pool, {
       ...options,
-      onProgress: (progress) => {
+      onProgress(progress) {
         file.beginWriteback(progress.bytes);
-        options.onProgress?.(progress);
+        onProgress?.(progress);
       },
     });
-    const dumped = performance.now();
-    await file.commit();
-    const timing = {
-      ...cut.timing,
-      planMs: planned - start,
-      dumpMs: dumped - planned,
-      syncMs: performance.now() - dumped,
-    };
-    return { path: file.path, bytes: plan.size, ...plan.figures, timing, thaw: () => cut.thaw() };
+    return { plan, planMs: planned - start, dumpMs: performance.now() - planned };
   } finally {
     hash.clear();
   }

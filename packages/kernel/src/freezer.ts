@@ -90,6 +90,7 @@ export class Freezer {
   #root(pid: number): number {
     const slot = this.#table.find(pid);
     if (slot === undefined) throw new CkptError('ESRCH', `there is no task ${pid}`, { pid });
-    return slot;
+    // The threads of a group are one thing: none is frozen, or restarted, without the others.
+    return this.#table.leaderLocked(slot);
   }
 }

@@ -7,6 +7,7 @@ import { CpuThreads } from './cpu-threads.js';
 import { Cutter } from './cutter.js';
 import { Exclusive } from './exclusive.js';
 import { Freezer } from './freezer.js';
+import { releaseLeaves } from './hosting.js';
 import { PhysicalMemory } from './memory/physical-memory.js';
 import type { TaskExit } from './messages.js';
 import type { Newcomers } from './newcomers.js';
@@ -121,9 +122,7 @@ export class Kernel implements SnapshotSource {
    */
   adopt(tree: TaskTree, options: { readonly frozen?: boolean } = {}): Promise<number> {
     return this.#exclusive.run(async () => {
-      this.#threads.assertAlive();
-      const parts = { table: this.#table, files: this.#files, control: this.#control };
-      const newcomers = enterAdopted(parts, tree);
+      const newcomers = this.#enterAdopted(tree);
       await this.#bringIn(
         newcomers,
         (cpu, load) => this.#threads.ask(cpu, { type: 'adopt', ...load }),
@@ -200,6 +199,18 @@ export class Kernel implements SnapshotSource {
   async shutdown(): Promise<void> {
     await this.#threads.stop();
     for (const waiter of [...this.#exitWaiters]) waiter(new CkptError('EPIPE', 'the kernel was shut down'));
+  }
+
+  /** Enters a tree, or gives its memory back. */
+  #enterAdopted(tree: TaskTree): ReturnType<typeof enterAdopted> {
+    try {
+      this.#threads.assertAlive();
+      return enterAdopted({ table: this.#table, files: this.#files, control: this.#control }, tree);
+    } catch (error) {
+      const mms = new Set(tree.tasks.flatMap(({ mm }) => (mm === undefined ? [] : [mm])));
+      for (const { memory } of mms) releaseLeaves(this.memory, memory.leaves);
+      throw error;
+    }
   }
 
   /** Tells the cpus of newcomers, all marked as incoming; then lets them run, or ends them all if one cannot. */

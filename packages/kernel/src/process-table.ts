@@ -305,6 +305,11 @@ export class ProcessTable {
     return slots;
   }
 
+  /** The leader of a task's thread group; itself for most. */
+  leaderLocked(slot: number): number {
+    return this.find(this.get(slot, SLOT.TGID)) ?? slot;
+  }
+
   /** The root of the tree that a task is in: the ancestor whose parent is the kernel. */
   rootLocked(slot: number): number {
     let root = slot;

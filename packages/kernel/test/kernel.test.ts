@@ -306,6 +306,17 @@ describe('a cut', () => {
     release();
   });
 
+  test('of a thread is one of its whole group', async () => {
+    const kernel = boot();
+    const stopped = kernel.stopAt(3, 1);
+    await spawn(kernel, { pid: 1, program: 'threads', params: { members: 3 } });
+    await stopped;
+    const { tree, release } = await kernel.cut(3);
+    expect(tree.rootPid).toBe(1);
+    expect(tree.tasks.find(({ pid }) => pid === 3)).toMatchObject({ tgid: 1, exitSignal: -1 });
+    release();
+  });
+
   test('may leave the tree frozen, until it is thawed', async () => {
     const kernel = boot();
     const root = await spawn(kernel, writer);

@@ -36,7 +36,7 @@ export interface Cut {
 /** Where task trees come from. The simulated kernel is one; a checkpoint sees tasks through this alone. */
 export interface SnapshotSource {
   /**
-   * Freezes the subtree of a task, snapshots it, and thaws it.
+   * Freezes the subtree of a task, snapshots it, and thaws it. Of a thread, the subtree is that of its group's leader.
    * @throws ESRCH no such task; EBUSY another cut of an overlapping tree is under way; ETIMEDOUT see `timeoutMs`
    */
   cut(rootPid: number, options?: CutOptions): Promise<Cut>;

@@ -50,7 +50,7 @@ describe('one flipped bit of the structure is found or shown', () => {
         image[position]! ^= 1 << bit;
         expect(await isNoticed(image, original)).toBe(true);
       }),
-      { numRuns: 400 },
+      { numRuns: 300 },
     );
   });
 });
@@ -139,7 +139,7 @@ describe('whatever the bytes, reading ends in a value or an error of the catalog
         fc.array(change, { minLength: 1, maxLength: 4 }),
         (name, changes) => check(changes.reduce(apply, GOOD[name]!())),
       ),
-      { numRuns: 400 },
+      { numRuns: 300 },
     );
   });
 });

@@ -158,9 +158,8 @@ export class Kernel implements SnapshotSource {
         return tree;
       }),
     );
-    const pids = slots.map((slot) => [slot, this.#table.get(slot, SLOT.PID)] as const);
     this.#control.ringAll(IRQ.WAKE);
-    await this.#until(() => pids.every(([slot, pid]) => this.#hasEnded(slot, pid)));
+    await this.#ended(slots);
   }
 
   /**
@@ -229,7 +228,9 @@ export class Kernel implements SnapshotSource {
       }
     });
     this.#control.ringAll(IRQ.THAW | IRQ.WAKE);
-    if (failure !== undefined) throw failure.reason;
+    if (failure === undefined) return;
+    await this.#ended(slots);
+    throw failure.reason;
   }
 
   #exited(exits: readonly TaskExit[]): void {
@@ -253,11 +254,13 @@ export class Kernel implements SnapshotSource {
     if (this.#stops.delete(request)) this.#threads.broadcast({ type: 'stopAt', request, pid, tick: -1 });
   }
 
-  #hasEnded(slot: number, pid: number): boolean {
-    return (
-      this.#table.get(slot, SLOT.PID) !== pid ||
-      this.#table.find(pid) !== slot ||
-      this.#table.get(slot, SLOT.STATE) === STATE.ZOMBIE
+  /** Resolves when the tasks that are in these slots now have ended. */
+  #ended(slots: readonly number[]): Promise<void> {
+    const pids = slots.map((slot) => [slot, this.#table.get(slot, SLOT.PID)] as const);
+    return this.#until(() =>
+      pids.every(
+        ([slot, pid]) => this.#table.find(pid) !== slot || this.#table.get(slot, SLOT.STATE) === STATE.ZOMBIE,
+      ),
     );
   }
 

@@ -4,7 +4,7 @@ import { type PhysicalMemory, releaseLeaves } from '@ckptree/kernel';
 import { LEAF_ENTRIES, type Mm, PAGE_SIZE, type StoredPages, type Task, type TaskTree } from '@ckptree/model';
 import { Piscina } from 'piscina';
 import type { FileSource } from './file-source.js';
-import { type LoadPart, loadPart } from './load-part.js';
+import { type LoadPart, type LoadSpan, loadPart } from './load-part.js';
 
 /** Pages that one thread loads at a time: 16 MiB, some milliseconds of work. */
 const PART_PAGES = 4096;
@@ -67,25 +67,34 @@ function makeLeaves(memory: PhysicalMemory, runs: Float64Array): Int32Array {
   return Int32Array.from(pairs);
 }
 
-/** Cuts the work into parts of at most PART_PAGES pages, each of one address space. */
-function* parts(
-  leaves: ReadonlyMap<Mm<StoredPages>, Int32Array>,
-  { fd, path }: FileSource,
-): Generator<LoadPart & { pages: number }> {
+/** A part, and how much work it is. */
+interface Work {
+  readonly part: LoadPart;
+  readonly pages: number;
+}
+
+/** Cuts what is to be loaded into parts of about PART_PAGES pages: large address spaces apart, small ones together. */
+function* parts(leaves: ReadonlyMap<Mm<StoredPages>, Int32Array>, { fd, path }: FileSource): Generator<Work> {
+  let spans: LoadSpan[] = [];
+  let pages = 0;
   for (const [mm, made] of leaves) {
     let runs: number[] = [];
-    let pages = 0;
+    const endSpan = () => {
+      if (runs.length > 0) spans.push({ runs: Float64Array.from(runs), leaves: made });
+      runs = [];
+    };
     for (const [address, position, count] of shortRuns(mm.memory.runs)) {
-      if (pages > 0 && pages + count > PART_PAGES) {
-        yield { fd, path, leaves: made, runs: Float64Array.from(runs), pages };
-        runs = [];
-        pages = 0;
-      }
       runs.push(address, position, count);
       pages += count;
+      if (pages < PART_PAGES) continue;
+      endSpan();
+      yield { part: { fd, path, spans }, pages };
+      spans = [];
+      pages = 0;
     }
-    if (pages > 0) yield { fd, path, leaves: made, runs: Float64Array.from(runs), pages };
+    endSpan();
   }
+  if (pages > 0) yield { part: { fd, path, spans }, pages };
 }
 
 /** The runs, none longer than a part. */
@@ -100,11 +109,7 @@ function* shortRuns(
   }
 }
 
-async function loadParts(
-  memory: PhysicalMemory,
-  work: readonly (LoadPart & { pages: number })[],
-  options: LoadOptions,
-): Promise<void> {
+async function loadParts(memory: PhysicalMemory, work: readonly Work[], options: LoadOptions): Promise<void> {
   const { threads = availableParallelism(), onProgress, signal } = options;
   const totalPages = work.reduce((sum, { pages }) => sum + pages, 0);
   let donePages = 0;
@@ -113,10 +118,10 @@ async function loadParts(
     onProgress?.({ bytes: donePages * PAGE_SIZE, totalBytes: totalPages * PAGE_SIZE });
   };
   if (totalPages <= INLINE_PAGES) {
-    for (const part of work) {
+    for (const { part, pages } of work) {
       throwIfAborted(signal);
       loadPart(memory, part);
-      loaded(part.pages);
+      loaded(pages);
     }
     memory.releaseBlock();
     return;
@@ -135,12 +140,12 @@ async function loadParts(
     // that nobody writes to frames that are being given back.
     const loop = async () => {
       while (next < work.length && failure === undefined) {
-        const part = work[next++]!;
+        const { part, pages } = work[next++]!;
         try {
           throwIfAborted(signal);
           const error = await pool.run(part, { name: 'load' });
           if (error !== undefined) throw errorFromData(error);
-          loaded(part.pages);
+          loaded(pages);
         } catch (error) {
           failure ??= asCkptError(error);
         }

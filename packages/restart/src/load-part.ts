@@ -11,11 +11,16 @@ import {
   PTE_PRESENT,
 } from '@ckptree/model';
 
-/** Pages of one address space that one thread loads. */
+/** What one thread loads at a time: pages of one or several address spaces. */
 export interface LoadPart {
   /** Host descriptor of the file that holds the pages. */
   readonly fd: number;
   readonly path: string;
+  readonly spans: readonly LoadSpan[];
+}
+
+/** Pages of one address space. */
+export interface LoadSpan {
   /** Triples (address, position, pages), ascending. */
   readonly runs: Float64Array;
   /** The address space's leaves, made already: pairs (leaf number, leaf frame), ascending. */
@@ -30,9 +35,10 @@ const MAX_BUFFERS = 1024;
  * common, so no two threads write the same entry; the main thread hands the leaves on when all are done.
  * @throws ENOMEM no frames left; EIO the file ends too early. What was entered until then is in the leaves.
  */
-export function loadPart(memory: PhysicalMemory, { fd, path, runs, leaves }: LoadPart): void {
-  for (let run = 0; run < runs.length; run += 3)
-    loadRun(memory, fd, path, runs[run]!, runs[run + 1]!, runs[run + 2]!, leaves);
+export function loadPart(memory: PhysicalMemory, { fd, path, spans }: LoadPart): void {
+  for (const { runs, leaves } of spans)
+    for (let run = 0; run < runs.length; run += 3)
+      loadRun(memory, fd, path, runs[run]!, runs[run + 1]!, runs[run + 2]!, leaves);
 }
 
 function loadRun(

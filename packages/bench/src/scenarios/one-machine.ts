@@ -10,6 +10,8 @@ import { type Figures, figures } from '../statistics.js';
 
 const CUTS = 50;
 const MIB = 2 ** 20;
+/** The program `idle` fills two pages in a tick. */
+const FILL_TICKS_PER_MIB = 128;
 
 /** A tree that writes all the while: one task holds incompressible memory, one writes into its own at random. */
 const specOf = (memoryMiB: number) => ({
@@ -34,7 +36,7 @@ export const oneMachine: Scenario = {
       const root = await kernel.spawn(
         parseSpec(specOf(options.memoryMiB), { baseFolder: options.folder }).tree,
       );
-      await kernel.stopAt(root, 2 * options.memoryMiB).catch(() => undefined);
+      await kernel.stopAt(root, FILL_TICKS_PER_MIB * options.memoryMiB);
       await kernel.thaw(root);
       options.tell(`taking ${CUTS} cuts of the running tree`);
       const downtime = await downtimes(kernel, root);

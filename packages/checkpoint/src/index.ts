@@ -10,6 +10,7 @@ export { type DumpProgress, dumpParallel, type ParallelDumpOptions } from './dum
 export { DumpPool, type DumpPoolOptions } from './dump-pool.js';
 export { dumpSequential } from './dump-sequential.js';
 export { newObjectHash, type ObjectHash, type ObjectTypes } from './objects.js';
+export { OutputFile } from './output-file.js';
 export type { Batch, Plan, PlanFigures, Range, Segment, SegmentKind } from './plan.js';
 export { type PlanOptions, planCheckpoint } from './plan-checkpoint.js';
 export { VMA_NOT_SUPPORTED } from './vma-methods.js';

@@ -17,26 +17,31 @@ export class OutputFile {
   readonly path: string;
   readonly #temporary: string;
   readonly #handle: FileHandle;
+  readonly #kind: string;
   #renamed = false;
   #writeback: Promise<void> | undefined;
   #writebackFailure: unknown;
   /** Bytes that were written when the last write-back began. */
   #writtenBack = 0;
 
-  private constructor(path: string, temporary: string, handle: FileHandle) {
+  private constructor(path: string, kind: string, temporary: string, handle: FileHandle) {
     this.path = path;
+    this.#kind = kind;
     this.#temporary = temporary;
     this.#handle = handle;
   }
 
-  /** @throws EINVAL something else than a file has this name; ENOENT, EPERM, ... it cannot be created */
-  static async create(path: string): Promise<OutputFile> {
+  /**
+   * @param kind what it is, as error messages call it
+   * @throws EINVAL something else than a file has this name; ENOENT, EPERM, ... it cannot be created
+   */
+  static async create(path: string, kind = 'image'): Promise<OutputFile> {
     try {
       const target = await resolveTarget(path);
       const temporary = join(dirname(target), `.ckptree-${randomBytes(8).toString('hex')}.tmp`);
-      return new OutputFile(target, temporary, await open(temporary, 'wx', PRIVATE_MODE));
+      return new OutputFile(target, kind, temporary, await open(temporary, 'wx', PRIVATE_MODE));
     } catch (error) {
-      throw cannot('create', path, error);
+      throw cannot(`create the ${kind}`, path, error);
     }
   }
 
@@ -74,7 +79,7 @@ export class OutputFile {
       this.#renamed = true;
       await syncFolder(dirname(this.path));
     } catch (error) {
-      throw cannot('save', this.path, error);
+      throw cannot(`save the ${this.#kind}`, this.path, error);
     }
   }
 
@@ -109,5 +114,5 @@ async function syncFolder(path: string): Promise<void> {
 
 function cannot(what: string, path: string, error: unknown): CkptError {
   const { code, message } = asCkptError(error);
-  return new CkptError(code, `cannot ${what} the image ${path}: ${message}`, { path }, error);
+  return new CkptError(code, `cannot ${what} ${path}: ${message}`, { path }, error);
 }

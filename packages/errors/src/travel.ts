@@ -19,15 +19,17 @@ export function errorToData(error: unknown): ErrorData {
 }
 
 function toData(error: unknown, depth: number): ErrorData {
-  const { code, message, fields, cause } = asCkptError(error);
-  // asCkptError() wraps a foreign error as its own cause, with the same message; that says nothing new.
-  const deeper = isWrapOf(message, cause) ? (cause as Error).cause : cause;
+  const known = asCkptError(error);
+  const { code, message, fields } = known;
+  const cause = causeOf(known);
   const data = { code, message, fields: { ...fields } };
-  return deeper === undefined || depth === 0 ? data : { ...data, cause: toData(deeper, depth - 1) };
+  return cause === undefined || depth === 0 ? data : { ...data, cause: toData(cause, depth - 1) };
 }
 
-function isWrapOf(message: string, cause: unknown): boolean {
-  return types.isNativeError(cause) && cause.name !== 'CkptError' && cause.message === message;
+/** What is underneath. asCkptError() makes whatever else was thrown the cause of the error for it, which says nothing new. */
+function causeOf({ message, cause }: CkptError): unknown {
+  if (!types.isNativeError(cause)) return String(cause) === message ? undefined : cause;
+  return cause.name !== 'CkptError' && cause.message === message ? cause.cause : cause;
 }
 
 /** The error back from its data. Unknown codes (a newer peer's) become EIO and keep their name in the message. */

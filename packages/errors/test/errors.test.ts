@@ -44,6 +44,13 @@ describe('asCkptError', () => {
   });
 });
 
+test.each(['odd', null, 7, { code: 'EIO' }])(
+  'what is no error, %j, is not told as its own cause',
+  (thrown) => {
+    expect(errorToData(thrown)).toEqual({ code: 'EIO', message: String(thrown), fields: {} });
+  },
+);
+
 test('at() adds what is not known of the place and keeps what is', () => {
   const inner = new CkptError('ENOSYS', 'bad flags', { vma: '1000-2000' });
   expect(at(inner, { vma: '0-1', pid: 7 })).toMatchObject({

@@ -197,7 +197,9 @@ export class Kernel implements SnapshotSource {
   /** Ends the cpu threads; the tasks are gone. */
   async shutdown(): Promise<void> {
     await this.#threads.stop();
-    for (const waiter of [...this.#exitWaiters]) waiter(new CkptError('EPIPE', 'the kernel was shut down'));
+    const down = new CkptError('EPIPE', 'the kernel was shut down');
+    this.#cutter.abandon(down);
+    for (const waiter of [...this.#exitWaiters]) waiter(down);
   }
 
   /** Enters a tree, or gives its memory back. */

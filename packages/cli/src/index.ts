@@ -1,1 +1,2 @@
-export {};
+export { main } from './main.js';
+export { REPORT_SCHEMAS } from './report-schemas.js';

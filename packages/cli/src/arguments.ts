@@ -1,0 +1,56 @@
+import { InvalidArgumentError } from 'commander';
+
+/** A task, and how many ticks it has executed. */
+export interface TaskAtTick {
+  readonly pid: number;
+  readonly tick: number;
+}
+
+/** Linux's largest PID_MAX_LIMIT is 2^22. */
+const MAX_PID = 2 ** 22;
+
+/**
+ * `PID@TICK`, in decimal without signs, spaces or leading zeros.
+ * @throws InvalidArgumentError
+ */
+export function parseTaskAtTick(text: string): TaskAtTick {
+  const [, pid, tick] = /^([1-9]\d{0,9})@(0|[1-9]\d{0,15})$/.exec(text) ?? [];
+  if (pid === undefined || tick === undefined)
+    throw new InvalidArgumentError(
+      'It must be PID@TICK, for example 1@5000: when task 1 has executed 5000 ticks.',
+    );
+  return {
+    pid: inRange(Number(pid), 1, MAX_PID - 1, 'PID'),
+    tick: inRange(Number(tick), 0, Number.MAX_SAFE_INTEGER, 'TICK'),
+  };
+}
+
+/** A parser for a pid. */
+export const parsePid = (text: string): number => wholeNumber(1, MAX_PID - 1)(text);
+
+/** A parser for whole numbers from `least` to `most`, in decimal. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    if (!/^\d{1,16}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+    return inRange(Number(text), least, most, 'It');
+  };
+}
+
+const UNITS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 } as const;
+
+/** A parser for amounts of memory: bytes, or with a unit of K, M, G or T (powers of 1024; `4G`, `4GiB` and `4g` are the same). */
+export function byteSize(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const [, digits, unit] = /^(\d{1,15})(?:([KMGT])(?:i?B)?)?$/i.exec(text) ?? [];
+    if (digits === undefined)
+      throw new InvalidArgumentError('It must be an amount of memory, such as 512M or 4G.');
+    const bytes = Number(digits) * (unit === undefined ? 1 : UNITS[unit.toUpperCase() as keyof typeof UNITS]);
+    return inRange(bytes, least, most, 'It');
+  };
+}
+
+function inRange(value: number, least: number, most: number, what: string): number {
+  if (value < least || value > most)
+    throw new InvalidArgumentError(`${what} must be from ${least} to ${most}.`);
+  return value;
+}

@@ -1,0 +1,39 @@
+import { newCommand, type Runner } from '../command.js';
+import { checkpointOf, treeOptions } from '../tree/tree-options.js';
+import { usageError } from '../usage-error.js';
+
+const EXAMPLES = [
+  ['ckptree restart tree.img', 'go on from the image to the end; the same report as `run`'],
+  [
+    'ckptree restart tree.img --frozen',
+    'see whether it can be restarted here, and what is in it, without running it',
+  ],
+  ['ckptree restart tree.img --checkpoint 1@5000 --output later.img', 'save it again, 5000 ticks later'],
+] as const;
+
+export function restartCommand(run: Runner) {
+  return newCommand('restart', 'Restart a tree of tasks from an image and run it to its end.', EXAMPLES)
+    .argument('<image>', 'what `run --checkpoint` has made')
+    .option('--frozen', 'rebuild the tree, show it as it stands, and end without letting it run')
+    .addOption(treeOptions.checkpoint)
+    .addOption(treeOptions.output)
+    .addOption(treeOptions.container)
+    .addOption(treeOptions.stop)
+    .addOption(treeOptions.cpus)
+    .addOption(treeOptions.memory)
+    .addOption(treeOptions.threads)
+    .action((image, options) => {
+      const { frozen = false } = options;
+      const request = { options, checkpoint: checkpointOf(options) };
+      if (frozen && request.checkpoint !== undefined)
+        throw usageError('a tree that is left --frozen never comes to its --checkpoint');
+      return run(options, async () => {
+        const { formatTree, restart, restartFrozen } = await import('../tree/restart.js');
+        return {
+          work: (session) =>
+            frozen ? restartFrozen(image, options, session) : restart(image, request, session),
+          format: formatTree,
+        };
+      });
+    });
+}

@@ -1,0 +1,42 @@
+import { CkptError } from '@ckptree/errors';
+
+/** The signals that ask a process to end, and their numbers. */
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+type EndingSignal = keyof typeof SIGNALS;
+
+/** Whoever has not cleaned up by then will not any more. */
+const GRACE_MS = 5_000;
+
+/** Turns the first signal that asks the process to end into an abort; the second one ends it at once. */
+export class Interruption {
+  readonly #controller = new AbortController();
+  #received: EndingSignal | undefined;
+
+  constructor() {
+    for (const name of names()) process.on(name, this.#onSignal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** As a shell tells it, 128 + the signal; undefined when there was none. */
+  get exitCode(): number | undefined {
+    return this.#received === undefined ? undefined : 128 + SIGNALS[this.#received];
+  }
+
+  /** Gives the signals back to the system. */
+  dispose(): void {
+    for (const name of names()) process.off(name, this.#onSignal);
+  }
+
+  readonly #onSignal = (name: NodeJS.Signals): void => {
+    const ending = name as EndingSignal;
+    if (this.#received !== undefined) process.exit(128 + SIGNALS[ending]);
+    this.#received = ending;
+    setTimeout(() => process.exit(128 + SIGNALS[ending]), GRACE_MS).unref();
+    this.#controller.abort(new CkptError('EINTR', `ended by ${ending}`));
+  };
+}
+
+const names = (): EndingSignal[] => Object.keys(SIGNALS) as EndingSignal[];

@@ -1,0 +1,56 @@
+import { EXIT } from './exit-codes.js';
+import { failureOf, formatFailure } from './output/failure.js';
+import { paletteOf, wantsColours } from './output/palette.js';
+import { writeAll } from './output/write-all.js';
+import { buildProgram, COMMAND_NAMES } from './program.js';
+import { isUsageError, usageFailure } from './usage-error.js';
+
+/**
+ * The `ckptree` command.
+ * @param args the command line behind the name of the command
+ * @returns the exit code
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  // Whether a write failed is seen where it is made; without a listener it would also end the process, with a stack.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  process.on('uncaughtException', (error) => {
+    tell(error, false);
+    process.exit(EXIT.FAILURE);
+  });
+
+  let exitCode: number = EXIT.OK;
+  try {
+    const program = buildProgram(async (options, load) => {
+      const [{ execute }, job] = await Promise.all([import('./execute.js'), load()]);
+      exitCode = await execute(options, job);
+    });
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return failed(error, args);
+  }
+}
+
+/** @returns the exit code */
+async function failed(error: unknown, args: readonly string[]): Promise<number> {
+  const usage = isUsageError(error);
+  // Help and version have been printed: that is all that was asked for, unless there was no command.
+  if (usage && error.exitCode === EXIT.OK) return EXIT.OK;
+  if (usage && error.code === 'commander.help') return EXIT.USAGE;
+
+  const failure = usage ? usageFailure(error) : error;
+  const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  tell(failure, options.includes('--verbose') || options.includes('-v'));
+  if (usage) process.stderr.write(`  ${['ckptree', ...commandOf(options)].join(' ')} --help tells more\n`);
+  if (options.includes('--json'))
+    await writeAll(process.stdout, `${JSON.stringify({ error: failureOf(failure) }, undefined, 2)}\n`);
+  return usage ? EXIT.USAGE : EXIT.FAILURE;
+}
+
+/** The command that was meant, if there is such a one. */
+const commandOf = (args: readonly string[]): readonly string[] =>
+  args.filter((arg) => COMMAND_NAMES.includes(arg)).slice(0, 1);
+
+function tell(error: unknown, verbose: boolean): void {
+  process.stderr.write(formatFailure(error, paletteOf(wantsColours(process.stderr)), verbose));
+}

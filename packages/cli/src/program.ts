@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { CATALOGUE } from '@ckptree/errors';
+import { Command } from '@commander-js/extra-typings';
+import type { Runner } from './command.js';
+import { coreCommand } from './commands/core.js';
+import { demoCommand } from './commands/demo.js';
+import { diffCommand } from './commands/diff.js';
+import { inspectCommand } from './commands/inspect.js';
+import { restartCommand } from './commands/restart.js';
+import { runCommand } from './commands/run.js';
+import { verifyCommand } from './commands/verify.js';
+
+/** The command line as a whole. @param run is handed the work of the command that was called */
+export function buildProgram(run: Runner): Command {
+  const program = new Command('ckptree')
+    .description('Checkpoint a running tree of tasks, and restart it as if nothing had happened.')
+    .version(packageVersion(), '-V, --version')
+    .helpCommand('help [command]', 'the help of a command')
+    .addHelpText('after', MANUAL)
+    // Thrown, not exited: what was begun is ended in order.
+    .exitOverride()
+    // Complaints are printed like all other errors.
+    .configureOutput({ outputError: () => undefined });
+  for (const command of Object.values(COMMANDS))
+    program.addCommand(command(run).copyInheritedSettings(program));
+  return program;
+}
+
+const COMMANDS = {
+  run: runCommand,
+  restart: restartCommand,
+  inspect: inspectCommand,
+  verify: verifyCommand,
+  diff: diffCommand,
+  core: coreCommand,
+  demo: demoCommand,
+} as const;
+
+export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
+
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}
+
+const MANUAL = `
+Start here:
+  ckptree demo                                                 the whole story, in some ten seconds
+  ckptree run tree.json --checkpoint 1@5000 --output tree.img  run a tree and save it on the way
+  ckptree restart tree.img                                     go on from there
+
+Exit codes:
+  0    all went well
+  1    it failed; for run and restart: a task failed; for verify: findings; for diff: differences
+  2    the command line makes no sense
+  128+ the signal that ended the command: 130 after Ctrl-C, 143 after SIGTERM
+
+Environment:
+  NO_COLOR       no colours
+  CKPTREE_DEBUG  debug output of a checkpoint on stderr: mm, page, obj, file, rw, or all; separated by commas
+
+Errors are told as CODE: sentence, with one of these codes:
+${errorList()}`;
+
+function errorList(): string {
+  return Object.entries(CATALOGUE)
+    .map(([code, { meaning }]) => `  ${code.padEnd(10)} ${meaning}`)
+    .join('\n');
+}

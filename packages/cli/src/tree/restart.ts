@@ -1,0 +1,52 @@
+import { restartImage } from '@ckptree/restart';
+import type { Outcome, Session } from '../session.js';
+import { withKernel } from './host.js';
+import { checkOutput } from './planned-checkpoint.js';
+import type { TreeRequest } from './run.js';
+import { runTree } from './run-tree.js';
+import { isZombie, reportZombie } from './task-report.js';
+import { loadOptions, machineOf, type TreeOptions } from './tree-options.js';
+import type { FrozenTask, TreeReport } from './tree-report.js';
+
+/** Restarts the tree of an image and runs it. */
+export async function restart(
+  image: string,
+  { options, checkpoint }: TreeRequest,
+  session: Session,
+): Promise<Outcome<TreeReport>> {
+  if (checkpoint !== undefined) await checkOutput(checkpoint.output);
+  return runTree(
+    async (kernel) => {
+      const { rootPid, contents } = await restartImage(kernel, image, loadOptions(options, session));
+      return { rootPid, zombies: contents.tree.tasks.filter(isZombie).map(reportZombie) };
+    },
+    { machine: machineOf(options), checkpoint },
+    session,
+  );
+}
+
+/** Restarts the tree of an image, and lets none of its tasks run. */
+export function restartFrozen(
+  image: string,
+  options: TreeOptions,
+  session: Session,
+): Promise<Outcome<TreeReport>> {
+  return withKernel(machineOf(options), session.signal, async ({ kernel }) => {
+    const start = performance.now();
+    const { contents } = await restartImage(kernel, image, {
+      ...loadOptions(options, session),
+      frozen: true,
+    });
+    const elapsedMs = performance.now() - start;
+    const tasks = contents.tree.tasks.filter(isZombie).map(reportZombie);
+    const frozen = kernel.ps().map(
+      ({ pid, ppid, tgid, pgid, sid, comm, state }): FrozenTask => ({
+        ...{ pid, ppid, tgid, pgid, sid, comm },
+        state: state === 'zombie' ? 'zombie' : 'frozen',
+      }),
+    );
+    return { report: { tasks, elapsedMs, frozen }, exitCode: 0 };
+  });
+}
+
+export { formatTree } from './tree-report.js';

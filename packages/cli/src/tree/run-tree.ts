@@ -1,0 +1,114 @@
+import type { Kernel, KernelOptions, TaskStatus } from '@ckptree/kernel';
+import { describeFailure, failureOf } from '../output/failure.js';
+import { plural } from '../output/quantities.js';
+import type { Outcome, Session } from '../session.js';
+import type { CheckpointRequest } from './checkpoint-request.js';
+import { type Host, withKernel } from './host.js';
+import { PlannedCheckpoint } from './planned-checkpoint.js';
+import { isFault, reportExit, sortTasks, type TaskReport } from './task-report.js';
+import type { TreeReport } from './tree-report.js';
+
+/** A tree that has come into a kernel. */
+export interface Entered {
+  readonly rootPid: number;
+  /** Tasks that had ended before. */
+  readonly zombies: readonly TaskReport[];
+}
+
+export interface RunOptions {
+  readonly machine: KernelOptions;
+  readonly checkpoint?: CheckpointRequest | undefined;
+}
+
+/**
+ * Runs a tree to its end, or to the checkpoint at which it is to stop.
+ * @param enter brings it into a kernel
+ */
+export function runTree(
+  enter: (kernel: Kernel) => Promise<Entered>,
+  { machine, checkpoint }: RunOptions,
+  session: Session,
+): Promise<Outcome<TreeReport>> {
+  return withKernel(machine, session.signal, async (host) => {
+    const ended: TaskReport[] = [];
+    host.kernel.onExit((exit) => ended.push(reportExit(exit)));
+    const planned = checkpoint && new PlannedCheckpoint(host.kernel, checkpoint, session);
+    try {
+      const { rootPid, zombies } = await enter(host.kernel);
+      const start = performance.now();
+      const look = () => standing(host.kernel, ended.length);
+      const way = await session.progress.during('running', look, () =>
+        followTree(host, planned, checkpoint?.stop ?? false, session),
+      );
+      const tasks = sortTasks([...zombies, ...ended]);
+      return judge({ tasks, elapsedMs: performance.now() - start, ...way }, rootPid);
+    } finally {
+      await planned?.dispose();
+    }
+  });
+}
+
+type Way = Pick<TreeReport, 'checkpoint' | 'checkpointError' | 'stopped'>;
+
+/** Waits until there is nothing more to wait for. */
+async function followTree(
+  { kernel, shutdown }: Host,
+  planned: PlannedCheckpoint | undefined,
+  stop: boolean,
+  session: Session,
+): Promise<Way> {
+  const settled = kernel.settled();
+  if (planned === undefined) {
+    await settled;
+    return {};
+  }
+  // It is waited for below; meanwhile its failure must not look as if nobody cared.
+  settled.catch(() => undefined);
+  const way = await takeOnTheWay(kernel, planned, settled, session);
+  if (stop && way.checkpoint !== undefined) {
+    await shutdown();
+    return { ...way, stopped: true };
+  }
+  await settled;
+  return way;
+}
+
+/** A checkpoint that fails does not end the tree: what it has computed is worth more. */
+async function takeOnTheWay(
+  kernel: Kernel,
+  planned: PlannedCheckpoint,
+  settled: Promise<void>,
+  session: Session,
+): Promise<Way> {
+  try {
+    const checkpoint = await planned.take(settled);
+    session.announce({ type: 'checkpoint', checkpoint });
+    return { checkpoint };
+  } catch (error) {
+    session.signal.throwIfAborted();
+    if (kernel.ps().some(isAlive)) session.say('ckptree: no checkpoint could be taken; the tree runs on');
+    return { checkpointError: failureOf(error) };
+  }
+}
+
+function standing(kernel: Kernel, ended: number): string {
+  return `${plural(kernel.ps().filter(isAlive).length, 'task')}, ${ended} ended`;
+}
+
+const isAlive = ({ state }: TaskStatus): boolean => state !== 'zombie';
+
+/** All is well if the root says so, nobody failed by a fault of its own, and the checkpoint that was asked for is there. */
+function judge(report: TreeReport, rootPid: number): Outcome<TreeReport> {
+  const complaint = complaintOf(report, rootPid);
+  return complaint === undefined ? { report, exitCode: 0 } : { report, exitCode: 1, complaint };
+}
+
+function complaintOf({ tasks, checkpointError, stopped }: TreeReport, rootPid: number): string | undefined {
+  if (checkpointError !== undefined) return `no checkpoint was taken: ${describeFailure(checkpointError)}`;
+  const faulty = tasks.find(isFault);
+  if (faulty?.error !== undefined)
+    return `task ${faulty.pid} (${faulty.comm}) failed: ${describeFailure(faulty.error)}`;
+  const root = tasks.findLast(({ pid }) => pid === rootPid);
+  if (stopped || root === undefined || root.exitCode === 0) return undefined;
+  return `task ${root.pid} (${root.comm}), the root of the tree, ended with ${root.signal ?? `exit code ${root.exitCode}`}`;
+}

@@ -1,0 +1,75 @@
+import { constants } from 'node:os';
+import { errorFromData } from '@ckptree/errors';
+import type { TaskExit } from '@ckptree/kernel';
+import type { Task } from '@ckptree/model';
+import { type Static, Type } from 'typebox';
+import { failureOf } from '../output/failure.js';
+import { Failure } from '../output/failure-schema.js';
+
+/** A task that has ended. */
+export const TaskReport = Type.Object(
+  {
+    pid: Type.Integer(),
+    comm: Type.String({ description: 'Its name.' }),
+    exitCode: Type.Integer({
+      description: 'As a shell tells it: its exit status, or 128 + the signal that killed it.',
+    }),
+    signal: Type.Optional(Type.String({ description: 'The signal that killed it.' })),
+    digest: Type.String({
+      pattern: '^[0-9a-f]{32}$',
+      description:
+        'Of its final registers, and of its memory if nobody else used that any more. Depends on nothing else: the same task with the same state has the same digest in any run.',
+    }),
+    ticks: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Ticks that it executed in this run; absent for a zombie.' }),
+    ),
+    zombie: Type.Optional(
+      Type.Literal(true, {
+        description: 'It had ended before the image was made that this run was restarted from.',
+      }),
+    ),
+    error: Type.Optional(Failure),
+  },
+  { additionalProperties: false },
+);
+export type TaskReport = Static<typeof TaskReport>;
+
+/** A task that has ended in a kernel. */
+export function reportExit({ pid, comm, status, digest, ticks, error }: TaskExit): TaskReport {
+  return {
+    pid,
+    comm,
+    ...decodeStatus(status),
+    digest,
+    ticks,
+    ...(error === undefined ? {} : { error: failureOf(errorFromData(error)) }),
+  };
+}
+
+/** A task that had ended before its tree was saved. Its digest is where it had its last two pointers. */
+export function reportZombie({ pid, comm, exitCode, setChildTid, clearChildTid }: Task<unknown>): TaskReport {
+  const digest = Buffer.alloc(16);
+  digest.writeBigUInt64LE(setChildTid, 0);
+  digest.writeBigUInt64LE(clearChildTid, 8);
+  return { pid, comm, ...decodeStatus(exitCode), digest: digest.toString('hex'), zombie: true };
+}
+
+export const isZombie = ({ exitState }: Task<unknown>): boolean => exitState !== 0;
+
+/** Killed because of something that it did itself, not because somebody wanted it to end. */
+export const isFault = ({ error }: TaskReport): boolean => error !== undefined && error.code !== 'EINTR';
+
+/** By pid; tasks that had the same one after each other in the order of their ends. */
+export const sortTasks = (tasks: readonly TaskReport[]): TaskReport[] =>
+  tasks.toSorted((one, other) => one.pid - other.pid);
+
+/** @param status as wait() tells it: exit status << 8, or the number of a signal */
+function decodeStatus(status: number): Pick<TaskReport, 'exitCode' | 'signal'> {
+  const signal = status & 0x7f;
+  return signal === 0 ? { exitCode: status >> 8 } : { exitCode: 128 + signal, signal: signalName(signal) };
+}
+
+function signalName(signal: number): string {
+  const named = Object.entries(constants.signals).find(([, number]) => number === signal);
+  return named?.[0] ?? `signal ${signal}`;
+}

@@ -1,0 +1,79 @@
+import type { KernelOptions } from '@ckptree/kernel';
+import type { LoadOptions } from '@ckptree/restart';
+import { Option } from '@commander-js/extra-typings';
+import { byteSize, parseTaskAtTick, type TaskAtTick, wholeNumber } from '../arguments.js';
+import type { Session } from '../session.js';
+import { usageError } from '../usage-error.js';
+import type { CheckpointRequest } from './checkpoint-request.js';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+/** The options of every command that runs a tree. */
+export const treeOptions = {
+  checkpoint: new Option(
+    '-c, --checkpoint <PID@TICK>',
+    'save that task and all below it when it has executed so many ticks',
+  ).argParser(parseTaskAtTick),
+  output: new Option(
+    '-o, --output <image>',
+    'where the checkpoint goes; the file appears when it is complete',
+  ),
+  container: new Option('--container', 'the checkpoint fails if something in the tree is used from outside'),
+  stop: new Option('--stop', 'end the tree at the checkpoint'),
+  cpus: new Option('--cpus <n>', 'threads that run tasks (default: one for each core)').argParser(
+    wholeNumber(1, 64),
+  ),
+  memory: new Option(
+    '--memory <size>',
+    "simulated memory, such as 512M or 4G (default: half of the machine's)",
+  ).argParser(byteSize(MIB, 256 * GIB)),
+  threads: new Option(
+    '--threads <n>',
+    'threads that read and write images (default: one for each core)',
+  ).argParser(wholeNumber(1, 256)),
+} as const;
+
+export interface TreeOptions {
+  readonly checkpoint?: TaskAtTick | undefined;
+  readonly output?: string | undefined;
+  readonly container?: true | undefined;
+  readonly stop?: true | undefined;
+  readonly cpus?: number | undefined;
+  readonly memory?: number | undefined;
+  readonly threads?: number | undefined;
+}
+
+/** What the command line says of the machine; it wins over what the tree asks for. */
+export const machineOf = ({ cpus, memory }: TreeOptions): KernelOptions => ({
+  ...(cpus !== undefined && { cpus }),
+  ...(memory !== undefined && { memoryBytes: memory }),
+});
+
+/** How the pages of a tree are read in. */
+export const loadOptions = ({ threads }: TreeOptions, { signal, progress }: Session): LoadOptions => ({
+  ...(threads !== undefined && { threads }),
+  signal,
+  onProgress: ({ bytes, totalBytes }) => progress.bytes('reading the pages', bytes, totalBytes),
+});
+
+/**
+ * The checkpoint that the command line asks for.
+ * @throws a usage error, when options are there without those that give them a meaning
+ */
+export function checkpointOf({
+  checkpoint,
+  output,
+  container,
+  stop,
+  threads,
+}: TreeOptions): CheckpointRequest | undefined {
+  if (checkpoint === undefined) {
+    for (const [name, value] of Object.entries({ output, container, stop }))
+      if (value !== undefined)
+        throw usageError(`--${name} says more about a checkpoint; ask for one with --checkpoint PID@TICK`);
+    return undefined;
+  }
+  if (output === undefined) throw usageError('--checkpoint needs --output FILE to say where the image goes');
+  return { at: checkpoint, output, container: container ?? false, stop: stop ?? false, threads };
+}

@@ -1,0 +1,17 @@
+import { type InspectReport, type InspectSections, inspectImage } from '@ckptree/image';
+import { withImage } from '../images.js';
+import type { Outcome, Session } from '../session.js';
+
+/** Tells what an image holds. */
+export function inspect(
+  image: string,
+  { pages = false }: InspectSections,
+  session: Session,
+): Promise<Outcome<InspectReport>> {
+  return withImage(image, session, async ({ contents }) => ({
+    report: inspectImage(contents, { pages }),
+    exitCode: 0,
+  }));
+}
+
+export { formatInspect } from '@ckptree/image';

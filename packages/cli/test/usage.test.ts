@@ -1,0 +1,85 @@
+import { describe, expect, test } from '@jest/globals';
+import { ckptree, documentOf, STACK } from './support/ckptree.js';
+
+const COMMANDS = ['run', 'restart', 'inspect', 'verify', 'diff', 'core', 'demo'];
+
+describe('help', () => {
+  test('is what there is without a command, with exit code 2', async () => {
+    const { code, stdout, stderr } = await ckptree([]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    for (const command of COMMANDS) expect(stderr).toMatch(new RegExp(`^  ${command} `, 'm'));
+  });
+
+  test('tells the exit codes, the environment and every error code', async () => {
+    const { code, stdout, stderr } = await ckptree(['--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const told of ['Exit codes:', 'NO_COLOR', 'CKPTREE_DEBUG', 'EBUSY', 'ENOSYS'])
+      expect(stdout).toContain(told);
+  });
+
+  test.each(COMMANDS)('of %s has its options and examples', async (command) => {
+    const { code, stdout, stderr } = await ckptree([command, '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(new RegExp(`^Usage: ckptree ${command} `));
+    expect(stdout).toMatch(/--json .*--quiet .*--verbose/s);
+    expect(stdout).toMatch(new RegExp(`Examples:\n  ckptree ${command}`));
+  });
+
+  test('the version is that of the package', async () => {
+    expect(await ckptree(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' });
+  });
+});
+
+// biome-ignore format: a table
+const MISTAKES: readonly (readonly [commandLine: string, complaint: RegExp])[] = [
+  ['rum', /unknown command 'rum' \(Did you mean run\?\)/],
+  ['run', /nothing to run: give a SPEC\.json, or --core FILE/],
+  ['run a.json b.json', /too many arguments/],
+  ['run a.json --core b.core', /not both/],
+  ['run a.json --chekpoint 1@5', /unknown option '--chekpoint' \(Did you mean --checkpoint\?\)/],
+  ['run a.json --checkpoint', /argument missing/],
+  ['run a.json --checkpoint 1', /It must be PID@TICK, for example/],
+  ['run a.json --checkpoint 0@5 --output x', /PID@TICK/],
+  ['run a.json --checkpoint 1@-5 --output x', /PID@TICK/],
+  ['run a.json --checkpoint 9999999@5 --output x', /PID must be from 1 to 4194303/],
+  ['run a.json --checkpoint 1@5', /--checkpoint needs --output FILE/],
+  ['run a.json --output x', /--output says more about a checkpoint/],
+  ['run a.json --stop', /--stop says more about a checkpoint/],
+  ['run a.json --container', /--container says more about a checkpoint/],
+  ['run a.json --cpus 0', /from 1 to 64/],
+  ['run a.json --cpus two', /must be a whole number/],
+  ['run a.json --memory 5', /from 1048576 to/],
+  ['run a.json --memory lots', /such as 512M or 4G/],
+  ['run a.json --threads 1000000', /from 1 to 256/],
+  ['restart', /missing required argument 'image'/],
+  ['restart a.img --frozen --checkpoint 1@5 --output x', /never comes to its --checkpoint/],
+  ['inspect a.img --map', /Did you mean --maps\?/],
+  ['verify', /missing required argument 'image'/],
+  ['diff a.img', /missing required argument 'b'/],
+  ['core a.img --output x', /required option '-t, --task <pid>' not specified/],
+  ['core a.img --task 1', /required option '-o, --output <core>' not specified/],
+  ['core a.img --task one --output x', /must be a whole number/],
+  ['demo now', /too many arguments/],
+];
+
+describe('a command line that makes no sense', () => {
+  test.each(MISTAKES)('%s', async (commandLine, complaint) => {
+    const { code, stdout, stderr } = await ckptree(commandLine.split(' '));
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^ckptree: EINVAL: .*\n {2}ckptree .*--help tells more\n$/);
+    expect(stderr).toMatch(complaint);
+    expect(stderr).not.toMatch(STACK);
+  });
+
+  test('is told as a document, too, with --json', async () => {
+    const { code, stdout } = await ckptree(['verify', '--json']);
+    expect(code).toBe(2);
+    expect(documentOf('error', stdout)).toMatchObject({ error: { code: 'EINVAL' } });
+  });
+
+  test('so is an unknown debug area', async () => {
+    const { code, stderr } = await ckptree(['verify', 'x'], { env: { CKPTREE_DEBUG: 'mm,pages' } });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/CKPTREE_DEBUG: .*'pages'.*mm, page, obj, file, rw/);
+  });
+});

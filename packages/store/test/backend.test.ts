@@ -1,0 +1,66 @@
+import { spawnSync } from 'node:child_process';
+import { chmod, chown, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FolderBackend } from '@ckptree/store';
+import { describe, expect, test } from '@jest/globals';
+import { backendConformance } from './support/conformance.js';
+import { scratch } from './support/folder.js';
+import { MemoryBackend } from './support/memory-backend.js';
+
+backendConformance('a folder', async () => FolderBackend.open(await scratch()));
+backendConformance('memory', async () => new MemoryBackend());
+
+const isRoot = process.geteuid?.() === 0;
+
+describe('a folder that is not as it should be', () => {
+  test('a link in place of an object is not followed, read or written', async () => {
+    const path = await scratch();
+    const outside = join(await scratch(), 'outside');
+    await writeFile(outside, 'precious');
+    const backend = await FolderBackend.open(path);
+    await backend.put('packs/a', [Buffer.from('x')]);
+    await symlink(outside, join(path, 'packs', 'b'));
+    await expect(backend.read('packs/b', 0, 10)).rejects.toMatchObject({ code: 'EINVAL' });
+    expect(await backend.put('packs/b', [Buffer.from('y')])).toBe(false);
+    expect(await readFile(outside, 'utf8')).toBe('precious');
+    expect(await backend.list('packs')).toEqual([{ name: 'packs/a', size: 1 }]);
+    expect(await backend.strays('packs')).toEqual(['packs/b']);
+  });
+
+  test('a link in place of a subfolder is refused', async () => {
+    const path = await scratch();
+    const outside = await scratch();
+    await symlink(outside, join(path, 'packs'));
+    const backend = await FolderBackend.open(path);
+    await expect(backend.put('packs/a', [])).rejects.toMatchObject({ code: 'EINVAL' });
+    await expect(backend.list('packs')).rejects.toMatchObject({ code: 'EINVAL' });
+    expect(await readdir(outside)).toEqual([]);
+  });
+
+  test('a pipe in place of an object does not hang a reader', async () => {
+    const path = await scratch();
+    const backend = await FolderBackend.open(path);
+    await backend.put('packs/a', []);
+    expect(spawnSync('mkfifo', [join(path, 'packs', 'p')]).status).toBe(0);
+    await expect(backend.read('packs/p', 0, 10)).rejects.toMatchObject({ code: 'EINVAL' });
+    expect(await backend.strays('packs')).toEqual(['packs/p']);
+  });
+
+  test('a folder that anybody may write to, or that is somebody else’s, is refused', async () => {
+    const path = join(await scratch(), 'store');
+    await mkdir(path);
+    await chmod(path, 0o777);
+    await expect(FolderBackend.open(path)).rejects.toMatchObject({ code: 'EPERM' });
+    await chmod(path, 0o700);
+    if (!isRoot) return;
+    await chown(path, 12345, 12345);
+    await expect(FolderBackend.open(path)).rejects.toMatchObject({ code: 'EPERM' });
+  });
+
+  test('no folder, or a file', async () => {
+    const path = await scratch();
+    await expect(FolderBackend.open(join(path, 'none'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await writeFile(join(path, 'file'), '');
+    await expect(FolderBackend.open(join(path, 'file'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});

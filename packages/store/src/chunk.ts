@@ -1,0 +1,145 @@
+import { CkptError } from '@ckptree/errors';
+import { CIPHER_OVERHEAD, decrypt, encrypt } from './cipher.js';
+import { type ChunkId, contentHash, HASH_SIZE, hexId } from './content-hash.js';
+import { zstdCompress, zstdDecompress } from './zstd.js';
+
+/**
+ * A chunk as it stands in a pack: a header of 48 bytes, then the payload. Numbers are little-endian.
+ *
+ *     id@0(32) stored@32(4) size@36(4) codec@40(1) cipher@41(1) zero@42(2) magic@44(4)
+ *
+ * `size` is that of the content, `stored` that of the payload: the content, compressed by `codec`, encrypted by
+ * `cipher` with the header as context.
+ */
+export const CHUNK_HEADER_SIZE = 48;
+
+const CHUNK_MAGIC = 0x4b4e_4843;
+const MAGIC_BYTES = Buffer.from('CHNK', 'latin1');
+const MAGIC_OFFSET = 44;
+
+/** How the content of a chunk is packed. Numbers are part of the format. */
+export const CODEC = { none: 0, zstd: 1 } as const;
+export type CodecName = keyof typeof CODEC;
+
+const CIPHER = { none: 0, aes256gcm: 1 } as const;
+
+/** Bytes of content that a chunk may have. Writers stay at CHUNK_SIZE; a reader takes no more than this. */
+export const CHUNK_SIZE_LIMIT = 4 * 1024 * 1024;
+
+/** Compression that saves less than this share is not kept: reading would pay for it each time. */
+const WORTHWHILE = 0.97;
+
+/** All that sealing and opening chunks needs; plain data, so that it can be handed to a thread. */
+export interface ChunkSettings {
+  readonly codec: CodecName;
+  /** Of the codec: 1 (fast) to 19 (small). */
+  readonly level: number;
+  /** 32 bytes each, in an encrypted store. */
+  readonly idKey?: Uint8Array;
+  readonly dataKey?: Uint8Array;
+}
+
+export interface ChunkHeader {
+  readonly id: ChunkId;
+  /** Bytes of the payload. */
+  readonly stored: number;
+  /** Bytes of the content. */
+  readonly size: number;
+  readonly codec: number;
+  readonly cipher: number;
+}
+
+/** Bytes of the whole record. */
+export const recordLength = ({ stored }: Pick<ChunkHeader, 'stored'>): number => CHUNK_HEADER_SIZE + stored;
+
+/** The record of a chunk in its two parts. @param id its id, as 32 bytes */
+export function sealChunk(
+  settings: ChunkSettings,
+  id: Uint8Array,
+  content: Uint8Array,
+): { header: Uint8Array; payload: Uint8Array } {
+  const { codec, payload } = compress(settings, content);
+  const header = Buffer.alloc(CHUNK_HEADER_SIZE);
+  header.set(id, 0);
+  header.writeUInt32LE(payload.length + (settings.dataKey === undefined ? 0 : CIPHER_OVERHEAD), 32);
+  header.writeUInt32LE(content.length, 36);
+  header.writeUInt8(codec, 40);
+  header.writeUInt8(settings.dataKey === undefined ? CIPHER.none : CIPHER.aes256gcm, 41);
+  header.writeUInt32LE(CHUNK_MAGIC, 44);
+  return {
+    header,
+    payload: settings.dataKey === undefined ? payload : encrypt(settings.dataKey, payload, header),
+  };
+}
+
+function compress(
+  { codec, level }: ChunkSettings,
+  content: Uint8Array,
+): { codec: number; payload: Uint8Array } {
+  if (codec === 'zstd') {
+    const payload = zstdCompress(content, level);
+    if (payload.length < content.length * WORTHWHILE) return { codec: CODEC.zstd, payload };
+  }
+  return { codec: CODEC.none, payload: content };
+}
+
+/** @returns undefined when the bytes are no header of a chunk that this version can read */
+export function decodeChunkHeader(bytes: Uint8Array): ChunkHeader | undefined {
+  if (bytes.length < CHUNK_HEADER_SIZE) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, CHUNK_HEADER_SIZE);
+  const header = {
+    id: hexId(bytes.subarray(0, HASH_SIZE)),
+    stored: view.getUint32(32, true),
+    size: view.getUint32(36, true),
+    codec: view.getUint8(40),
+    cipher: view.getUint8(41),
+  };
+  const overhead = header.cipher === CIPHER.none ? 0 : CIPHER_OVERHEAD;
+  const sound =
+    view.getUint32(44, true) === CHUNK_MAGIC &&
+    view.getUint16(42, true) === 0 &&
+    header.size <= CHUNK_SIZE_LIMIT &&
+    header.cipher <= CIPHER.aes256gcm &&
+    (header.codec === CODEC.none
+      ? header.stored === header.size + overhead
+      : header.codec === CODEC.zstd && header.stored < header.size + overhead);
+  return sound ? header : undefined;
+}
+
+/** The first bytes in a stretch of a pack that look like the header of a chunk. */
+export function findChunkHeader(
+  bytes: Uint8Array,
+): { readonly header: ChunkHeader; readonly at: number } | undefined {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (
+    let magic = buffer.indexOf(MAGIC_BYTES);
+    magic !== -1;
+    magic = buffer.indexOf(MAGIC_BYTES, magic + 1)
+  ) {
+    const at = magic - MAGIC_OFFSET;
+    const header = at < 0 ? undefined : decodeChunkHeader(bytes.subarray(at));
+    if (header !== undefined) return { header, at };
+  }
+  return undefined;
+}
+
+/**
+ * The content of a chunk, checked against its id.
+ * @param record header and payload, and nothing behind them
+ * @throws EIO it is damaged, or another chunk
+ */
+export function openChunk(settings: ChunkSettings, id: ChunkId, record: Uint8Array): Uint8Array {
+  const header = decodeChunkHeader(record);
+  if (header === undefined || recordLength(header) !== record.length || header.id !== id)
+    throw new CkptError('EIO', `chunk ${id} is damaged: its header is not sound`);
+  const { dataKey } = settings;
+  if ((header.cipher === CIPHER.none) !== (dataKey === undefined))
+    throw new CkptError('EIO', `chunk ${id} is damaged: it is encrypted otherwise than its store`);
+  const body = record.subarray(CHUNK_HEADER_SIZE);
+  const payload =
+    dataKey === undefined ? body : decrypt(dataKey, body, record.subarray(0, CHUNK_HEADER_SIZE));
+  const content = header.codec === CODEC.zstd ? zstdDecompress(payload, header.size) : payload;
+  if (hexId(contentHash(settings.idKey).digest(content)) !== id)
+    throw new CkptError('EIO', `chunk ${id} is damaged: its content has another hash`);
+  return content;
+}

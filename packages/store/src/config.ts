@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { CkptError, isCkptError } from '@ckptree/errors';
+import { type Static, Type } from 'typebox';
+import type { ObjectBackend } from './backend/object-backend.js';
+import { documentCheck } from './document.js';
+import { encodeDocument, readDocument } from './envelope.js';
+import { CONFIG } from './layout.js';
+
+/** The version of everything in a store. A store of another version is refused. */
+export const FORMAT_VERSION = 1;
+
+const ConfigSchema = Type.Object(
+  {
+    format: Type.Integer({ minimum: 1 }),
+    id: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+    created: Type.String({ maxLength: 40 }),
+    encrypted: Type.Boolean(),
+    codec: Type.Union([Type.Literal('zstd'), Type.Literal('none')]),
+    level: Type.Integer({ minimum: 1, maximum: 19 }),
+  },
+  { additionalProperties: false },
+);
+
+/** What a store was made with. It never changes. */
+export type StoreConfig = Static<typeof ConfigSchema>;
+
+const checkConfig = documentCheck(ConfigSchema);
+
+export type NewConfig = Pick<StoreConfig, 'encrypted' | 'codec' | 'level'>;
+
+/** @throws EEXIST there is a store already */
+export async function createConfig(backend: ObjectBackend, settings: NewConfig): Promise<StoreConfig> {
+  const config = {
+    format: FORMAT_VERSION,
+    id: randomBytes(16).toString('hex'),
+    created: new Date().toISOString(),
+    ...settings,
+  };
+  if (!(await backend.put(CONFIG, [encodeDocument(CONFIG, config)])))
+    throw new CkptError('EEXIST', `${backend.location} is a store already`, { path: backend.location });
+  return config;
+}
+
+/** @throws ENOENT it is no store; ENOEXEC it is one of another version; EIO, EBADMSG its description is damaged */
+export async function readConfig(backend: ObjectBackend): Promise<StoreConfig> {
+  let document: unknown;
+  try {
+    document = await readDocument(backend, CONFIG);
+  } catch (error) {
+    if (isCkptError(error) && error.code === 'ENOENT')
+      throw new CkptError('ENOENT', `${backend.location} is no store; make one with \`ckptree store init\``, {
+        path: backend.location,
+      });
+    throw error;
+  }
+  const { format } = (document ?? {}) as { format?: unknown };
+  if (typeof format === 'number' && format !== FORMAT_VERSION)
+    throw new CkptError(
+      'ENOEXEC',
+      `the store ${backend.location} has format version ${format}, and this program knows ${FORMAT_VERSION}; use a ckptree that knows it`,
+      { path: CONFIG },
+    );
+  return checkConfig(CONFIG, document);
+}

@@ -1,0 +1,187 @@
+import { hkdfSync, randomBytes, scrypt } from 'node:crypto';
+import { promisify } from 'node:util';
+import { CkptError, isCkptError } from '@ckptree/errors';
+import { type Static, Type } from 'typebox';
+import type { ObjectBackend } from './backend/object-backend.js';
+import { decrypt, encrypt } from './cipher.js';
+import { documentCheck } from './document.js';
+import { encodeDocument, readDocument } from './envelope.js';
+import { KIND, objectId, objectName } from './layout.js';
+
+/** What a person opens an encrypted store with: a passphrase, or the content of a key file. */
+export type Secret = { readonly passphrase: string } | { readonly keyFile: Uint8Array };
+
+/** scrypt as RFC 7914 and OWASP recommend it for interactive use: 128 MiB, about half a second. */
+const SCRYPT = { N: 2 ** 17, r: 8, p: 1 } as const;
+/** A key object may ask for no more memory than this (128 * N * r bytes). */
+const SCRYPT_MEMORY_LIMIT = 512 * 1024 * 1024;
+const KEY_SIZE = 32;
+const SALT_SIZE = 16;
+/** Bytes: a key file must hold so much that nobody can guess it. */
+const KEY_FILE_MIN = 32;
+
+const Hex = (bytes: number) => Type.String({ pattern: `^[0-9a-f]{${2 * bytes}}$` });
+
+const KeySchema = Type.Object(
+  {
+    created: Type.String({ maxLength: 40 }),
+    label: Type.String({ maxLength: 200 }),
+    kdf: Type.Union([
+      Type.Object(
+        {
+          type: Type.Literal('scrypt'),
+          N: Type.Integer({ minimum: 2, maximum: 2 ** 22 }),
+          r: Type.Integer({ minimum: 1, maximum: 32 }),
+          p: Type.Integer({ minimum: 1, maximum: 16 }),
+        },
+        { additionalProperties: false },
+      ),
+      Type.Object({ type: Type.Literal('key-file') }, { additionalProperties: false }),
+    ]),
+    salt: Hex(SALT_SIZE),
+    /** The master key, encrypted by what the secret derives to. */
+    wrapped: Hex(KEY_SIZE + 28),
+  },
+  { additionalProperties: false },
+);
+type KeyDocument = Static<typeof KeySchema>;
+const checkKey = documentCheck(KeySchema);
+
+/** A key of a store as `key list` shows it. */
+export interface KeyInfo {
+  readonly id: string;
+  readonly created: string;
+  readonly label: string;
+  readonly type: 'scrypt' | 'key-file';
+}
+
+/** The keys that the master key derives to; each has one use. */
+export interface StoreKeys {
+  readonly idKey: Uint8Array;
+  readonly dataKey: Uint8Array;
+  readonly documentKey: Uint8Array;
+}
+
+export const newMasterKey = (): Uint8Array => randomBytes(KEY_SIZE);
+
+export function deriveKeys(master: Uint8Array): StoreKeys {
+  const derive = (use: string) =>
+    new Uint8Array(hkdfSync('sha256', master, '', `ckptree store ${use}`, KEY_SIZE));
+  return { idKey: derive('chunk id'), dataKey: derive('chunk data'), documentKey: derive('document') };
+}
+
+const scryptAsync = promisify<string | Uint8Array, Uint8Array, number, object, Buffer>(scrypt);
+
+async function wrappingKey(
+  secret: Secret,
+  { kdf, salt }: Pick<KeyDocument, 'kdf' | 'salt'>,
+): Promise<Uint8Array> {
+  const saltBytes = Buffer.from(salt, 'hex');
+  if ('keyFile' in secret)
+    return new Uint8Array(hkdfSync('sha256', secret.keyFile, saltBytes, 'ckptree key file', 32));
+  const { N, r, p } = kdf.type === 'scrypt' ? kdf : SCRYPT;
+  if (128 * N * r > SCRYPT_MEMORY_LIMIT)
+    throw new CkptError(
+      'E2BIG',
+      `a key of the store asks for ${128 * N * r} bytes of memory; it was tampered with`,
+    );
+  return scryptAsync(secret.passphrase.normalize('NFC'), saltBytes, KEY_SIZE, {
+    N,
+    r,
+    p,
+    maxmem: 2 * SCRYPT_MEMORY_LIMIT,
+  });
+}
+
+const kdfType = (secret: Secret): KeyInfo['type'] => ('keyFile' in secret ? 'key-file' : 'scrypt');
+
+/** Lets one more secret open the store. @param N cost of scrypt, a power of two; tests take a small one */
+export async function addKey(
+  backend: ObjectBackend,
+  master: Uint8Array,
+  secret: Secret,
+  label: string,
+  N: number = SCRYPT.N,
+): Promise<KeyInfo> {
+  checkSecret(secret);
+  const id = randomBytes(8).toString('hex');
+  const name = objectName(KIND.keys, id);
+  const kdf: KeyDocument['kdf'] =
+    kdfType(secret) === 'scrypt' ? { type: 'scrypt', ...SCRYPT, N } : { type: 'key-file' };
+  const salt = randomBytes(SALT_SIZE).toString('hex');
+  const wrapping = await wrappingKey(secret, { kdf, salt });
+  const wrapped = Buffer.from(encrypt(wrapping, master, Buffer.from(name))).toString('hex');
+  const document: KeyDocument = { created: new Date().toISOString(), label, kdf, salt, wrapped };
+  await backend.put(name, [encodeDocument(name, document)]);
+  return { id, created: document.created, label, type: kdf.type };
+}
+
+function checkSecret(secret: Secret): void {
+  if ('keyFile' in secret && secret.keyFile.length < KEY_FILE_MIN)
+    throw new CkptError('EINVAL', `a key file needs at least ${KEY_FILE_MIN} bytes of random data`);
+  if ('passphrase' in secret && secret.passphrase === '')
+    throw new CkptError('EINVAL', 'an empty passphrase protects nothing');
+}
+
+async function readKeys(
+  backend: ObjectBackend,
+): Promise<{ id: string; key?: KeyDocument; error?: unknown }[]> {
+  const objects = await backend.list(KIND.keys);
+  return Promise.all(
+    objects.map(async ({ name }) => {
+      try {
+        return { id: objectId(name), key: checkKey(name, await readDocument(backend, name)) };
+      } catch (error) {
+        return { id: objectId(name), error }; // another key may open the store; verify tells of this one
+      }
+    }),
+  );
+}
+
+/** @throws EPERM no key of the store fits the secret */
+export async function unlock(backend: ObjectBackend, secrets: readonly Secret[]): Promise<Uint8Array> {
+  const keys = await readKeys(backend);
+  for (const { id, key } of keys)
+    for (const secret of secrets) {
+      if (key === undefined || key.kdf.type !== kdfType(secret)) continue;
+      try {
+        const wrapping = await wrappingKey(secret, key);
+        return decrypt(wrapping, Buffer.from(key.wrapped, 'hex'), Buffer.from(objectName(KIND.keys, id)));
+      } catch (error) {
+        if (!(isCkptError(error) && error.code === 'EIO')) throw error; // EIO: this is not its secret
+      }
+    }
+  const damaged = keys.find(({ error }) => error !== undefined);
+  throw new CkptError(
+    'EPERM',
+    secrets.length === 0
+      ? `the store ${backend.location} is encrypted; give its passphrase or key file`
+      : `no key of the store ${backend.location} fits what was given${damaged === undefined ? '' : `; key ${damaged.id} is damaged`}`,
+    { path: backend.location },
+    damaged?.error,
+  );
+}
+
+export async function listKeys(backend: ObjectBackend): Promise<KeyInfo[]> {
+  const keys = await readKeys(backend);
+  return keys.flatMap(({ id, key }) =>
+    key === undefined ? [] : [{ id, created: key.created, label: key.label, type: key.kdf.type }],
+  );
+}
+
+/** Keys that cannot be read, with the reason. */
+export async function damagedKeys(backend: ObjectBackend): Promise<{ id: string; error: unknown }[]> {
+  return (await readKeys(backend)).flatMap(({ id, error }) => (error === undefined ? [] : [{ id, error }]));
+}
+
+/** @throws ENOENT no such key; EPERM it is the last: without it nobody could open the store */
+export async function removeKey(backend: ObjectBackend, id: string): Promise<void> {
+  const keys = await listKeys(backend);
+  if (!keys.some((key) => key.id === id)) throw new CkptError('ENOENT', `the store has no key ${id}`);
+  if (keys.length === 1)
+    throw new CkptError(
+      'EPERM',
+      `key ${id} is the last one; add another before, or nothing could be read any more`,
+    );
+  await backend.delete(objectName(KIND.keys, id));
+}

@@ -1,0 +1,236 @@
+import { randomBytes } from 'node:crypto';
+import { isCkptError } from '@ckptree/errors';
+import type { ObjectBackend } from '../backend/object-backend.js';
+import { recordLength } from '../chunk.js';
+import type { ChunkId, ContentHash } from '../content-hash.js';
+import { KIND, objectId, objectName } from '../layout.js';
+import type { PackEntry, PackId } from '../pack/pack-format.js';
+import { listPacks, readPackEntries } from '../pack/pack-reader.js';
+import { type ChunkPlace, encodeIndex, type IndexEntry, IndexFile } from './index-file.js';
+
+/** Chunks that are known from trailers alone before they are merged into an index: at least, and at most. */
+const MERGE_MIN = 4096;
+const MERGE_MAX = 1_000_000;
+
+/** A pack that could not be taken into the index, and why. */
+export interface UnreadablePack {
+  readonly pack: PackId;
+  readonly error: unknown;
+}
+
+/**
+ * Where every chunk is. Most of it is in an index object; what came later is read from the trailers of the packs and
+ * held in memory until it is worth a new index. An index is nothing but a cache: it is immutable, anybody may publish
+ * a larger one, and a missing or damaged one is rebuilt from the packs.
+ */
+export class ChunkIndex {
+  readonly #backend: ObjectBackend;
+  readonly #hash: ContentHash;
+  #base: IndexFile | undefined;
+  /** Chunks of packs that the base does not cover. */
+  readonly #recent = new Map<ChunkId, ChunkPlace[]>();
+  /** Packs whose chunks are known here. */
+  readonly #covered = new Set<PackId>();
+  #packs: ReadonlyMap<PackId, { readonly size: number }> = new Map();
+  #condemned: ReadonlySet<PackId> = new Set();
+  #unreadable: UnreadablePack[] = [];
+  /** Index objects that turned out to be damaged or gone. */
+  readonly #spoiled = new Set<string>();
+  #baseName = '';
+  #refreshing: Promise<void> = Promise.resolve();
+
+  private constructor(backend: ObjectBackend, hash: ContentHash) {
+    this.#backend = backend;
+    this.#hash = hash;
+  }
+
+  static async open(backend: ObjectBackend, hash: ContentHash): Promise<ChunkIndex> {
+    const index = new ChunkIndex(backend, hash);
+    await index.refresh();
+    return index;
+  }
+
+  /** Packs that cannot be read; their chunks count as missing. */
+  get unreadable(): readonly UnreadablePack[] {
+    return this.#unreadable;
+  }
+
+  /** Packs that there are. */
+  get packs(): ReadonlyMap<PackId, { readonly size: number }> {
+    return this.#packs;
+  }
+
+  isCondemned(pack: PackId): boolean {
+    return this.#condemned.has(pack);
+  }
+
+  /**
+   * Looks at the store anew. The order is part of the protocol with the garbage collector: marks before packs (see
+   * docs/store.md).
+   */
+  refresh(): Promise<void> {
+    // One after the other: two at once would mix an older list with a newer one.
+    const next = this.#refreshing.then(() => this.#refresh());
+    this.#refreshing = next.catch(() => undefined); // its caller is told
+    return next;
+  }
+
+  /** Makes no more use of the index object that is open. */
+  async rebuild(): Promise<void> {
+    await this.#refreshing;
+    if (this.#base !== undefined) await this.#replaceBase();
+  }
+
+  /** Every chunk of every pack that there is, ascending by id. */
+  entries(): AsyncIterable<IndexEntry> {
+    return merged(this.#base, this.#recent, new Set(this.#packs.keys()));
+  }
+
+  async #refresh(): Promise<void> {
+    const marks = await this.#backend.list(KIND.condemned);
+    this.#condemned = new Set(marks.map(({ name }) => objectId(name)));
+    this.#packs = await listPacks(this.#backend);
+    if (this.#base === undefined) await this.#openBase();
+    await this.#readTrailers();
+  }
+
+  /** Where to read a chunk. @param forReuse only in packs that will stay: a new checkpoint may rely on it */
+  async find(id: ChunkId, forReuse = false): Promise<ChunkPlace | undefined> {
+    const places = [...(this.#recent.get(id) ?? []), ...(await this.#findInBase(id))];
+    const there = places.filter(({ pack }) => this.#packs.has(pack));
+    const staying = there.find(({ pack }) => !this.#condemned.has(pack));
+    return forReuse ? staying : (staying ?? there[0]);
+  }
+
+  /** Takes in a pack that was just sealed. */
+  add(pack: PackId, size: number, entries: Iterable<IndexEntry>): void {
+    this.#packs = new Map(this.#packs).set(pack, { size });
+    this.#covered.add(pack);
+    for (const entry of entries) this.#remember(entry);
+  }
+
+  /**
+   * Publishes a merged index when enough has come together. Nothing depends on it: when it fails, because the disk is
+   * full, or somebody else published one and took ours away, the packs still tell all.
+   */
+  async publish(force = false): Promise<void> {
+    const due = Math.max(MERGE_MIN, Math.min((this.#base?.entries ?? 0) / 2, MERGE_MAX));
+    if (!force && this.#recent.size < due) return;
+    try {
+      await this.#merge();
+    } catch (error) {
+      if (!isCkptError(error)) throw error;
+      if (isSpoiled(error)) await this.rebuild();
+    }
+  }
+
+  #remember({ id, pack, offset, length }: IndexEntry): void {
+    const places = this.#recent.get(id);
+    if (places === undefined) this.#recent.set(id, [{ pack, offset, length }]);
+    else places.push({ pack, offset, length });
+  }
+
+  async #findInBase(id: ChunkId): Promise<ChunkPlace[]> {
+    if (this.#base === undefined) return [];
+    try {
+      return await this.#base.find(id);
+    } catch (error) {
+      if (!isSpoiled(error)) throw error;
+      await this.#replaceBase();
+      return [...(this.#recent.get(id) ?? []), ...(await this.#findInBase(id))];
+    }
+  }
+
+  /** The base is gone (somebody published a larger one) or damaged: take another, or the trailers. */
+  async #replaceBase(): Promise<void> {
+    this.#spoiled.add(this.#baseName);
+    this.#base = undefined;
+    this.#recent.clear();
+    this.#covered.clear();
+    await this.#refresh();
+  }
+
+  /** The largest index that is sound. */
+  async #openBase(): Promise<void> {
+    const objects = await this.#backend.list(KIND.index);
+    const usable = objects.filter(({ name }) => !this.#spoiled.has(name)).sort((a, b) => b.size - a.size);
+    for (const { name, size } of usable) {
+      try {
+        this.#base = await IndexFile.open(this.#backend, name, size, this.#hash);
+        this.#baseName = name;
+        for (const pack of this.#base.packs) this.#covered.add(pack);
+        return;
+      } catch (error) {
+        if (!isSpoiled(error)) throw error;
+        this.#spoiled.add(name);
+      }
+    }
+  }
+
+  async #readTrailers(): Promise<void> {
+    this.#unreadable = [];
+    for (const [pack, { size }] of this.#packs) {
+      if (this.#covered.has(pack)) continue;
+      try {
+        const entries = await readPackEntries(this.#backend, pack, size, this.#hash);
+        for (const entry of entries) this.#remember(placeOf(pack, entry));
+        this.#covered.add(pack);
+        // Keeps memory bounded when a large store is read for the first time.
+        if (this.#recent.size >= MERGE_MAX) await this.#merge().catch(ignoreOurs);
+      } catch (error) {
+        if (!isSpoiled(error)) throw error;
+        this.#unreadable.push({ pack, error });
+      }
+    }
+  }
+
+  async #merge(): Promise<void> {
+    const packs = [...this.#covered].filter((pack) => this.#packs.has(pack));
+    const alive = new Set(packs);
+    const entries = merged(this.#base, this.#recent, alive);
+    const name = objectName(KIND.index, randomBytes(16).toString('hex'));
+    const parts = await encodeIndex(packs, entries, this.#hash);
+    await this.#backend.put(name, parts);
+    const older = (await this.#backend.list(KIND.index)).filter((object) => object.name !== name);
+    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    this.#base = await IndexFile.open(this.#backend, name, size, this.#hash);
+    this.#baseName = name;
+    this.#recent.clear();
+    for (const object of older) await this.#backend.delete(object.name);
+  }
+}
+
+export const placeOf = (pack: PackId, entry: PackEntry): IndexEntry => ({
+  id: entry.id,
+  pack,
+  offset: entry.offset,
+  length: recordLength(entry),
+});
+
+async function* merged(
+  base: IndexFile | undefined,
+  recent: ReadonlyMap<ChunkId, readonly ChunkPlace[]>,
+  alive: ReadonlySet<PackId>,
+): AsyncIterable<IndexEntry> {
+  const ids = [...recent.keys()].sort();
+  let next = 0;
+  const places = (id: ChunkId) =>
+    recent
+      .get(id)!
+      .filter(({ pack }) => alive.has(pack))
+      .map((place) => ({ id, ...place }));
+  if (base !== undefined)
+    for await (const entry of base.all()) {
+      while (next < ids.length && ids[next]! < entry.id) yield* places(ids[next++]!);
+      if (alive.has(entry.pack)) yield entry;
+    }
+  while (next < ids.length) yield* places(ids[next++]!);
+}
+
+/** Damaged, too large to be right, not ours, or gone: the other codes are the fault of the disk or of the user. */
+export const isSpoiled = (error: unknown): boolean =>
+  isCkptError(error) && ['EIO', 'ENOENT', 'ENOEXEC', 'E2BIG', 'EINVAL'].includes(error.code);
+
+function ignoreOurs(error: unknown): void {
+  if (!isCkptError(error)) throw error;
+}

@@ -1,0 +1,102 @@
+import { at, CkptError, isCkptError } from '@ckptree/errors';
+import type { ObjectBackend } from './backend/object-backend.js';
+import { CHUNK_HEADER_SIZE, CHUNK_SIZE_LIMIT } from './chunk.js';
+import type { ChunkId } from './content-hash.js';
+import type { ChunkIndex } from './index/chunk-index.js';
+import type { ChunkPlace } from './index/index-file.js';
+import { packName } from './pack/pack-reader.js';
+import type { ChunkEngine } from './put/chunk-engine.js';
+
+/** Bytes of chunk contents that are kept. */
+const CACHE_SIZE = 64 * 1024 * 1024;
+
+/** A record cannot be longer: no codec makes it larger than its content, encryption adds little. */
+const RECORD_LIMIT = CHUNK_HEADER_SIZE + CHUNK_SIZE_LIMIT + 64;
+
+/** Contents of chunks by their ids, the last ones kept. */
+export class ChunkReader {
+  readonly #backend: ObjectBackend;
+  readonly #index: ChunkIndex;
+  readonly #engine: Pick<ChunkEngine, 'open'>;
+  /** Least recently used first. Promises, so that two readers of one chunk read it once. */
+  readonly #cache = new Map<ChunkId, Promise<Uint8Array>>();
+  readonly #sizes = new Map<ChunkId, number>();
+  #cached = 0;
+
+  constructor(backend: ObjectBackend, index: ChunkIndex, engine: Pick<ChunkEngine, 'open'>) {
+    this.#backend = backend;
+    this.#index = index;
+    this.#engine = engine;
+  }
+
+  /**
+   * The content, not to be written to.
+   * @throws EIO it is damaged or missing
+   */
+  content(id: ChunkId): Promise<Uint8Array> {
+    const known = this.#cache.get(id);
+    if (known !== undefined) {
+      this.#cache.delete(id);
+      this.#cache.set(id, known);
+      return known;
+    }
+    const reading = this.#read(id);
+    this.#cache.set(id, reading);
+    reading.then(
+      (content) => this.#keep(id, content.length),
+      () => this.#cache.delete(id),
+    );
+    return reading;
+  }
+
+  /** The record of a chunk as it stands in its pack. @throws EIO it is missing */
+  async record(id: ChunkId): Promise<Uint8Array> {
+    let place = await this.#index.find(id);
+    for (let attempt = 0; ; attempt++) {
+      if (place === undefined && attempt === 0) {
+        // It may be in a pack that came after we looked.
+        await this.#index.refresh();
+        place = await this.#index.find(id);
+      }
+      if (place === undefined) throw new CkptError('EIO', `chunk ${id} is missing: no pack holds it`);
+      try {
+        return await this.#readRecord(place);
+      } catch (error) {
+        // A garbage collector moved it to another pack.
+        if (!(isCkptError(error) && error.code === 'ENOENT') || attempt > 0) throw error;
+        place = undefined;
+        await this.#index.refresh();
+        place = await this.#index.find(id);
+      }
+    }
+  }
+
+  async #read(id: ChunkId): Promise<Uint8Array> {
+    const record = await this.record(id);
+    try {
+      return await this.#engine.open(id, record);
+    } catch (error) {
+      const place = await this.#index.find(id);
+      throw place === undefined ? error : at(error, { path: packName(place.pack), position: place.offset });
+    }
+  }
+
+  #readRecord({ pack, offset, length }: ChunkPlace): Promise<Uint8Array> {
+    if (length > RECORD_LIMIT)
+      throw new CkptError('EIO', `the index says that a chunk takes ${length} bytes; it is damaged`, {
+        path: packName(pack),
+      });
+    return this.#backend.read(packName(pack), offset, length);
+  }
+
+  #keep(id: ChunkId, size: number): void {
+    this.#sizes.set(id, size);
+    this.#cached += size;
+    for (const [oldest] of this.#cache) {
+      if (this.#cached <= CACHE_SIZE || oldest === id) break;
+      this.#cache.delete(oldest);
+      this.#cached -= this.#sizes.get(oldest) ?? 0;
+      this.#sizes.delete(oldest);
+    }
+  }
+}

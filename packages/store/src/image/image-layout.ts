@@ -1,0 +1,56 @@
+import { readTree } from '@ckptree/image';
+import type { ByteSource, Mm, StoredPages, TaskTree } from '@ckptree/model';
+import type { TreeSummary } from './manifest.js';
+import type { Owner } from './recipe.js';
+
+/** An image that is to be stored: its bytes, and where among them the pages are. */
+export interface ImageLayout {
+  /** Bytes. */
+  readonly size: number;
+  /** The whole image. Read once, forwards, in large pieces. */
+  readonly source: ByteSource;
+  /** In the order of the image. */
+  readonly memories: readonly MemoryLayout[];
+  readonly tree: TreeSummary;
+}
+
+/** The pages of one address space. */
+export interface MemoryLayout {
+  readonly owner: Owner;
+  /** The task that `owner` was forked from: its memory may hold the same pages. */
+  readonly ppid: number;
+  /** Triples (address, position in the image, pages), ascending. */
+  readonly runs: Float64Array;
+  /**
+   * One number for each page, in the order of the runs; the same number means the same content. With it, frames that
+   * tasks share are neither hashed nor compared.
+   */
+  readonly frames?: Int32Array;
+}
+
+/**
+ * The layout of any valid image.
+ * @throws EBADMSG and others as `readTree` does: it is not valid
+ */
+export async function readLayout(source: ByteSource): Promise<ImageLayout> {
+  const { tree, bytes } = await readTree(source);
+  return { size: bytes, source, ...describeTree(tree) };
+}
+
+/** What a tree says of itself: the memories, each once, and the summary. */
+export function describeTree(tree: TaskTree<StoredPages>): Pick<ImageLayout, 'memories' | 'tree'> {
+  const memories = new Map<Mm<StoredPages>, MemoryLayout>();
+  let pages = 0;
+  for (const { mm, pid, ppid, comm } of tree.tasks) {
+    if (mm === undefined || memories.has(mm)) continue;
+    const { runs } = mm.memory;
+    memories.set(mm, { owner: { pid, comm }, ppid, runs });
+    for (let index = 2; index < runs.length; index += 3) pages += runs[index]!;
+  }
+  const ordered = [...memories.values()].sort((a, b) => firstPosition(a) - firstPosition(b));
+  const { rootPid, tasks } = tree;
+  const summary = { rootPid, comm: tasks[0]?.comm ?? '', tasks: tasks.length, mms: memories.size, pages };
+  return { memories: ordered, tree: summary };
+}
+
+const firstPosition = ({ runs }: MemoryLayout): number => runs[1] ?? 0;

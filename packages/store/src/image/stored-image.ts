@@ -1,0 +1,200 @@
+import { CkptError } from '@ckptree/errors';
+import { batchSize, pagesHeader } from '@ckptree/image';
+import { type ByteSource, PAGE_SIZE } from '@ckptree/model';
+import type { ChunkReader } from '../chunk-reader.js';
+import type { Manifest, ManifestSegment } from './manifest.js';
+import {
+  batchHeadSize,
+  decodeRecipe,
+  type PageRun,
+  pagesOf,
+  type Recipe,
+  recipeSize,
+  runsOf,
+  ZERO_PAGES,
+} from './recipe.js';
+
+/** Recipes of an image that are kept in memory. */
+const KEPT_SEGMENTS = 8;
+
+/** The recipe of a segment, whole. @throws EIO, EBADMSG it is damaged or missing */
+export async function readRecipe(chunks: ChunkReader, segment: ManifestSegment): Promise<Recipe> {
+  const parts: Uint8Array[] = [];
+  for (const id of segment.recipe) parts.push(await chunks.content(id));
+  const recipe = decodeRecipe(Buffer.concat(parts));
+  if (recipeSize(recipe) !== segment.size)
+    throw new CkptError(
+      'EBADMSG',
+      `the recipe of the image from byte ${segment.position} on is for another size`,
+    );
+  return recipe;
+}
+
+/** A piece of an image: literal bytes, or a batch of pages. */
+interface Piece {
+  /** Byte position in the image, and bytes. */
+  readonly position: number;
+  readonly size: number;
+  /** Copies bytes `from` to `from + target.length` of the piece. */
+  fill(target: Uint8Array, from: number): void | Promise<void>;
+}
+
+/**
+ * An image as it was put into the store, byte for byte, read by position in any order. Chunks are fetched when their
+ * pages are read, and checked against their ids.
+ */
+export class StoredImage implements ByteSource {
+  /** Bytes. */
+  readonly size: number;
+  readonly #chunks: ChunkReader;
+  readonly #segments: readonly ManifestSegment[];
+  readonly #pieces = new Map<ManifestSegment, Promise<readonly Piece[]>>();
+
+  constructor(manifest: Manifest, chunks: ChunkReader) {
+    this.size = manifest.sizes.logical;
+    this.#segments = manifest.segments;
+    this.#chunks = chunks;
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const end = Math.min(position + length, this.size);
+    const target = Buffer.allocUnsafeSlow(Math.max(0, end - position));
+    for (let done = position; done < end; ) {
+      const segment = this.#segments[lastAtOrBefore(this.#segments, done)]!;
+      const pieces = await this.#piecesOf(segment);
+      const until = Math.min(end, segment.position + segment.size);
+      for (let index = lastAtOrBefore(pieces, done); done < until; index++) {
+        const piece = pieces[index]!;
+        const count = Math.min(until, piece.position + piece.size) - done;
+        await piece.fill(target.subarray(done - position, done - position + count), done - piece.position);
+        done += count;
+      }
+    }
+    return target;
+  }
+
+  #piecesOf(segment: ManifestSegment): Promise<readonly Piece[]> {
+    let pieces = this.#pieces.get(segment);
+    if (pieces === undefined) {
+      pieces = readRecipe(this.#chunks, segment).then((recipe) =>
+        piecesOf(recipe, segment.position, this.#chunks),
+      );
+      pieces.catch(() => this.#pieces.delete(segment));
+      if (this.#pieces.size >= KEPT_SEGMENTS) this.#pieces.delete(this.#pieces.keys().next().value!);
+      this.#pieces.set(segment, pieces);
+    }
+    return pieces;
+  }
+}
+
+/** Index of the last one that starts at or before a position; they ascend, and the first starts before it. */
+function lastAtOrBefore(stretches: readonly { readonly position: number }[], position: number): number {
+  let [low, high] = [0, stretches.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (stretches[middle]!.position <= position) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+function piecesOf(recipe: Recipe, start: number, chunks: ChunkReader): Piece[] {
+  const pieces: Piece[] = [];
+  let position = start;
+  let literalsDone = 0;
+  const add = (piece: Piece): void => {
+    if (piece.size === 0) return;
+    pieces.push(piece);
+    position += piece.size;
+  };
+  for (const batch of recipe.batches) {
+    add(literalPiece(position, recipe.literals.subarray(literalsDone, batch.literalsBefore)));
+    literalsDone = batch.literalsBefore;
+    add(batchPiece(position, recipe, runsOf(recipe, batch), chunks));
+  }
+  add(literalPiece(position, recipe.literals.subarray(literalsDone)));
+  return pieces;
+}
+
+const literalPiece = (position: number, bytes: Uint8Array): Piece => ({
+  position,
+  size: bytes.length,
+  fill: (target, from) => target.set(bytes.subarray(from, from + target.length)),
+});
+
+function batchPiece(position: number, recipe: Recipe, runs: readonly PageRun[], chunks: ChunkReader): Piece {
+  const pages = pagesOf(runs);
+  const headSize = batchHeadSize(pages);
+  return {
+    position,
+    size: batchSize(pages),
+    async fill(target, from) {
+      const headPart = Math.max(0, Math.min(target.length, headSize - from));
+      if (headPart > 0) target.set(batchHead(runs).subarray(from, from + headPart));
+      const rest = target.subarray(headPart);
+      if (rest.length > 0) await fillPages(rest, recipe, runs, Math.max(0, from - headSize), chunks);
+    },
+  };
+}
+
+/** The batch before its pages: it follows from the addresses. */
+export function batchHead(runs: readonly Pick<PageRun, 'address' | 'pages'>[]): Uint8Array {
+  const addresses = runs.flatMap(({ address, pages }) =>
+    Array.from({ length: pages }, (_, page) => address + page * PAGE_SIZE),
+  );
+  return pagesHeader(addresses);
+}
+
+/** @param from byte position within the pages of the runs */
+async function fillPages(
+  target: Uint8Array,
+  recipe: Recipe,
+  runs: readonly PageRun[],
+  from: number,
+  chunks: ChunkReader,
+): Promise<void> {
+  // All that are needed at once, so that several are read and unpacked at the same time.
+  fetchAhead(recipe, runs, from, target.length, chunks);
+  let start = 0;
+  for (const { chunk, firstPage, pages } of runs) {
+    const size = pages * PAGE_SIZE;
+    const begin = Math.max(from, start);
+    const end = Math.min(from + target.length, start + size);
+    if (begin < end) {
+      const part = target.subarray(begin - from, end - from);
+      if (chunk === ZERO_PAGES) part.fill(0);
+      else
+        copyPages(part, await chunks.content(recipe.chunks[chunk]!), firstPage * PAGE_SIZE + begin - start);
+    }
+    start += size;
+    if (start >= from + target.length) return;
+  }
+}
+
+/** Chunks that are asked for before they are needed, at most: they must fit the reader's cache. */
+const AHEAD = 16;
+
+function fetchAhead(
+  recipe: Recipe,
+  runs: readonly PageRun[],
+  from: number,
+  length: number,
+  chunks: ChunkReader,
+): void {
+  const wanted = new Set<number>();
+  let start = 0;
+  for (const { chunk, pages } of runs) {
+    const size = pages * PAGE_SIZE;
+    if (chunk !== ZERO_PAGES && start + size > from && start < from + length) wanted.add(chunk);
+    start += size;
+    if (wanted.size === AHEAD || start >= from + length) break;
+  }
+  // A failure shows where the chunk is needed.
+  for (const chunk of wanted) chunks.content(recipe.chunks[chunk]!).catch(() => undefined);
+}
+
+function copyPages(target: Uint8Array, content: Uint8Array, from: number): void {
+  if (from + target.length > content.length)
+    throw new CkptError('EBADMSG', 'a recipe of the checkpoint names pages behind the end of a chunk');
+  target.set(content.subarray(from, from + target.length));
+}

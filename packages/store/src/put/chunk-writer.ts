@@ -1,0 +1,149 @@
+import { CkptError } from '@ckptree/errors';
+import type { ObjectBackend } from '../backend/object-backend.js';
+import { type ChunkSettings, decodeChunkHeader, openChunk } from '../chunk.js';
+import { type ChunkId, type ContentHash, HASH_SIZE, hexId } from '../content-hash.js';
+import type { ChunkIndex } from '../index/chunk-index.js';
+import type { IndexEntry } from '../index/index-file.js';
+import { PackBuilder } from '../pack/pack-builder.js';
+import { packName } from '../pack/pack-reader.js';
+import type { StoreContext } from '../store-context.js';
+import type { ChunkEngine, Ranges } from './chunk-engine.js';
+
+/** Packs that may be on their way to the disk while the next one is filled. */
+const PACKS_IN_FLIGHT = 2;
+
+/** What a writer added to the store. */
+export interface Written {
+  /** Bytes of contents that were not in the store. */
+  readonly newBytes: number;
+  /** Bytes that their records take. */
+  readonly storedBytes: number;
+  readonly chunks: number;
+}
+
+/** Puts new chunks into packs, and packs into the store. */
+export class ChunkWriter {
+  readonly #backend: ObjectBackend;
+  readonly #index: ChunkIndex;
+  readonly #hash: ContentHash;
+  readonly #engine: ChunkEngine;
+  readonly #packSize: number;
+  readonly #settings: ChunkSettings;
+  #pack = new PackBuilder();
+  /** Chunks that are promised to come, or came. */
+  readonly #coming = new Set<ChunkId>();
+  /** Records that wait in a pack which is not in the store yet. */
+  readonly #waiting = new Map<ChunkId, Uint8Array>();
+  /** Of the open pack. */
+  #entries: IndexEntry[] = [];
+  readonly #putting = new Set<Promise<void>>();
+  #newBytes = 0;
+  #storedBytes = 0;
+  #chunks = 0;
+  #failure: unknown;
+
+  constructor({ backend, index, hash, engine, packSize, settings }: StoreContext) {
+    this.#backend = backend;
+    this.#index = index;
+    this.#hash = hash;
+    this.#engine = engine;
+    this.#packSize = packSize;
+    this.#settings = settings;
+  }
+
+  get written(): Written {
+    return { newBytes: this.#newBytes, storedBytes: this.#storedBytes, chunks: this.#chunks };
+  }
+
+  /** Whether a chunk need not be added: it is in the store to stay, or was promised before. */
+  async has(id: ChunkId): Promise<boolean> {
+    return this.#coming.has(id) || (await this.#index.find(id, true)) !== undefined;
+  }
+
+  /** Whether this writer brings the chunk, or has brought it. */
+  isComing(id: ChunkId): boolean {
+    return this.#coming.has(id);
+  }
+
+  /** The content of a chunk that was added and is not in the store yet. */
+  waiting(id: ChunkId): Uint8Array | undefined {
+    const record = this.#waiting.get(id);
+    return record === undefined ? undefined : openChunk(this.#settings, id, record);
+  }
+
+  /** Announces a chunk that a later call of add() brings. */
+  promise(id: ChunkId): void {
+    this.#coming.add(id);
+  }
+
+  /** Compresses, encrypts and adds. @param ids of the ranges, 32 bytes each */
+  async add(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array): Promise<void> {
+    if (ranges.length === 0) return;
+    for (const record of await this.#engine.seal(bytes, ranges, ids)) await this.addRecord(record);
+  }
+
+  /** Adds content unless the store has it. @returns its id */
+  async put(content: Uint8Array): Promise<ChunkId> {
+    const ranges = Uint32Array.of(0, content.length);
+    const digest = await this.#engine.digest(content, ranges);
+    const id = hexId(digest.subarray(0, HASH_SIZE));
+    if (await this.has(id)) return id;
+    this.promise(id);
+    await this.add(content, ranges, digest);
+    return id;
+  }
+
+  /** @param record as sealChunk() makes it; kept, not copied */
+  async addRecord(record: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const header = decodeChunkHeader(record);
+    if (header === undefined)
+      throw new CkptError('EINVAL', 'a chunk was put together wrongly; it is not stored');
+    const { id, size } = header;
+    this.#coming.add(id);
+    this.#waiting.set(id, record);
+    this.#entries.push({ id, pack: this.#pack.id, offset: this.#pack.add(record), length: record.length });
+    this.#newBytes += size;
+    this.#storedBytes += record.length;
+    this.#chunks++;
+    if (this.#pack.size >= this.#packSize) await this.#seal();
+  }
+
+  /** Everything added is in the store, durably. @throws what putting a pack threw: ENOSPC, EIO, ... */
+  async flush(): Promise<void> {
+    if (!this.#pack.isEmpty) await this.#seal();
+    await Promise.all(this.#putting);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Waits until nothing is written any more, however that ends. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#putting);
+  }
+
+  async #seal(): Promise<void> {
+    const pack = this.#pack;
+    const entries = this.#entries;
+    this.#pack = new PackBuilder();
+    this.#entries = [];
+    const putting: Promise<void> = this.#put(pack, entries)
+      .catch((error: unknown) => {
+        this.#failure ??= error; // the next call throws it
+      })
+      .finally(() => this.#putting.delete(putting));
+    this.#putting.add(putting);
+    if (this.#putting.size >= PACKS_IN_FLIGHT) await Promise.race(this.#putting);
+  }
+
+  async #put(pack: PackBuilder, entries: readonly IndexEntry[]): Promise<void> {
+    const parts = pack.finish(this.#hash);
+    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    if (!(await this.#backend.put(packName(pack.id), parts)))
+      throw new CkptError(
+        'EEXIST',
+        `there is a pack ${pack.id} already, though its name was drawn at random`,
+      );
+    this.#index.add(pack.id, size, entries);
+    for (const { id } of entries) this.#waiting.delete(id);
+  }
+}

@@ -1,0 +1,180 @@
+import { PAGE_SIZE } from '@ckptree/model';
+import type { ChunkId } from '../content-hash.js';
+import { contentHash, HASH_SIZE, hexId } from '../content-hash.js';
+import type { Ranges } from './chunk-engine.js';
+import type { ChunkWriter } from './chunk-writer.js';
+import type { KnownPage, PageReference, ParentPages } from './page-reference.js';
+import { type ChunkRef, type PageSlot, WINDOW_PAGES, type Window } from './window.js';
+
+const IDENTITY_SIZE = 16;
+
+/** Content by chunk id, wherever it is by now; undefined when it cannot be had without harm to the speed. */
+export type ReadContent = (id: ChunkId) => Promise<Uint8Array | undefined>;
+
+/**
+ * Decides for each page where it is, or will be, in the store. Cheapest first: a window whose content is a chunk that
+ * is there; one that the parent had just so; pages that are the same as in a memory that is known; what is left is new.
+ */
+export class PagePlacer {
+  readonly #writer: ChunkWriter;
+  readonly #parent: ParentPages;
+  readonly #read: ReadContent;
+  /** One for each id, so that a chunk has one row in a recipe. */
+  readonly #refs = new Map<ChunkId, ChunkRef>();
+  /** Single new pages of several windows, until they make a chunk. */
+  readonly #gathered = Buffer.allocUnsafeSlow(WINDOW_PAGES * PAGE_SIZE);
+  #gatheredRef: ChunkRef = { id: undefined };
+  #gatheredPages = 0;
+
+  constructor(writer: ChunkWriter, parent: ParentPages, read: ReadContent) {
+    this.#writer = writer;
+    this.#parent = parent;
+    this.#read = read;
+  }
+
+  /**
+   * @param ids       of the windows' open pages, HASH_SIZE bytes each
+   * @param reference a memory that the windows' memory is likely to be much like
+   * @returns the windows that become chunks as they are: ranges of the slab, and ids
+   */
+  async place(
+    slab: Uint8Array,
+    windows: readonly Window[],
+    ids: Uint8Array,
+    reference: PageReference | undefined,
+  ): Promise<{ ranges: Ranges; ids: Buffer }> {
+    const fresh: { window: Window; digest: Uint8Array }[] = [];
+    for (const [index, window] of windows.entries()) {
+      if (window.open.length === 0) continue;
+      const digest = ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE);
+      if (await this.#placeWindow(slab, window, digest, reference)) fresh.push({ window, digest });
+    }
+    return {
+      ranges: Uint32Array.from(fresh.flatMap(({ window: { start, end } }) => [start, end])),
+      ids: Buffer.concat(fresh.map(({ digest }) => digest)),
+    };
+  }
+
+  /** Stores the gathered pages. */
+  async flush(): Promise<void> {
+    if (this.#gatheredPages === 0) return;
+    const ref = this.#gatheredRef;
+    const content = this.#gathered.subarray(0, this.#gatheredPages * PAGE_SIZE);
+    ref.id = await this.#writer.put(Buffer.from(content));
+    this.#gatheredRef = { id: undefined };
+    this.#gatheredPages = 0;
+  }
+
+  /** @returns whether it becomes a chunk of its own */
+  async #placeWindow(
+    slab: Uint8Array,
+    window: Window,
+    digest: Uint8Array,
+    reference: PageReference | undefined,
+  ): Promise<boolean> {
+    const id = hexId(digest);
+    if (await this.#writer.has(id)) {
+      this.#placeAll(window, id);
+      return false;
+    }
+    const identity = identityOf(window, digest);
+    const remembered = this.#parent.windows.get(identity);
+    if (remembered?.length === window.open.length && (await this.#allStay(remembered))) {
+      window.identity = identity;
+      for (const [slot, page] of remembered.entries()) this.#placePage(openSlot(window, slot), page);
+      return false;
+    }
+    const partial = window.open.length + zeroCount(window) < window.slots.length;
+    const same = reference === undefined ? 0 : await this.#placeSame(slab, window, reference);
+    if (same === 0 && !partial) {
+      this.#writer.promise(id);
+      this.#placeAll(window, id);
+      return true;
+    }
+    window.identity = identity;
+    await this.#gather(slab, window);
+    return false;
+  }
+
+  #ref(id: ChunkId): ChunkRef {
+    let ref = this.#refs.get(id);
+    if (ref === undefined) {
+      ref = { id };
+      this.#refs.set(id, ref);
+    }
+    return ref;
+  }
+
+  #placePage(slot: PageSlot, { chunk, page }: KnownPage): void {
+    slot.chunk = this.#ref(chunk);
+    slot.page = page;
+  }
+
+  #placeAll(window: Window, id: ChunkId): void {
+    for (let page = 0; page < window.open.length; page++)
+      this.#placePage(openSlot(window, page), { chunk: id, page });
+  }
+
+  async #allStay(pages: readonly KnownPage[]): Promise<boolean> {
+    for (const id of new Set(pages.map(({ chunk }) => chunk)))
+      if (!(await this.#writer.has(id))) return false;
+    return true;
+  }
+
+  /** Places the pages that are byte for byte those of the reference. @returns how many */
+  async #placeSame(slab: Uint8Array, window: Window, reference: PageReference): Promise<number> {
+    let same = 0;
+    const contents = new Map<ChunkId, Uint8Array | undefined>();
+    for (const [index, pageIndex] of window.open.entries()) {
+      const known = reference.at(window.addresses[pageIndex]!);
+      if (known === undefined) continue;
+      if (!contents.has(known.chunk))
+        contents.set(
+          known.chunk,
+          (await this.#writer.has(known.chunk)) ? await this.#read(known.chunk) : undefined,
+        );
+      const content = contents.get(known.chunk);
+      const at = window.start + index * PAGE_SIZE;
+      if (content === undefined || !samePage(content, known.page * PAGE_SIZE, slab, at)) continue;
+      this.#placePage(window.slots[pageIndex]!, known);
+      same++;
+    }
+    return same;
+  }
+
+  /** The pages that are not placed yet go into the next chunk of single pages. */
+  async #gather(slab: Uint8Array, window: Window): Promise<void> {
+    for (let index = 0; index < window.open.length; index++) {
+      const slot = openSlot(window, index);
+      if (slot.chunk !== undefined) continue;
+      const at = window.start + index * PAGE_SIZE;
+      this.#gathered.set(slab.subarray(at, at + PAGE_SIZE), this.#gatheredPages * PAGE_SIZE);
+      slot.chunk = this.#gatheredRef;
+      slot.page = this.#gatheredPages++;
+      if (this.#gatheredPages === WINDOW_PAGES) await this.flush();
+    }
+  }
+}
+
+const openSlot = (window: Window, index: number): PageSlot => window.slots[window.open[index]!]!;
+
+const zeroCount = ({ slots }: Window): number =>
+  slots.reduce((sum, { chunk }) => sum + (chunk === null ? 1 : 0), 0);
+
+const samePage = (a: Uint8Array, aStart: number, b: Uint8Array, bStart: number): boolean =>
+  aStart + PAGE_SIZE <= a.length &&
+  Buffer.from(a.buffer, a.byteOffset, a.length).compare(
+    b,
+    bStart,
+    bStart + PAGE_SIZE,
+    aStart,
+    aStart + PAGE_SIZE,
+  ) === 0;
+
+/** What a window is, all told: its content, and which pages of it those bytes are. */
+function identityOf(window: Window, digest: Uint8Array): string {
+  const { addresses, open } = window;
+  const shape = Float64Array.from([addresses[0]!, addresses.length, ...open]);
+  const bytes = new Uint8Array(shape.buffer);
+  return hexId(contentHash().digest(digest, bytes).subarray(0, IDENTITY_SIZE));
+}

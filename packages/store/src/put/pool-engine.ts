@@ -1,0 +1,94 @@
+import { availableParallelism } from 'node:os';
+import { CkptError, errorFromData } from '@ckptree/errors';
+import { Piscina } from 'piscina';
+import type { ChunkSettings } from '../chunk.js';
+import type { ChunkId } from '../content-hash.js';
+import { type ChunkEngine, inlineEngine, type Ranges } from './chunk-engine.js';
+import type { EngineAnswer, EngineRequest } from './engine-messages.js';
+
+/** Bytes: less than this is done sooner than handed over. */
+const WORTHWHILE = 256 * 1024;
+
+type Work<R = EngineRequest> = R extends EngineRequest ? Omit<R, 'settings'> : never;
+
+/** Does the work in threads. An idle pool does not keep the process alive. */
+export class PoolEngine implements ChunkEngine {
+  readonly lanes: number;
+  readonly #settings: ChunkSettings;
+  readonly #inline: ChunkEngine;
+  readonly #piscina: Piscina<EngineRequest, EngineAnswer>;
+  #closed = false;
+
+  /** @param threads as many as there are cores unless said */
+  constructor(settings: ChunkSettings, threads: number = availableParallelism()) {
+    this.lanes = threads;
+    this.#settings = settings;
+    this.#inline = inlineEngine(settings);
+    this.#piscina = new Piscina({
+      filename: new URL('./engine.worker.js', import.meta.url).href,
+      name: 'answer',
+      minThreads: 0,
+      maxThreads: threads,
+      idleTimeout: IDLE_MS,
+      recordTiming: false,
+    });
+    // A thread that dies at work fails its request, where it is reported; one that dies idle harms nobody.
+    this.#piscina.on('error', () => undefined);
+  }
+
+  async digest(bytes: Uint8Array, ranges: Ranges): Promise<Uint8Array> {
+    if (!isWorthwhile(bytes, ranges)) return this.#inline.digest(bytes, ranges);
+    const [ids] = await this.#run({ kind: 'digest', bytes, ranges });
+    return ids!;
+  }
+
+  async seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array): Promise<Uint8Array[]> {
+    if (!isWorthwhile(bytes, ranges)) return this.#inline.seal(bytes, ranges, ids);
+    return this.#run({ kind: 'seal', bytes, ranges, ids });
+  }
+
+  async open(id: ChunkId, record: Uint8Array): Promise<Uint8Array> {
+    if (record.length < WORTHWHILE / 8) return this.#inline.open(id, record);
+    const { buffer, byteLength } = record;
+    // A buffer of its own goes over without a copy; nobody looks at the record again.
+    const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+    const [content] = await this.#run({ kind: 'open', id, record }, isOwn ? [buffer] : []);
+    return content!;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#piscina.close();
+  }
+
+  async #run(work: Work, transfer: readonly ArrayBuffer[] = []): Promise<Uint8Array[]> {
+    // piscina itself would start again.
+    if (this.#closed) throw new CkptError('EPIPE', 'the store is closed');
+    const answer = await this.#ask({ settings: this.#settings, ...work }, transfer);
+    if (!answer.ok) throw errorFromData(answer.error);
+    return [...answer.parts];
+  }
+
+  async #ask(request: EngineRequest, transfer: readonly ArrayBuffer[]): Promise<EngineAnswer> {
+    try {
+      return await this.#piscina.run(request, { transferList: [...transfer] });
+    } catch (error) {
+      throw new CkptError('EPIPE', 'a thread of the store is gone before its work was done', {}, error);
+    }
+  }
+}
+
+const IDLE_MS = 30_000;
+
+/** Only shared memory is handed over without a copy. */
+function isWorthwhile(bytes: Uint8Array, ranges: Ranges): boolean {
+  let size = 0;
+  for (let index = 0; index < ranges.length; index += 2) size += ranges[index + 1]! - ranges[index]!;
+  return bytes.buffer instanceof SharedArrayBuffer && size >= WORTHWHILE;
+}
+
+/** For Store.open: the work of a store in threads. */
+export const poolEngine =
+  (threads?: number) =>
+  (settings: ChunkSettings): ChunkEngine =>
+    new PoolEngine(settings, threads);

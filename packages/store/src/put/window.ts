@@ -1,0 +1,77 @@
+import { PAGE_SIZE } from '@ckptree/model';
+import type { ChunkId } from '../content-hash.js';
+import type { MemoryLayout } from '../image/image-layout.js';
+
+/** Pages of a window: what is hashed at once, and becomes one chunk when none of it is known. 1 MiB. */
+export const WINDOW_PAGES = 256;
+/** A window that has so many pages ends at the next boundary of WINDOW_SPAN, so that windows find back into step. */
+const ALIGN_FROM = 64;
+const WINDOW_SPAN = WINDOW_PAGES * PAGE_SIZE;
+
+/** A chunk whose id may not be known yet. */
+export interface ChunkRef {
+  id: ChunkId | undefined;
+}
+
+/** Where a page is. Pages of the same frame have the same slot, so that deciding one decides all. */
+export interface PageSlot {
+  /** undefined as long as that is not decided, null for a page of zeros. */
+  chunk: ChunkRef | null | undefined;
+  /** Within the chunk. */
+  page: number;
+}
+
+/** Some pages of one address space, ascending by address. */
+export interface Window {
+  readonly memory: MemoryLayout;
+  readonly addresses: Float64Array;
+  /** One for each page. */
+  readonly slots: PageSlot[];
+  /** The pages that are still to be decided, as indexes: not zero, and of no frame that was met before. */
+  readonly open: number[];
+  /** Their bytes, one behind the other in the slab. */
+  readonly start: number;
+  readonly end: number;
+  /** Set when its places were found piecemeal, so that the recipe remembers the window as a whole. */
+  identity?: string;
+}
+
+/** A window before its pages are read. */
+export interface WindowCut {
+  readonly addresses: Float64Array;
+  /** In the image. */
+  readonly position: number;
+  /** Of its first page, among all pages of the memory. */
+  readonly firstPage: number;
+}
+
+export interface Run {
+  readonly address: number;
+  readonly position: number;
+  readonly pages: number;
+  readonly firstPage: number;
+}
+
+/** Cuts the pages of a batch into windows. */
+export function cutWindows(batch: readonly Run[]): WindowCut[] {
+  const cuts: WindowCut[] = [];
+  let addresses: number[] = [];
+  let [position, firstPage] = [0, 0];
+  const close = (): void => {
+    if (addresses.length > 0) cuts.push({ addresses: Float64Array.from(addresses), position, firstPage });
+    addresses = [];
+  };
+  for (const run of batch)
+    for (let page = 0; page < run.pages; page++) {
+      const address = run.address + page * PAGE_SIZE;
+      const atBoundary = address % WINDOW_SPAN === 0 && addresses.length >= ALIGN_FROM;
+      if (addresses.length === WINDOW_PAGES || atBoundary) close();
+      if (addresses.length === 0) {
+        position = run.position + page * PAGE_SIZE;
+        firstPage = run.firstPage + page;
+      }
+      addresses.push(address);
+    }
+  close();
+  return cuts;
+}

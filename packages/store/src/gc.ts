@@ -1,0 +1,189 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openChunk, recordLength } from './chunk.js';
+import type { IdSet } from './id-set.js';
+import { isSpoiled } from './index/chunk-index.js';
+import { KIND, objectId, objectName } from './layout.js';
+import { Lease, type LeaseInfo, liveLeases } from './lease.js';
+import { liveChunks } from './live-chunks.js';
+import type { PackId } from './pack/pack-format.js';
+import { packName, readPackEntries } from './pack/pack-reader.js';
+import { ChunkWriter } from './put/chunk-writer.js';
+import type { StoreContext } from './store-context.js';
+
+export interface GcOptions {
+  /** A pack is rewritten when less than this share of it is needed. */
+  readonly minLiveShare?: number;
+  /** How long to wait for writers that began before; what is still held then is left to the next time. */
+  readonly waitMs?: number;
+  /** Change nothing; say what would be given up. */
+  readonly dryRun?: boolean;
+}
+
+export interface GcReport {
+  /** Chunks that checkpoints need. */
+  readonly liveChunks: number;
+  readonly deletedPacks: readonly PackId[];
+  /** Bytes of the deleted packs, and of what was written anew because it was still needed. */
+  readonly freedBytes: number;
+  readonly rewrittenBytes: number;
+  /** Packs that are given up and wait for writers to end. */
+  readonly waitingPacks: readonly PackId[];
+  readonly waitingFor: readonly LeaseInfo[];
+}
+
+const POLL_MS = 50;
+const MIN_LIVE_SHARE = 0.6;
+/** Packs below this share of their usual size are put together, once there are so many. */
+const SMALL_SHARE = 1 / 8;
+const SMALL_PACKS = 16;
+
+/**
+ * Gives back the space of chunks that no checkpoint needs. Safe beside any number of writers and other collectors, and
+ * may die at any point; docs/store.md has the argument. In short: a pack is marked before it is given up, marks are never
+ * taken back, and it is deleted only when all writers that may not have seen the mark have ended.
+ */
+export async function collectGarbage(context: StoreContext, options: GcOptions): Promise<GcReport> {
+  const { backend, owners, index } = context;
+  await backend.cleanUp?.();
+  await index.refresh();
+  const live = await liveChunks(context);
+  const choose = () => chooseCondemned(context, live, options.minLiveShare ?? MIN_LIVE_SHARE);
+  const condemned = await choose().catch(async (error: unknown) => {
+    if (!isSpoiled(error)) throw error;
+    await index.rebuild(); // a block of it is damaged, or somebody replaced it
+    return choose();
+  });
+  if (options.dryRun) return report(context, live, condemned, []);
+  for (const pack of condemned) await backend.put(objectName(KIND.condemned, pack), []);
+
+  // Only now: a writer that is not in this list began later, and saw the marks.
+  const before = await liveLeases(backend, owners);
+  const waitingFor = await waitForEnd(context, before, options.waitMs ?? 0);
+  if (waitingFor.length > 0) return report(context, live, condemned, waitingFor);
+  return evacuateAndDelete(context, condemned);
+}
+
+/** Packs to be given up: those marked already, and those of which too little is needed. */
+async function chooseCondemned(
+  { index, packSize }: StoreContext,
+  live: IdSet,
+  minLiveShare: number,
+): Promise<PackId[]> {
+  const liveBytes = new Map<PackId, number>();
+  const covered = new Set<PackId>();
+  let last = '';
+  for await (const { id, pack, length } of index.entries()) {
+    covered.add(pack);
+    // Of several copies one is enough.
+    if (!live.has(id) || id === last || index.isCondemned(pack)) continue;
+    last = id;
+    liveBytes.set(pack, (liveBytes.get(pack) ?? 0) + length);
+  }
+  const small = [...index.packs].filter(
+    ([pack, { size }]) => covered.has(pack) && size < packSize * SMALL_SHARE,
+  );
+  const merged = new Set(small.length >= SMALL_PACKS ? small.map(([pack]) => pack) : []);
+  return [...index.packs]
+    .filter(([pack, { size }]) => {
+      // What cannot be read is not given up: repair may still salvage it.
+      const little = covered.has(pack) && (liveBytes.get(pack) ?? 0) < size * minLiveShare;
+      return index.isCondemned(pack) || little || merged.has(pack);
+    })
+    .map(([pack]) => pack);
+}
+
+/** @returns those of the leases that are still held */
+async function waitForEnd(
+  { backend, owners }: StoreContext,
+  leases: readonly LeaseInfo[],
+  waitMs: number,
+): Promise<LeaseInfo[]> {
+  const deadline = performance.now() + waitMs;
+  const holders = new Set(leases.map(({ holder }) => holder));
+  for (;;) {
+    const held = (await liveLeases(backend, owners)).filter(({ holder }) => holders.has(holder));
+    if (held.length === 0 || performance.now() >= deadline) return held;
+    await sleep(POLL_MS);
+  }
+}
+
+async function evacuateAndDelete(context: StoreContext, condemned: readonly PackId[]): Promise<GcReport> {
+  const { backend, owners, index } = context;
+  const sizes = new Map(condemned.map((pack) => [pack, index.packs.get(pack)?.size ?? 0]));
+  // From here on a writer like any other: what it copies must stay.
+  const lease = await Lease.take(backend, owners);
+  const writer = new ChunkWriter(context);
+  try {
+    await index.refresh();
+    const live = await liveChunks(context);
+    const emptied: PackId[] = [];
+    for (const pack of condemned) if (await evacuate(context, writer, live, pack)) emptied.push(pack);
+    await writer.flush();
+    await lease.check();
+    for (const pack of emptied) {
+      await backend.delete(packName(pack));
+      await backend.delete(objectName(KIND.condemned, pack));
+    }
+    await dropStaleMarks(context);
+    await index.refresh();
+    if (emptied.length > 0) await index.publish(true);
+    return {
+      liveChunks: live.size,
+      deletedPacks: emptied,
+      freedBytes: emptied.reduce((sum, pack) => sum + (sizes.get(pack) ?? 0), 0),
+      rewrittenBytes: writer.written.storedBytes,
+      waitingPacks: condemned.filter((pack) => !emptied.includes(pack)),
+      waitingFor: [],
+    };
+  } finally {
+    await writer.settle();
+    await lease.release();
+  }
+}
+
+/** Copies what is needed and nowhere else. @returns whether the pack may go: not when something of it is damaged */
+async function evacuate(
+  context: StoreContext,
+  writer: ChunkWriter,
+  live: IdSet,
+  pack: PackId,
+): Promise<boolean> {
+  const { backend, index, hash, settings } = context;
+  const size = index.packs.get(pack)?.size;
+  if (size === undefined) return true; // another collector was faster
+  try {
+    for (const entry of await readPackEntries(backend, pack, size, hash)) {
+      if (!live.has(entry.id) || (await writer.has(entry.id))) continue;
+      const record = await backend.read(packName(pack), entry.offset, recordLength(entry));
+      openChunk(settings, entry.id, record); // a copy must not pass damage on as if it were sound
+      await writer.addRecord(record);
+    }
+    return true;
+  } catch (error) {
+    const code = (error as { code?: unknown }).code;
+    if (code === 'ENOENT') return true;
+    if (code === 'EIO') return false; // repair salvages it, and verify tells of it
+    throw error;
+  }
+}
+
+/** Marks of packs that are gone: a collector died between the two. */
+async function dropStaleMarks({ backend }: StoreContext): Promise<void> {
+  const marks = await backend.list(KIND.condemned);
+  const packs = new Set((await backend.list(KIND.packs)).map(({ name }) => objectId(name)));
+  for (const { name } of marks) if (!packs.has(objectId(name))) await backend.delete(name);
+}
+
+const report = (
+  { index }: StoreContext,
+  live: IdSet,
+  waitingPacks: readonly PackId[],
+  waitingFor: readonly LeaseInfo[],
+): GcReport => ({
+  liveChunks: live.size,
+  deletedPacks: [],
+  freedBytes: 0,
+  rewrittenBytes: 0,
+  waitingPacks: waitingPacks.filter((pack) => index.packs.has(pack)),
+  waitingFor,
+});

@@ -1,0 +1,43 @@
+import { CkptError, isCkptError } from '@ckptree/errors';
+import { IdSet } from './id-set.js';
+import { listManifestIds, readManifest } from './image/manifest.js';
+import { readRecipe } from './image/stored-image.js';
+import type { StoreContext } from './store-context.js';
+
+/**
+ * Every chunk that a checkpoint needs.
+ * @throws EIO, EBADMSG a manifest or recipe cannot be read, so that nobody knows what it needs
+ */
+export async function liveChunks({ backend, chunks, documentKey }: StoreContext): Promise<IdSet> {
+  const live = new IdSet();
+  for (const id of await listManifestIds(backend)) {
+    try {
+      const { segments } = await readManifest(backend, id, documentKey);
+      for (const segment of segments) {
+        // Checkpoints that have a recipe in common have all that it names in common.
+        const isNew = segment.recipe.map((chunk) => live.add(chunk)).some(Boolean);
+        if (!isNew) continue;
+        for (const chunk of (await readRecipe(chunks, segment)).chunks) live.add(chunk);
+      }
+    } catch (error) {
+      if (await isForgotten(error, id, { backend })) continue;
+      const { code, message } = error as CkptError;
+      throw new CkptError(
+        code ?? 'EIO',
+        `checkpoint ${id} cannot be read, so nobody can tell what it needs (${message}); see \`ckptree store verify\``,
+        {},
+        error,
+      );
+    }
+  }
+  return live;
+}
+
+/** Somebody forgot it while we were reading. */
+async function isForgotten(
+  error: unknown,
+  id: string,
+  { backend }: Pick<StoreContext, 'backend'>,
+): Promise<boolean> {
+  return isCkptError(error) && error.code === 'ENOENT' && !(await listManifestIds(backend)).includes(id);
+}

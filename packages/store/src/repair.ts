@@ -1,0 +1,162 @@
+import { asCkptError, isCkptError } from '@ckptree/errors';
+import type { ObjectBackend, ObjectInfo } from './backend/object-backend.js';
+import { CHUNK_HEADER_SIZE, decodeChunkHeader, findChunkHeader, openChunk, recordLength } from './chunk.js';
+import { listManifestIds, manifestName, readManifest } from './image/manifest.js';
+import { isSpoiled } from './index/chunk-index.js';
+import { checkIndex } from './index/index-file.js';
+import { damagedKeys, listKeys } from './keys.js';
+import { KIND, objectName } from './layout.js';
+import { Lease } from './lease.js';
+import { PACK_HEADER_SIZE, PACK_SIZE_LIMIT, type PackId } from './pack/pack-format.js';
+import { listPacks, packName, readPackEntries } from './pack/pack-reader.js';
+import { ChunkWriter } from './put/chunk-writer.js';
+import type { StoreContext } from './store-context.js';
+import { surveyPacks } from './verify.js';
+
+export interface RepairReport {
+  /** Objects that were moved to quarantine, by their old names. */
+  readonly quarantined: readonly string[];
+  /** Damaged indexes that were deleted; they hold nothing of their own. */
+  readonly droppedIndexes: readonly string[];
+  /** Chunks that were taken out of damaged packs. */
+  readonly salvagedChunks: number;
+  /** What could not be put right, and why. */
+  readonly left: readonly string[];
+}
+
+/** Bytes of a pack without a table that are looked through at once. */
+const SCAN_PIECE = 1024 * 1024;
+/** Bytes that are copied at once. */
+const COPY_PIECE = 8 * 1024 * 1024;
+
+/**
+ * Takes what is damaged out of the store and saves what is sound of it. Nothing is thrown away but indexes: damaged packs,
+ * manifests and keys go to quarantine. Reads every byte. What is missing afterwards is missing for good; verify names it.
+ */
+export async function repairStore(context: StoreContext): Promise<RepairReport> {
+  const { backend, owners, index } = context;
+  const quarantined: string[] = [];
+  const left: string[] = [];
+  const move = async (name: string, size: number): Promise<void> => {
+    if (await quarantine(backend, name, size)) quarantined.push(name);
+    else left.push(`${name} is too large to be moved; look at it and delete it`);
+  };
+  // What we salvage must stay until the damaged packs are gone.
+  const lease = await Lease.take(backend, owners);
+  const writer = new ChunkWriter(context);
+  try {
+    const droppedIndexes = await dropDamagedIndexes(context);
+    await index.refresh();
+    const { damagedPacks } = await surveyPacks(context, { readData: true });
+    const packs = await listPacks(backend);
+    for (const pack of damagedPacks)
+      await salvage(context, writer, pack, packs.get(pack)?.size ?? 0, damagedPacks);
+    await writer.flush();
+    for (const pack of damagedPacks) await move(packName(pack), packs.get(pack)?.size ?? 0);
+    for (const { name, size } of await damagedDocuments(context)) await move(name, size);
+    await index.refresh();
+    await index.publish(true);
+    return { quarantined, droppedIndexes, salvagedChunks: writer.written.chunks, left };
+  } finally {
+    await writer.settle();
+    await lease.release();
+  }
+}
+
+async function dropDamagedIndexes({ backend, hash, index }: StoreContext): Promise<string[]> {
+  const dropped: string[] = [];
+  for (const { name, size } of await backend.list(KIND.index)) {
+    try {
+      await checkIndex(backend, name, size, hash);
+    } catch (error) {
+      if (!isSpoiled(error)) throw error;
+      await backend.delete(name);
+      dropped.push(name);
+    }
+  }
+  if (dropped.length > 0) await index.rebuild();
+  return dropped;
+}
+
+/** Copies every sound chunk of a damaged pack that no sound pack has. */
+async function salvage(
+  context: StoreContext,
+  writer: ChunkWriter,
+  pack: PackId,
+  size: number,
+  damagedPacks: ReadonlySet<PackId>,
+): Promise<void> {
+  const { settings, index } = context;
+  for await (const record of soundLookingRecords(context, pack, size)) {
+    const { id } = decodeChunkHeader(record)!;
+    const place = await index.find(id, true);
+    if (writer.isComing(id) || (place !== undefined && !damagedPacks.has(place.pack))) continue;
+    try {
+      openChunk(settings, id, record);
+    } catch (error) {
+      if (!isCkptError(error)) throw error;
+      continue; // this one is lost
+    }
+    await writer.addRecord(record);
+  }
+}
+
+/** The records of a pack: by its table, or when that is damaged too, one after the other as far as they can be told. */
+async function* soundLookingRecords(
+  { backend, hash }: StoreContext,
+  pack: PackId,
+  size: number,
+): AsyncIterable<Uint8Array> {
+  const name = packName(pack);
+  const places = await readPackEntries(backend, pack, size, hash).catch(() => undefined);
+  if (places !== undefined) {
+    for (const entry of places) {
+      const record = await backend.read(name, entry.offset, recordLength(entry));
+      const header = decodeChunkHeader(record);
+      if (header !== undefined && recordLength(header) === record.length) yield record;
+    }
+    return;
+  }
+  for (let offset = PACK_HEADER_SIZE; offset + CHUNK_HEADER_SIZE <= size; ) {
+    const ahead = await backend.read(name, offset, SCAN_PIECE);
+    const found = findChunkHeader(ahead);
+    if (found === undefined) {
+      // The last bytes may be the beginning of one.
+      offset += Math.max(1, ahead.length - CHUNK_HEADER_SIZE + 1);
+      continue;
+    }
+    const record = await backend.read(name, offset + found.at, recordLength(found.header));
+    if (record.length === recordLength(found.header)) yield record;
+    // Not behind the record: its lengths may be what is damaged.
+    offset += found.at + CHUNK_HEADER_SIZE;
+  }
+}
+
+async function damagedDocuments({ backend, documentKey }: StoreContext): Promise<ObjectInfo[]> {
+  const damaged = new Set<string>();
+  for (const id of await listManifestIds(backend)) {
+    try {
+      await readManifest(backend, id, documentKey);
+    } catch (error) {
+      const { code } = asCkptError(error);
+      if (code === 'EIO' || code === 'EBADMSG') damaged.add(manifestName(id));
+      else if (code !== 'ENOENT') throw error;
+    }
+  }
+  // The last key stays where it is, damaged or not.
+  if ((await listKeys(backend)).length > 0)
+    for (const { id } of await damagedKeys(backend)) damaged.add(objectName(KIND.keys, id));
+  const objects = [...(await backend.list(KIND.manifests)), ...(await backend.list(KIND.keys))];
+  return objects.filter(({ name }) => damaged.has(name));
+}
+
+/** Copies, then deletes. @returns false when it is larger than anything that belongs into a store */
+async function quarantine(backend: ObjectBackend, name: string, size: number): Promise<boolean> {
+  if (size > PACK_SIZE_LIMIT) return false;
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < size; at += COPY_PIECE)
+    parts.push(await backend.read(name, at, Math.min(COPY_PIECE, size - at)));
+  await backend.put(objectName(KIND.quarantine, name.replace('/', '-')), parts);
+  await backend.delete(name);
+  return true;
+}

@@ -1,0 +1,163 @@
+import { asCkptError, type CkptError } from '@ckptree/errors';
+import { decodeChunkHeader, openChunk, recordLength } from './chunk.js';
+import { type CheckpointDamage, checkpointDamage } from './damage.js';
+import { IdSet } from './id-set.js';
+import { listManifestIds } from './image/manifest.js';
+import { checkIndex } from './index/index-file.js';
+import { damagedKeys } from './keys.js';
+import { KIND, objectName } from './layout.js';
+import type { PackEntry, PackId } from './pack/pack-format.js';
+import { listPacks, packName, readPackEntries } from './pack/pack-reader.js';
+import type { StoreContext } from './store-context.js';
+
+export interface VerifyOptions {
+  /** Also read chunks and check them against their ids. */
+  readonly readData?: boolean;
+  /** Of all chunks, this share (0 to 1), drawn at random. */
+  readonly sample?: number;
+  readonly onProgress?: (packs: number, of: number) => void;
+}
+
+/** Something that is not as it should be, and where. */
+export interface StoreFinding {
+  /** Object name. */
+  readonly object: string;
+  readonly message: string;
+  readonly position?: number;
+}
+
+export interface StoreReport {
+  readonly ok: boolean;
+  readonly findings: readonly StoreFinding[];
+  /** The checkpoints that suffer from it. */
+  readonly damaged: readonly CheckpointDamage[];
+  readonly checkpoints: number;
+  readonly packs: number;
+  readonly chunks: number;
+  /** Chunks whose content was read. */
+  readonly chunksRead: number;
+}
+
+/** What a check of all packs found: where each chunk is sound. */
+export interface PackSurvey {
+  readonly findings: readonly StoreFinding[];
+  /** Chunks that are sound, as far as was looked. */
+  readonly sound: IdSet;
+  /** Packs with something wrong. */
+  readonly damagedPacks: ReadonlySet<PackId>;
+  readonly chunksRead: number;
+}
+
+/** Checks structure, indexes, manifests and references, and the data when asked. Changes nothing. */
+export async function verifyStore(context: StoreContext, options: VerifyOptions): Promise<StoreReport> {
+  const findings: StoreFinding[] = [];
+  const survey = await surveyPacks(context, options);
+  findings.push(...survey.findings);
+  findings.push(
+    ...(await indexFindings(context)),
+    ...(await keyFindings(context)),
+    ...(await strays(context)),
+  );
+  const ids = await listManifestIds(context.backend);
+  const damaged: CheckpointDamage[] = [];
+  for (const id of ids) {
+    const damage = await checkpointDamage(context, id, survey.sound);
+    if (damage !== undefined) damaged.push(damage);
+  }
+  return {
+    ok: findings.length === 0 && damaged.length === 0,
+    findings,
+    damaged,
+    checkpoints: ids.length,
+    packs: (await listPacks(context.backend)).size,
+    chunks: survey.sound.size,
+    chunksRead: survey.chunksRead,
+  };
+}
+
+/** Looks through all packs. */
+export async function surveyPacks(context: StoreContext, options: VerifyOptions): Promise<PackSurvey> {
+  const { backend, hash } = context;
+  const findings: StoreFinding[] = [];
+  const sound = new IdSet();
+  const damagedPacks = new Set<PackId>();
+  let chunksRead = 0;
+  let done = 0;
+  const packs = await listPacks(backend);
+  const share = options.readData === true ? (options.sample ?? 1) : 0;
+  for (const [pack, { size }] of packs) {
+    try {
+      for (const entry of await readPackEntries(backend, pack, size, hash)) {
+        const isRead = Math.random() < share;
+        const finding = isRead ? await chunkFinding(context, pack, entry) : undefined;
+        if (isRead) chunksRead++;
+        if (finding === undefined) sound.add(entry.id);
+        else {
+          findings.push(finding);
+          damagedPacks.add(pack);
+        }
+      }
+    } catch (error) {
+      const known = asCkptError(error);
+      if (known.code === 'ENOENT') continue; // collected meanwhile
+      findings.push(findingOf(packName(pack), known));
+      damagedPacks.add(pack);
+    }
+    options.onProgress?.(++done, packs.size);
+  }
+  return { findings, sound, damagedPacks, chunksRead };
+}
+
+async function chunkFinding(
+  { backend, settings }: StoreContext,
+  pack: PackId,
+  entry: PackEntry,
+): Promise<StoreFinding | undefined> {
+  const record = await backend.read(packName(pack), entry.offset, recordLength(entry));
+  try {
+    openChunk(settings, entry.id, record);
+    const header = decodeChunkHeader(record);
+    if (header?.codec !== entry.codec || header.size !== entry.size)
+      return {
+        object: packName(pack),
+        position: entry.offset,
+        message: `chunk ${entry.id} is not as the pack's table says`,
+      };
+    return undefined;
+  } catch (error) {
+    return { ...findingOf(packName(pack), asCkptError(error)), position: entry.offset };
+  }
+}
+
+async function indexFindings({ backend, hash }: StoreContext): Promise<StoreFinding[]> {
+  const findings: StoreFinding[] = [];
+  for (const { name, size } of await backend.list(KIND.index)) {
+    try {
+      await checkIndex(backend, name, size, hash);
+    } catch (error) {
+      const known = asCkptError(error);
+      if (known.code !== 'ENOENT') findings.push(findingOf(name, known)); // ENOENT: replaced meanwhile
+    }
+  }
+  return findings;
+}
+
+async function keyFindings({ backend }: StoreContext): Promise<StoreFinding[]> {
+  return (await damagedKeys(backend)).map(({ id, error }) =>
+    findingOf(objectName(KIND.keys, id), asCkptError(error)),
+  );
+}
+
+async function strays({ backend }: StoreContext): Promise<StoreFinding[]> {
+  const found = (await Promise.all(Object.values(KIND).map((kind) => backend.strays?.(kind) ?? []))).flat();
+  return found.map((object) => ({
+    object,
+    message: 'this is no object of a store (a link, a folder, an odd name); remove it',
+  }));
+}
+
+const findingOf = (object: string, { message, fields }: CkptError): StoreFinding => ({
+  object,
+  message,
+  ...(fields.position !== undefined && { position: fields.position }),
+});

@@ -1,6 +1,6 @@
 import { at, CkptError, isCkptError } from '@ckptree/errors';
 import type { ObjectBackend } from './backend/object-backend.js';
-import { CHUNK_HEADER_SIZE, CHUNK_SIZE_LIMIT } from './chunk.js';
+import { RECORD_LIMIT } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
 import type { ChunkIndex } from './index/chunk-index.js';
 import type { ChunkPlace } from './index/index-file.js';
@@ -9,9 +9,6 @@ import type { ChunkEngine } from './put/chunk-engine.js';
 
 /** Bytes of chunk contents that are kept. */
 const CACHE_SIZE = 64 * 1024 * 1024;
-
-/** A record cannot be longer: no codec makes it larger than its content, encryption adds little. */
-const RECORD_LIMIT = CHUNK_HEADER_SIZE + CHUNK_SIZE_LIMIT + 64;
 
 /** Contents of chunks by their ids, the last ones kept. */
 export class ChunkReader {

@@ -26,8 +26,18 @@ const CIPHER = { none: 0, aes256gcm: 1 } as const;
 /** Bytes of content that a chunk may have. Writers stay at CHUNK_SIZE; a reader takes no more than this. */
 export const CHUNK_SIZE_LIMIT = 4 * 1024 * 1024;
 
+/** No record is longer: no codec is kept that makes its content larger, and encryption adds little. */
+export const RECORD_LIMIT = CHUNK_HEADER_SIZE + CHUNK_SIZE_LIMIT + CIPHER_OVERHEAD;
+/** Bytes that a record may have more than its content. */
+export const RECORD_OVERHEAD = CHUNK_HEADER_SIZE + CIPHER_OVERHEAD;
+
+/** Bytes that are compressed on trial before a content of more than this is: of every stretch, the first. */
+const TRIAL_PIECE = 4096;
+const TRIAL_STRETCH = 16 * TRIAL_PIECE;
 /** Compression that saves less than this share is not kept: reading would pay for it each time. */
 const WORTHWHILE = 0.97;
+/** A trial is given the benefit of the doubt. */
+const TRIAL_WORTHWHILE = 0.995;
 
 /** All that sealing and opening chunks needs; plain data, so that it can be handed to a thread. */
 export interface ChunkSettings {
@@ -76,11 +86,24 @@ function compress(
   { codec, level }: ChunkSettings,
   content: Uint8Array,
 ): { codec: number; payload: Uint8Array } {
-  if (codec === 'zstd') {
+  if (codec === 'zstd' && looksCompressible(content, level)) {
     const payload = zstdCompress(content, level);
     if (payload.length < content.length * WORTHWHILE) return { codec: CODEC.zstd, payload };
   }
   return { codec: CODEC.none, payload: content };
+}
+
+/** What is encrypted or compressed already is found out by a sixteenth of it, and spared the rest. */
+function looksCompressible(content: Uint8Array, level: number): boolean {
+  if (content.length <= 2 * TRIAL_STRETCH) return true;
+  const trial = Buffer.allocUnsafe(Math.ceil(content.length / TRIAL_STRETCH) * TRIAL_PIECE);
+  let size = 0;
+  for (let at = 0; at < content.length; at += TRIAL_STRETCH) {
+    const piece = content.subarray(at, at + TRIAL_PIECE);
+    trial.set(piece, size);
+    size += piece.length;
+  }
+  return zstdCompress(trial.subarray(0, size), level).length < size * TRIAL_WORTHWHILE;
 }
 
 /** @returns undefined when the bytes are no header of a chunk that this version can read */

@@ -1,7 +1,7 @@
 import { poolEngine, Store } from '@ckptree/store';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { contentHash } from '../dist/content-hash.js';
-import { inlineEngine } from '../dist/put/chunk-engine.js';
+import { inlineEngine, sealedSize } from '../dist/put/chunk-engine.js';
 import { exported, put } from './support/folder.js';
 import { buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
@@ -18,8 +18,9 @@ describe('threads', () => {
     const ranges = Uint32Array.of(0, 1024 * 1024, 1024 * 1024, 1_500_000, 1_500_000, bytes.length);
     const ids = await pool.digest(bytes, ranges);
     expect(Buffer.from(ids).equals(await inline.digest(bytes, ranges))).toBe(true);
-    const records = await pool.seal(bytes, ranges, ids);
-    const expected = await inline.seal(bytes, ranges, ids);
+    const target = () => new Uint8Array(new SharedArrayBuffer(sealedSize(ranges)));
+    const records = await pool.seal(bytes, ranges, ids, target());
+    const expected = await inline.seal(bytes, ranges, ids, target());
     expect(records.map((record) => Buffer.from(record).toString('hex'))).toEqual(
       expected.map((record) => Buffer.from(record).toString('hex')),
     );
@@ -35,6 +36,7 @@ describe('threads', () => {
       content,
       Uint32Array.of(0, content.length),
       id,
+      new Uint8Array(content.length + 100),
     );
     const changed = Uint8Array.from(record!);
     changed[100]! ^= 1;

@@ -1,6 +1,6 @@
-import { describe, expect, test } from '@jest/globals';
 import { bytesSource } from '@ckptree/image';
 import { readLayout, Store } from '@ckptree/store';
+import { describe, expect, test } from '@jest/globals';
 import { exported } from './support/folder.js';
 import { buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';

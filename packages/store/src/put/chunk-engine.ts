@@ -1,4 +1,4 @@
-import { type ChunkSettings, openChunk, sealChunk } from '../chunk.js';
+import { type ChunkSettings, openChunk, RECORD_OVERHEAD, sealChunk } from '../chunk.js';
 import { type ChunkId, contentHash, HASH_SIZE } from '../content-hash.js';
 
 /** Stretches of a buffer: pairs (start, end), in bytes. */
@@ -10,8 +10,12 @@ export interface ChunkEngine {
   readonly lanes: number;
   /** The ids of all ranges, HASH_SIZE bytes each. `bytes` must not change until it resolves. */
   digest(bytes: Uint8Array, ranges: Ranges): Promise<Uint8Array>;
-  /** The records of all ranges. @param ids as digest() gave them */
-  seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array): Promise<Uint8Array[]>;
+  /**
+   * The records of all ranges, one behind the other in `target`.
+   * @param ids    as digest() gave them
+   * @param target of sealedSize() bytes at least; in shared memory when `bytes` are
+   */
+  seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Uint8Array[]>;
   /** The content of a chunk, checked. It may take `record` away. @throws EIO as openChunk() */
   open(id: ChunkId, record: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
@@ -25,25 +29,48 @@ export function digestRanges(settings: ChunkSettings, bytes: Uint8Array, ranges:
   return ids;
 }
 
-/** The records, one behind the other in a buffer of their own. */
+/** Bytes that the records of ranges may take. */
+export const sealedSize = (ranges: Ranges): number =>
+  rangesSize(ranges) + (ranges.length / 2) * RECORD_OVERHEAD;
+
+/** Bytes of all ranges together. */
+export function rangesSize(ranges: Ranges): number {
+  let size = 0;
+  for (let index = 0; index < ranges.length; index += 2) size += ranges[index + 1]! - ranges[index]!;
+  return size;
+}
+
+/** @returns the lengths of the records in `target` */
 export function sealRanges(
   settings: ChunkSettings,
   bytes: Uint8Array,
   ranges: Ranges,
   ids: Uint8Array,
-): Uint8Array<ArrayBuffer>[] {
-  const parts = Array.from({ length: ranges.length / 2 }, (_, index) => {
-    const id = ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE);
-    return sealChunk(settings, id, bytes.subarray(ranges[2 * index], ranges[2 * index + 1]));
-  });
-  const lengths = parts.map(({ header, payload }) => header.length + payload.length);
-  const buffer = new ArrayBuffer(lengths.reduce((sum, length) => sum + length, 0));
+  target: Uint8Array,
+): Uint32Array {
+  const lengths = new Uint32Array(ranges.length / 2);
   let at = 0;
-  return parts.map(({ header, payload }, index) => {
-    const record = new Uint8Array(buffer, at, lengths[index]);
-    record.set(header);
-    record.set(payload, header.length);
-    at += record.length;
+  for (let index = 0; index < lengths.length; index++) {
+    const id = ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE);
+    const { header, payload } = sealChunk(
+      settings,
+      id,
+      bytes.subarray(ranges[2 * index], ranges[2 * index + 1]),
+    );
+    target.set(header, at);
+    target.set(payload, at + header.length);
+    lengths[index] = header.length + payload.length;
+    at += lengths[index]!;
+  }
+  return lengths;
+}
+
+/** The records that sealRanges() left in `target`. */
+export function recordsIn(target: Uint8Array, lengths: Uint32Array): Uint8Array[] {
+  let at = 0;
+  return Array.from(lengths, (length) => {
+    const record = target.subarray(at, at + length);
+    at += length;
     return record;
   });
 }
@@ -52,7 +79,8 @@ export function sealRanges(
 export const inlineEngine = (settings: ChunkSettings): ChunkEngine => ({
   lanes: 1,
   digest: async (bytes, ranges) => digestRanges(settings, bytes, ranges),
-  seal: async (bytes, ranges, ids) => sealRanges(settings, bytes, ranges, ids),
+  seal: async (bytes, ranges, ids, target) =>
+    recordsIn(target, sealRanges(settings, bytes, ranges, ids, target)),
   open: async (id, record) => openChunk(settings, id, record),
   close: async () => undefined,
 });

@@ -1,16 +1,22 @@
 import { CkptError } from '@ckptree/errors';
+import { PAGE_SIZE } from '@ckptree/model';
 import type { ObjectBackend } from '../backend/object-backend.js';
-import { type ChunkSettings, decodeChunkHeader, openChunk } from '../chunk.js';
+import { type ChunkSettings, decodeChunkHeader, openChunk, RECORD_OVERHEAD } from '../chunk.js';
 import { type ChunkId, type ContentHash, HASH_SIZE, hexId } from '../content-hash.js';
 import type { ChunkIndex } from '../index/chunk-index.js';
-import type { IndexEntry } from '../index/index-file.js';
-import { PackBuilder } from '../pack/pack-builder.js';
+import { PackBuilder, packBufferSize } from '../pack/pack-builder.js';
 import { packName } from '../pack/pack-reader.js';
 import type { StoreContext } from '../store-context.js';
-import type { ChunkEngine, Ranges } from './chunk-engine.js';
+import { type ChunkEngine, type Ranges, sealedSize } from './chunk-engine.js';
+import { SLAB_SIZE, SlabPool } from './slab-pool.js';
 
 /** Packs that may be on their way to the disk while the next one is filled. */
 const PACKS_IN_FLIGHT = 2;
+
+/** Bytes of the records of one slab, at most: each page may make a record of its own. */
+const TARGET_SIZE = SLAB_SIZE + (SLAB_SIZE / PAGE_SIZE) * RECORD_OVERHEAD;
+/** Bytes: for less a buffer is made when it is needed. */
+const SMALL = 64 * 1024;
 
 /** What a writer added to the store. */
 export interface Written {
@@ -29,13 +35,15 @@ export class ChunkWriter {
   readonly #engine: ChunkEngine;
   readonly #packSize: number;
   readonly #settings: ChunkSettings;
-  #pack = new PackBuilder();
+  readonly #buffers: SlabPool;
+  /** Where slabs of records come from the engine. */
+  readonly #targets: SlabPool;
+  #pack: PackBuilder | undefined;
+  #opening: Promise<void> | undefined;
   /** Chunks that are promised to come, or came. */
   readonly #coming = new Set<ChunkId>();
   /** Records that wait in a pack which is not in the store yet. */
   readonly #waiting = new Map<ChunkId, Uint8Array>();
-  /** Of the open pack. */
-  #entries: IndexEntry[] = [];
   readonly #putting = new Set<Promise<void>>();
   #newBytes = 0;
   #storedBytes = 0;
@@ -49,6 +57,8 @@ export class ChunkWriter {
     this.#engine = engine;
     this.#packSize = packSize;
     this.#settings = settings;
+    this.#buffers = new SlabPool(packBufferSize(packSize), PACKS_IN_FLIGHT + 1);
+    this.#targets = new SlabPool(TARGET_SIZE, engine.lanes + 1);
   }
 
   get written(): Written {
@@ -68,7 +78,8 @@ export class ChunkWriter {
   /** The content of a chunk that was added and is not in the store yet. */
   waiting(id: ChunkId): Uint8Array | undefined {
     const record = this.#waiting.get(id);
-    return record === undefined ? undefined : openChunk(this.#settings, id, record);
+    // A copy: its place in memory is used again once its pack is in the store.
+    return record === undefined ? undefined : openChunk(this.#settings, id, record.slice());
   }
 
   /** Announces a chunk that a later call of add() brings. */
@@ -79,7 +90,14 @@ export class ChunkWriter {
   /** Compresses, encrypts and adds. @param ids of the ranges, 32 bytes each */
   async add(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array): Promise<void> {
     if (ranges.length === 0) return;
-    for (const record of await this.#engine.seal(bytes, ranges, ids)) await this.addRecord(record);
+    const size = sealedSize(ranges);
+    const isSmall = size < SMALL || size > TARGET_SIZE;
+    const target = isSmall ? new Uint8Array(size) : await this.#targets.take();
+    try {
+      for (const record of await this.#engine.seal(bytes, ranges, ids, target)) await this.addRecord(record);
+    } finally {
+      if (!isSmall) this.#targets.give(target);
+    }
   }
 
   /** Adds content unless the store has it. @returns its id */
@@ -93,25 +111,25 @@ export class ChunkWriter {
     return id;
   }
 
-  /** @param record as sealChunk() makes it; kept, not copied */
+  /** @param record as sealChunk() makes it; copied */
   async addRecord(record: Uint8Array): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
     const header = decodeChunkHeader(record);
     if (header === undefined)
       throw new CkptError('EINVAL', 'a chunk was put together wrongly; it is not stored');
     const { id, size } = header;
+    const pack = await this.#openPack();
+    if (this.#failure !== undefined) throw this.#failure;
     this.#coming.add(id);
-    this.#waiting.set(id, record);
-    this.#entries.push({ id, pack: this.#pack.id, offset: this.#pack.add(record), length: record.length });
+    this.#waiting.set(id, pack.add(record));
     this.#newBytes += size;
     this.#storedBytes += record.length;
     this.#chunks++;
-    if (this.#pack.size >= this.#packSize) await this.#seal();
+    if (pack.size >= this.#packSize) this.#seal(pack);
   }
 
   /** Everything added is in the store, durably. @throws what putting a pack threw: ENOSPC, EIO, ... */
   async flush(): Promise<void> {
-    if (!this.#pack.isEmpty) await this.#seal();
+    if (this.#pack !== undefined) this.#seal(this.#pack);
     await Promise.all(this.#putting);
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -121,21 +139,32 @@ export class ChunkWriter {
     await Promise.allSettled(this.#putting);
   }
 
-  async #seal(): Promise<void> {
-    const pack = this.#pack;
-    const entries = this.#entries;
-    this.#pack = new PackBuilder();
-    this.#entries = [];
-    const putting: Promise<void> = this.#put(pack, entries)
+  /** The pack that is being filled; waits for one of the last to be in the store when all buffers are in use. */
+  async #openPack(): Promise<PackBuilder> {
+    while (this.#pack === undefined) {
+      this.#opening ??= this.#buffers.take().then((buffer) => {
+        this.#pack = new PackBuilder(buffer);
+        this.#opening = undefined;
+      });
+      await this.#opening;
+    }
+    return this.#pack;
+  }
+
+  #seal(pack: PackBuilder): void {
+    this.#pack = undefined;
+    const putting: Promise<void> = this.#put(pack)
       .catch((error: unknown) => {
         this.#failure ??= error; // the next call throws it
       })
-      .finally(() => this.#putting.delete(putting));
+      .finally(() => {
+        this.#putting.delete(putting);
+        this.#buffers.give(pack.buffer);
+      });
     this.#putting.add(putting);
-    if (this.#putting.size >= PACKS_IN_FLIGHT) await Promise.race(this.#putting);
   }
 
-  async #put(pack: PackBuilder, entries: readonly IndexEntry[]): Promise<void> {
+  async #put(pack: PackBuilder): Promise<void> {
     const parts = pack.finish(this.#hash);
     const size = parts.reduce((sum, part) => sum + part.length, 0);
     if (!(await this.#backend.put(packName(pack.id), parts)))
@@ -143,7 +172,7 @@ export class ChunkWriter {
         'EEXIST',
         `there is a pack ${pack.id} already, though its name was drawn at random`,
       );
-    this.#index.add(pack.id, size, entries);
-    for (const { id } of entries) this.#waiting.delete(id);
+    this.#index.add(pack.id, size, pack.entries);
+    for (const { id } of pack.entries) this.#waiting.delete(id);
   }
 }

@@ -5,13 +5,18 @@ import type { Ranges } from './chunk-engine.js';
 
 /** What the pool asks of a thread. `bytes` are in shared memory. */
 export type EngineRequest = { readonly settings: ChunkSettings } & (
-  | { readonly kind: 'warm-up' }
   | { readonly kind: 'digest'; readonly bytes: Uint8Array; readonly ranges: Ranges }
-  | { readonly kind: 'seal'; readonly bytes: Uint8Array; readonly ranges: Ranges; readonly ids: Uint8Array }
+  | {
+      readonly kind: 'seal';
+      readonly bytes: Uint8Array;
+      readonly ranges: Ranges;
+      readonly ids: Uint8Array;
+      readonly target: Uint8Array;
+    }
   | { readonly kind: 'open'; readonly id: ChunkId; readonly record: Uint8Array }
 );
 
-/** What a thread answers: ids, records or content. A thrown error would lose its code on the way, so failures are data. */
+/** What a thread answers: ids, the lengths of records, or content. A thrown error would lose its code on the way, so failures are data. */
 export type EngineAnswer =
-  | { readonly ok: true; readonly parts: readonly Uint8Array[] }
+  | { readonly ok: true; readonly result: Uint8Array | Uint32Array }
   | { readonly ok: false; readonly error: ErrorData };

@@ -3,10 +3,8 @@ import type { ImageLayout, MemoryLayout } from '../image/image-layout.js';
 import { batchHead } from '../image/stored-image.js';
 import type { FrameTable } from './frame-table.js';
 import { openWindow } from './open-window.js';
+import { SLAB_SIZE } from './slab-pool.js';
 import { cutWindows, type Run, type Window, type WindowCut } from './window.js';
-
-/** Bytes of pages that are read at once. */
-export const SLAB_SIZE = 8 * 1024 * 1024;
 
 /** An image taken apart, in order. */
 export type ImagePiece =

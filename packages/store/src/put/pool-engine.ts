@@ -3,7 +3,7 @@ import { CkptError, errorFromData } from '@ckptree/errors';
 import { Piscina } from 'piscina';
 import type { ChunkSettings } from '../chunk.js';
 import type { ChunkId } from '../content-hash.js';
-import { type ChunkEngine, inlineEngine, type Ranges } from './chunk-engine.js';
+import { type ChunkEngine, inlineEngine, type Ranges, rangesSize, recordsIn } from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest } from './engine-messages.js';
 
 /** Bytes: less than this is done sooner than handed over. */
@@ -38,13 +38,13 @@ export class PoolEngine implements ChunkEngine {
 
   async digest(bytes: Uint8Array, ranges: Ranges): Promise<Uint8Array> {
     if (!isWorthwhile(bytes, ranges)) return this.#inline.digest(bytes, ranges);
-    const [ids] = await this.#run({ kind: 'digest', bytes, ranges });
-    return ids!;
+    return (await this.#run({ kind: 'digest', bytes, ranges })) as Uint8Array;
   }
 
-  async seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array): Promise<Uint8Array[]> {
-    if (!isWorthwhile(bytes, ranges)) return this.#inline.seal(bytes, ranges, ids);
-    return this.#run({ kind: 'seal', bytes, ranges, ids });
+  async seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Uint8Array[]> {
+    if (!isWorthwhile(bytes, ranges)) return this.#inline.seal(bytes, ranges, ids, target);
+    const lengths = (await this.#run({ kind: 'seal', bytes, ranges, ids, target })) as Uint32Array;
+    return recordsIn(target, lengths);
   }
 
   async open(id: ChunkId, record: Uint8Array): Promise<Uint8Array> {
@@ -52,8 +52,7 @@ export class PoolEngine implements ChunkEngine {
     const { buffer, byteLength } = record;
     // A buffer of its own goes over without a copy; nobody looks at the record again.
     const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
-    const [content] = await this.#run({ kind: 'open', id, record }, isOwn ? [buffer] : []);
-    return content!;
+    return (await this.#run({ kind: 'open', id, record }, isOwn ? [buffer] : [])) as Uint8Array;
   }
 
   async close(): Promise<void> {
@@ -61,12 +60,12 @@ export class PoolEngine implements ChunkEngine {
     await this.#piscina.close();
   }
 
-  async #run(work: Work, transfer: readonly ArrayBuffer[] = []): Promise<Uint8Array[]> {
+  async #run(work: Work, transfer: readonly ArrayBuffer[] = []): Promise<Uint8Array | Uint32Array> {
     // piscina itself would start again.
     if (this.#closed) throw new CkptError('EPIPE', 'the store is closed');
     const answer = await this.#ask({ settings: this.#settings, ...work }, transfer);
     if (!answer.ok) throw errorFromData(answer.error);
-    return [...answer.parts];
+    return answer.result;
   }
 
   async #ask(request: EngineRequest, transfer: readonly ArrayBuffer[]): Promise<EngineAnswer> {
@@ -82,9 +81,7 @@ const IDLE_MS = 30_000;
 
 /** Only shared memory is handed over without a copy. */
 function isWorthwhile(bytes: Uint8Array, ranges: Ranges): boolean {
-  let size = 0;
-  for (let index = 0; index < ranges.length; index += 2) size += ranges[index + 1]! - ranges[index]!;
-  return bytes.buffer instanceof SharedArrayBuffer && size >= WORTHWHILE;
+  return bytes.buffer instanceof SharedArrayBuffer && rangesSize(ranges) >= WORTHWHILE;
 }
 
 /** For Store.open: the work of a store in threads. */

@@ -4,11 +4,11 @@ import { ahead } from './ahead.js';
 import type { ChunkEngine } from './chunk-engine.js';
 import type { ChunkWriter } from './chunk-writer.js';
 import { FrameTable } from './frame-table.js';
-import { type ImagePiece, imagePieces, SLAB_SIZE } from './image-pieces.js';
+import { type ImagePiece, imagePieces } from './image-pieces.js';
 import { PagePlacer, type ReadContent } from './page-placer.js';
 import { type ParentPages, WindowTable } from './page-reference.js';
 import { SegmentBuilder } from './segment-builder.js';
-import { SlabPool } from './slab-pool.js';
+import { SLAB_SIZE, SlabPool } from './slab-pool.js';
 import type { Window } from './window.js';
 
 /** Bytes of one chunk of a recipe. */

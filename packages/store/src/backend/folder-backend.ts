@@ -128,7 +128,7 @@ export class FolderBackend implements ObjectBackend {
       const state = this.#owners.state(entry.slice(0, entry.lastIndexOf('.')));
       const age = Date.now() - ((await this.#statusOrNone(path))?.mtimeMs ?? 0);
       if (state === 'dead' || (state === 'foreign' && age > FOREIGN_TEMPORARY_MS))
-        await this.#fs.unlink(path).catch(ignoreAbsent);
+        await this.#fs.unlink(path).catch(ignoreHarmless);
     }
   }
 
@@ -263,6 +263,9 @@ export class FolderBackend implements ObjectBackend {
 const codeOf = (error: unknown): unknown =>
   typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 
-function ignoreAbsent(error: unknown): void {
-  if (codeOf(error) !== 'ENOENT') throw error;
+/** Gone already, or we may only read here: somebody else will clean up. */
+const HARMLESS: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM', 'EROFS'];
+
+function ignoreHarmless(error: unknown): void {
+  if (!HARMLESS.includes(codeOf(error))) throw error;
 }

@@ -1,6 +1,6 @@
+import { PROGRAM_FOLDER } from './files/open-files.js';
 import { PageTable } from './memory/page-table.js';
 import type { PhysicalMemory } from './memory/physical-memory.js';
-import { PROGRAM_FOLDER } from './open-files.js';
 import { PROGRAMS } from './programs/registry.js';
 
 /** What those need who bring trees into a kernel from elsewhere. */

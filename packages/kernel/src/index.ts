@@ -1,9 +1,9 @@
-export { contentVersion } from './file-versions.js';
+export type { TaskExit } from './cpu/messages.js';
+export { contentVersion } from './files/file-versions.js';
+export { PROGRAM_FOLDER } from './files/open-files.js';
 export { isProgram, releaseLeaves } from './hosting.js';
 export { Kernel, type KernelOptions, type TaskStatus } from './kernel.js';
 export { PhysicalMemory, type PhysicalMemoryHandle } from './memory/physical-memory.js';
-export type { TaskExit } from './messages.js';
-export { PROGRAM_FOLDER } from './open-files.js';
 export type { CloneRequest, MmapRequest, Program, Sys, Tick } from './program.js';
 export { type ParamsPlace, prepareParams } from './programs/params.js';
 export { PROGRAMS, programNamed } from './programs/registry.js';

@@ -1,19 +1,20 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { CkptError } from '@ckptree/errors';
 import type { Cut, CutOptions, SnapshotSource, TaskTree } from '@ckptree/model';
-import { enterAdopted } from './adopt.js';
-import { CpuControl, IRQ } from './cpu-control.js';
-import { CpuThreads } from './cpu-threads.js';
-import { Cutter } from './cutter.js';
+import { CpuControl, IRQ } from './cpu/cpu-control.js';
+import { CpuThreads } from './cpu/cpu-threads.js';
+import type { TaskExit } from './cpu/messages.js';
+import { Cutter } from './cut/cutter.js';
+import { Freezer } from './cut/freezer.js';
 import { Exclusive } from './exclusive.js';
-import { Freezer } from './freezer.js';
+import { OpenFiles } from './files/open-files.js';
 import { releaseLeaves } from './hosting.js';
 import { PhysicalMemory } from './memory/physical-memory.js';
-import type { TaskExit } from './messages.js';
-import type { Newcomers } from './newcomers.js';
-import { OpenFiles } from './open-files.js';
-import { FLAG, FROZEN_FLAGS, ProcessTable, SIGKILL, SLOT, STATE } from './process-table.js';
-import { enterSpawned } from './spawn.js';
+import { enterAdopted } from './process/adopt.js';
+import type { Newcomers } from './process/newcomers.js';
+import { ProcessTable } from './process/process-table.js';
+import { FLAG, FROZEN_FLAGS, SIGKILL, SLOT, STATE } from './process/slot.js';
+import { enterSpawned } from './process/spawn.js';
 import type { SpawnTree } from './spec/spawn-tree.js';
 
 export interface KernelOptions {

@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals';
-import { Cutter, type CutterParts } from '../dist/cutter.js';
+import { Cutter, type CutterParts } from '../dist/cut/cutter.js';
+import { OpenFiles } from '../dist/files/open-files.js';
 import { PhysicalMemory } from '../dist/memory/physical-memory.js';
-import { OpenFiles } from '../dist/open-files.js';
-import { KERNEL_SLOT, ProcessTable } from '../dist/process-table.js';
+import { ProcessTable } from '../dist/process/process-table.js';
+import { KERNEL_SLOT } from '../dist/process/slot.js';
 
 test('a cpu may tell what it saw while another is still being waited for', async () => {
   const table = ProcessTable.create(4);

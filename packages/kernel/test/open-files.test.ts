@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { Descriptors } from '../dist/descriptors.js';
-import { O, OpenFiles } from '../dist/open-files.js';
+import { Descriptors } from '../dist/files/descriptors.js';
+import { O, OpenFiles } from '../dist/files/open-files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'ckptree-files-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,7 +1,8 @@
 import { SIGCHLD } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { FLAG, KERNEL_SLOT, ProcessTable, SIGKILL, SLOT, STATE } from '../dist/process-table.js';
+import { ProcessTable } from '../dist/process/process-table.js';
+import { FLAG, KERNEL_SLOT, SIGKILL, SLOT, STATE } from '../dist/process/slot.js';
 
 const DIGEST = new Uint8Array(16).fill(7);
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError } from '@ckptree/errors';
-import { type CpuControl, IRQ } from './cpu-control.js';
-import { type FLAG, type ProcessTable, SLOT, STATE } from './process-table.js';
+import { type CpuControl, IRQ } from '../cpu/cpu-control.js';
+import type { ProcessTable } from '../process/process-table.js';
+import { type FLAG, SLOT, STATE } from '../process/slot.js';
 
 /** A tick takes microseconds, so the main thread may wait for one without hurting anybody; longer it sleeps between looks. */
 const PATIENCE_MS = 2;

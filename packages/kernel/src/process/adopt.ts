@@ -8,15 +8,16 @@ import {
   type Task,
   type TaskTree,
 } from '@ckptree/model';
-import type { CpuControl } from './cpu-control.js';
-import type { Descriptor } from './descriptors.js';
-import type { AddressSpaceDescription } from './memory/address-space.js';
-import type { FileObject } from './memory/file-object.js';
-import type { AdoptedTask } from './messages.js';
+import type { CpuControl } from '../cpu/cpu-control.js';
+import type { AdoptedTask } from '../cpu/messages.js';
+import { DIGEST_BYTES } from '../cpu/task.js';
+import type { Descriptor } from '../files/descriptors.js';
+import { O, type OpenFiles } from '../files/open-files.js';
+import type { AddressSpaceDescription } from '../memory/address-space.js';
+import type { FileObject } from '../memory/file-object.js';
 import { enterAll, type NewcomerParts, type Newcomers, OpenedFiles, placeOnCpus } from './newcomers.js';
-import { O, type OpenFiles } from './open-files.js';
-import { FLAG, KERNEL_SLOT, type NewTask } from './process-table.js';
-import { DIGEST_BYTES } from './task.js';
+import type { NewTask } from './process-table.js';
+import { FLAG, KERNEL_SLOT } from './slot.js';
 
 /** Mutable lists of what one cpu is told. */
 interface Load {

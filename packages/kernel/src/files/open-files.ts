@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { CkptError } from '@ckptree/errors';
 import { FMODE, PAGE_SIZE } from '@ckptree/model';
-import { Lock } from './lock.js';
-import type { FileObject, FilePages } from './memory/file-object.js';
+import { Lock } from '../lock.js';
+import type { FileObject, FilePages } from '../memory/file-object.js';
 
 /** The pseudo files that stand for programs, as /proc stands for tasks. */
 export const PROGRAM_FOLDER = '/ckptree/bin/';

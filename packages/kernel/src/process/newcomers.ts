@@ -1,6 +1,6 @@
-import type { CpuControl } from './cpu-control.js';
-import type { FileObject } from './memory/file-object.js';
-import type { OpenFiles } from './open-files.js';
+import type { CpuControl } from '../cpu/cpu-control.js';
+import type { OpenFiles } from '../files/open-files.js';
+import type { FileObject } from '../memory/file-object.js';
 import type { ProcessTable } from './process-table.js';
 
 /** Where tasks come in: what spawning and adopting need. */

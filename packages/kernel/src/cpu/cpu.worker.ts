@@ -1,9 +1,9 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { OpenFiles } from '../files/open-files.js';
+import { PhysicalMemory, type PhysicalMemoryHandle } from '../memory/physical-memory.js';
+import { ProcessTable, type ProcessTableHandle } from '../process/process-table.js';
 import { Cpu } from './cpu.js';
 import { CpuControl, type CpuControlHandle } from './cpu-control.js';
-import { PhysicalMemory, type PhysicalMemoryHandle } from './memory/physical-memory.js';
-import { OpenFiles } from './open-files.js';
-import { ProcessTable, type ProcessTableHandle } from './process-table.js';
 
 /** What the main thread hands to a new cpu thread. */
 export interface CpuThreadData {

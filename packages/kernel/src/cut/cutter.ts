@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError } from '@ckptree/errors';
 import type { Cut, CutOptions, Mm } from '@ckptree/model';
-import { type CpuControl, IRQ } from './cpu-control.js';
+import { type CpuControl, IRQ } from '../cpu/cpu-control.js';
+import type { CutPiece } from '../cpu/messages.js';
+import { FileVersions } from '../files/file-versions.js';
+import type { OpenFiles } from '../files/open-files.js';
+import { PageTable } from '../memory/page-table.js';
+import type { PhysicalMemory } from '../memory/physical-memory.js';
+import type { ProcessTable } from '../process/process-table.js';
+import { FLAG, SLOT, STATE } from '../process/slot.js';
 import { CutAssembly } from './cut-assembly.js';
-import { FileVersions } from './file-versions.js';
 import type { Freezer } from './freezer.js';
-import { PageTable } from './memory/page-table.js';
-import type { PhysicalMemory } from './memory/physical-memory.js';
-import type { CutPiece } from './messages.js';
-import type { OpenFiles } from './open-files.js';
-import { FLAG, type ProcessTable, SLOT, STATE } from './process-table.js';
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 /** How long the main thread waits for snapshots without looking at anything else. */

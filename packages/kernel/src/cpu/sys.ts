@@ -1,13 +1,14 @@
 import { CkptError } from '@ckptree/errors';
 import { PAGE_SIZE, SIGCHLD } from '@ckptree/model';
+import { OPEN_FLAGS, type OpenFiles } from '../files/open-files.js';
+import type { FileObject } from '../memory/file-object.js';
+import type { UserMemory } from '../memory/user-memory.js';
+import type { ProcessTable } from '../process/process-table.js';
+import { SLOT, STATE } from '../process/slot.js';
+import type { CloneRequest, MmapRequest, Sys } from '../program.js';
+import type { Registers } from '../registers.js';
 import { type CpuControl, IRQ } from './cpu-control.js';
-import type { FileObject } from './memory/file-object.js';
-import type { UserMemory } from './memory/user-memory.js';
 import type { Nursery } from './nursery.js';
-import { OPEN_FLAGS, type OpenFiles } from './open-files.js';
-import { type ProcessTable, SLOT, STATE } from './process-table.js';
-import type { CloneRequest, MmapRequest, Sys } from './program.js';
-import type { Registers } from './registers.js';
 import type { Task } from './task.js';
 
 /** A read or write moves at most so much in one tick. */

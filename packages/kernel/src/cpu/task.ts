@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Descriptors } from './descriptors.js';
-import type { AddressSpace } from './memory/address-space.js';
-import type { Program } from './program.js';
-import type { Registers } from './registers.js';
+import type { Descriptors } from '../files/descriptors.js';
+import type { AddressSpace } from '../memory/address-space.js';
+import type { Program } from '../program.js';
+import type { Registers } from '../registers.js';
 
 /** Never reached by a count of ticks. */
 const NO_STOP = -1;

@@ -1,9 +1,9 @@
 import { SIGCHLD } from '@ckptree/model';
-import type { SpawnedTask } from './messages.js';
+import type { SpawnedTask } from '../cpu/messages.js';
+import { OPEN_FLAGS } from '../files/open-files.js';
+import type { SpawnTask, SpawnTree } from '../spec/spawn-tree.js';
 import { enterAll, type NewcomerParts, type Newcomers, OpenedFiles, placeOnCpus } from './newcomers.js';
-import { OPEN_FLAGS } from './open-files.js';
-import { FLAG, KERNEL_SLOT } from './process-table.js';
-import type { SpawnTask, SpawnTree } from './spec/spawn-tree.js';
+import { FLAG, KERNEL_SLOT } from './slot.js';
 
 /**
  * Enters the tasks of a spec.

@@ -1,5 +1,6 @@
 import { at, type CkptError } from '@ckptree/errors';
-import { type ProcessTable, SLOT } from './process-table.js';
+import type { ProcessTable } from '../process/process-table.js';
+import { SLOT } from '../process/slot.js';
 import type { Task } from './task.js';
 
 /** Adds the task to an error that one of its system calls or accesses threw. */

@@ -10,11 +10,12 @@ import {
   type TaskTree,
   type Vma,
 } from '@ckptree/model';
-import type { FileVersions } from './file-versions.js';
-import type { FileObject } from './memory/file-object.js';
-import type { CutPiece, MmPiece, TaskPiece } from './messages.js';
-import { type OpenFiles, PROGRAM_FOLDER } from './open-files.js';
-import { type ProcessTable, SLOT, STATE } from './process-table.js';
+import type { CutPiece, MmPiece, TaskPiece } from '../cpu/messages.js';
+import type { FileVersions } from '../files/file-versions.js';
+import { type OpenFiles, PROGRAM_FOLDER } from '../files/open-files.js';
+import type { FileObject } from '../memory/file-object.js';
+import type { ProcessTable } from '../process/process-table.js';
+import { SLOT, STATE } from '../process/slot.js';
 
 /** What the main thread copied while the tasks stood still. */
 export interface CutScene {

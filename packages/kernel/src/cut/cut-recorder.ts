@@ -1,7 +1,7 @@
-import type { Descriptors } from './descriptors.js';
-import type { AddressSpace } from './memory/address-space.js';
-import type { CutPiece, FromCpu, MmPiece, TaskPiece } from './messages.js';
-import type { Task } from './task.js';
+import type { CutPiece, FromCpu, MmPiece, TaskPiece } from '../cpu/messages.js';
+import type { Task } from '../cpu/task.js';
+import type { Descriptors } from '../files/descriptors.js';
+import type { AddressSpace } from '../memory/address-space.js';
 
 /** Tasks in one message: small enough that telling of a large tree does not hold up the tasks that run again. */
 const PIECE_TASKS = 256;

@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import type { FileObject } from './memory/file-object.js';
+import type { FileObject } from '../memory/file-object.js';
 import type { OpenFiles } from './open-files.js';
 
 export interface Descriptor {

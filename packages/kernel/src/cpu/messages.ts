@@ -1,9 +1,9 @@
 import type { ErrorData } from '@ckptree/errors';
 import type { MmContext, MmLayout } from '@ckptree/model';
-import type { Descriptor } from './descriptors.js';
-import type { AddressSpaceDescription } from './memory/address-space.js';
-import type { FileObject } from './memory/file-object.js';
-import type { VmaList } from './memory/vma-list.js';
+import type { Descriptor } from '../files/descriptors.js';
+import type { AddressSpaceDescription } from '../memory/address-space.js';
+import type { FileObject } from '../memory/file-object.js';
+import type { VmaList } from '../memory/vma-list.js';
 
 /** The messages between the main thread and the cpus, and among the cpus: one union for each direction. */
 

@@ -286,9 +286,11 @@ describe('a restart is refused, before anything runs and with nothing left behin
 });
 
 test('an image of a running tree verifies, and the tree runs on undisturbed', async () => {
-  const all = await exitsDuring(undisturbed, () => spawn(undisturbed, forktree));
+  // Long enough to be still at work when the checkpoint begins.
+  const long: TaskSpec = { pid: 1, program: 'forktree', params: { depth: 2, fanout: 2, work: 20_000 } };
+  const all = await exitsDuring(undisturbed, () => spawn(undisturbed, long));
   const ends = await exitsDuring(kernel, async () => {
-    const root = await spawn(kernel, forktree);
+    const root = await spawn(kernel, long);
     await checkpoint(kernel, root, { output: image('running'), pool });
   });
   expect(ends.map(summary).toSorted()).toEqual(all.map(summary).toSorted());

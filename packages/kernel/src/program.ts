@@ -68,9 +68,14 @@ export interface Sys {
   /** Moves the end of the heap; without an argument tells where it is. @returns where it is now */
   brk(address?: number): number;
 
+  /** Sets an entry of the local descriptor table. @param entry 8 bytes */
+  modifyLdt(index: number, entry: Uint8Array): void;
+
   /** @param flags `r` read, `r+` read and write, `w+` the same after truncating or creating, `a` append */
   open(path: string, flags: 'r' | 'r+' | 'w+' | 'a'): number;
   close(fd: number): void;
+  /** Whether exec closes this descriptor. New ones stay open. */
+  setCloseOnExec(fd: number, closes: boolean): void;
   /** A second descriptor for the same open file. */
   dup(fd: number): number;
   /** @returns bytes read at the file's position, which moves on; 0 at the end */

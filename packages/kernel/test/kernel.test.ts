@@ -296,6 +296,15 @@ describe('a cut', () => {
     }
   });
 
+  test('holds the local descriptor table', async () => {
+    const kernel = boot();
+    const root = await spawn(kernel, { program: 'idle', params: { ldtEntries: 3, forever: true } });
+    const { tree, release } = await kernel.cut(root);
+    expect(tree.tasks[0]!.mm!.context.ldt).toHaveLength(3 * 8);
+    expect(tree.tasks[0]!.mm!.context.ldt.some((byte) => byte !== 0)).toBe(true);
+    release();
+  });
+
   test('shows zombies with their status and waiting tasks as waiting', async () => {
     const kernel = boot();
     const root = await spawn(kernel, { program: 'zombies', params: {} });

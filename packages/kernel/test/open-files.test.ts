@@ -114,6 +114,18 @@ describe('a descriptor table', () => {
     expect(table.list).toHaveLength(0);
   });
 
+  test('closes at exec what is marked so, and nothing else', () => {
+    const files = OpenFiles.create(10);
+    const table = new Descriptors(1, files);
+    for (let fd = 0; fd < 3; fd++) table.install(files.open(fileWith('x'), O.RDONLY));
+    table.setCloseOnExec(0, true);
+    table.setCloseOnExec(2, true);
+    table.setCloseOnExec(2, false);
+    table.closeOnExec();
+    expect(table.list.map(({ fd }) => fd)).toEqual([1, 2]);
+    expect(() => table.setCloseOnExec(0, true)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+  });
+
   test('shares its files with the table of a child', () => {
     const files = OpenFiles.create(10);
     const before = openDescriptors();

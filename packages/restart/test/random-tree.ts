@@ -72,6 +72,7 @@ function programs(text: string): fc.Arbitrary<TaskSpec> {
         pattern: fc.constantFrom('random', 'zero', 'text'),
         ticks: fc.nat(300),
         writesPerTick: fc.nat(3),
+        ldtEntries: fc.nat(4),
         seed,
       }),
     }),

@@ -72,6 +72,10 @@ export class SystemCalls implements Sys {
     return this.#task.mm.brk(address);
   }
 
+  modifyLdt(index: number, entry: Uint8Array): void {
+    this.#task.mm.setLdtEntry(index, entry);
+  }
+
   open(path: string, flags: keyof typeof OPEN_FLAGS): number {
     const file = this.#parts.files.open(path, OPEN_FLAGS[flags]);
     try {
@@ -84,6 +88,10 @@ export class SystemCalls implements Sys {
 
   close(fd: number): void {
     this.#task.files.close(fd);
+  }
+
+  setCloseOnExec(fd: number, closes: boolean): void {
+    this.#task.files.setCloseOnExec(fd, closes);
   }
 
   dup(fd: number): number {

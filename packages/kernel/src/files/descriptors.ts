@@ -54,6 +54,12 @@ export class Descriptors {
     this.#files.drop(file);
   }
 
+  setCloseOnExec(fd: number, closes: boolean): void {
+    this.file(fd);
+    this.#list = this.#list.map((entry) => (entry.fd === fd ? { ...entry, closeOnExec: closes } : entry));
+  }
+
+  /** Closes what is marked so: a program is executed. */
   closeOnExec(): void {
     for (const { fd, closeOnExec } of this.#list) if (closeOnExec) this.close(fd);
   }

@@ -1,6 +1,6 @@
 import type { Hash } from 'node:crypto';
 import { CkptError } from '@ckptree/errors';
-import { AT_VECTOR_SIZE, type MmContext, type MmLayout, PAGE_SIZE, VM } from '@ckptree/model';
+import { AT_VECTOR_SIZE, LDT_ENTRY_SIZE, type MmContext, type MmLayout, PAGE_SIZE, VM } from '@ckptree/model';
 import { type AioContext, AioContexts, type AioRequest } from './aio.js';
 import type { FileObject } from './file-object.js';
 import { Mappings, type MmapOptions, type NewVma } from './mappings.js';
@@ -30,6 +30,9 @@ export interface AddressSpaceDescription {
   readonly leaves: Int32Array;
   readonly aio: readonly AioContext[];
 }
+
+/** Most entries of a local descriptor table: x86, LDT_ENTRIES in asm/ldt.h. */
+const LDT_ENTRIES = 8192;
 
 /** Dumpable, and the default core dump filter: Linux 2.6.33, MMF_ in include/linux/sched.h. */
 const DEFAULT_MM_FLAGS = 0xcdn;
@@ -76,19 +79,19 @@ export class AddressSpace {
   readonly flags: bigint;
   readonly defFlags: bigint;
   readonly auxv: BigUint64Array;
-  readonly context: MmContext;
   readonly exe: FileObject | undefined;
   readonly #resources: MmResources;
   readonly #mappings: Mappings;
   readonly #aio: AioContexts;
   #layout: MmLayout;
+  #context: MmContext;
 
   private constructor(resources: MmResources, description: AddressSpaceDescription) {
     this.id = description.id;
     this.flags = description.flags;
     this.defFlags = description.defFlags;
     this.auxv = description.auxv;
-    this.context = description.context;
+    this.#context = description.context;
     this.exe = description.exe;
     this.#resources = resources;
     this.#layout = description.layout;
@@ -136,6 +139,31 @@ export class AddressSpace {
 
   get layout(): MmLayout {
     return this.#layout;
+  }
+
+  /** The architecture's part. It stays as it is when an entry is set: then there is a new one. */
+  get context(): MmContext {
+    return this.#context;
+  }
+
+  /**
+   * Sets an entry of the local descriptor table, which grows up to it (modify_ldt()).
+   * @param entry `LDT_ENTRY_SIZE` bytes
+   * @throws EINVAL index or size out of range
+   */
+  setLdtEntry(index: number, entry: Uint8Array): void {
+    if (!(Number.isInteger(index) && index >= 0 && index < LDT_ENTRIES) || entry.length !== LDT_ENTRY_SIZE) {
+      const rule = `an index below ${LDT_ENTRIES} and ${LDT_ENTRY_SIZE} bytes`;
+      throw new CkptError(
+        'EINVAL',
+        `entry ${index} of ${entry.length} bytes for the descriptor table: it takes ${rule}`,
+      );
+    }
+    const { vdso, ldt } = this.#context;
+    const grown = new Uint8Array(Math.max(ldt.length, (index + 1) * LDT_ENTRY_SIZE));
+    grown.set(ldt);
+    grown.set(entry, index * LDT_ENTRY_SIZE);
+    this.#context = { vdso, ldt: grown };
   }
 
   setLayout(changes: Partial<MmLayout>): void {

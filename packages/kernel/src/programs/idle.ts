@@ -1,4 +1,4 @@
-import { PAGE_SIZE } from '@ckptree/model';
+import { LDT_ENTRY_SIZE, PAGE_SIZE } from '@ckptree/model';
 import { Type } from 'typebox';
 import type { Sys } from '../program.js';
 import { assign, conclude, type Frame, machine } from './machine.js';
@@ -62,17 +62,20 @@ export const idle = machine({
       seed: SeedParam(),
       ticks: CountParam(1000, 0, 1_000_000_000, 'How many ticks it lets pass.'),
       writesPerTick: CountParam(0, 0, 64, 'Pages that it writes a word to in each of them, in turn.'),
+      ldtEntries: CountParam(0, 0, 8192, 'Entries of a local descriptor table that it sets.'),
       forever: Type.Boolean({ default: false, description: 'It goes on until it is killed.' }),
     },
     { additionalProperties: false },
   ),
   variables: VARIABLES,
 
-  start(sys, { memoryMiB, pattern, seed, ticks, writesPerTick, forever }, frame) {
+  start(sys, { memoryMiB, pattern, seed, ticks, writesPerTick, ldtEntries, forever }, frame) {
     frame.pages = Math.max(1, memoryMiB * PAGES_PER_MIB);
     frame.memory = mapMemory(sys, frame.pages * PAGE_SIZE);
     frame.pattern = PATTERNS.findIndex(({ name }) => name === pattern);
     assign(frame, { seed: seed ?? sys.pid, ticks, writes: writesPerTick, forever: forever ? 1 : 0 });
+    for (let index = ldtEntries - 1; index >= 0; index--)
+      sys.modifyLdt(index, randomPage(draw(frame.seed, index)).subarray(0, LDT_ENTRY_SIZE));
   },
 
   states: {

@@ -3,7 +3,7 @@ import { checkpointOf, treeOptions } from '../tree/tree-options.js';
 import { usageError } from '../usage-error.js';
 
 const EXAMPLES = [
-  ['ckptree run examples/primes.json', 'run a tree of tasks and see how each of them ended'],
+  ['ckptree run examples/sieve.json', 'run a tree of tasks and see how each of them ended'],
   [
     'ckptree run tree.json --checkpoint 1@5000 --output tree.img',
     'save it on the way, when task 1 has executed 5000 ticks',
@@ -17,7 +17,7 @@ const EXAMPLES = [
 
 export function runCommand(run: Runner) {
   return newCommand('run', 'Run a tree of tasks to its end.', EXAMPLES)
-    .argument('[spec]', 'what to run: a SPEC.json, see docs/spec.md')
+    .argument('[spec]', 'what to run: a SPEC.json, see examples/README.md')
     .option('--core <file>', 'host an ELF core file (x86-64 Linux) instead of a spec')
     .addOption(treeOptions.checkpoint)
     .addOption(treeOptions.output)

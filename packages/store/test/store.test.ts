@@ -27,6 +27,21 @@ describe('a store', () => {
     expect(await store.verify({ readData: true })).toMatchObject({ ok: true, checkpoints: 1 });
   });
 
+  test('takes an image from a source that reads into the same memory each time', async () => {
+    const store = await Store.init(await scratch());
+    const image = buildImage(root(pages(300)));
+    const memory = Buffer.alloc(image.length);
+    const session = await store.begin();
+    await session.importImage({
+      read(position, length) {
+        memory.fill(0xee);
+        return memory.subarray(0, image.copy(memory, 0, position, Math.min(position + length, image.length)));
+      },
+    });
+    const { id } = await session.commit();
+    expect((await exported(store, id)).equals(image)).toBe(true);
+  });
+
   test('keeps equal pages once: an unchanged checkpoint, and one with few pages changed', async () => {
     const store = await Store.init(await scratch());
     const count = 4096;

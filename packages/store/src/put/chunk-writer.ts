@@ -79,7 +79,7 @@ export class ChunkWriter {
   waiting(id: ChunkId): Uint8Array | undefined {
     const record = this.#waiting.get(id);
     // A copy: its place in memory is used again once its pack is in the store.
-    return record === undefined ? undefined : openChunk(this.#settings, id, record.slice());
+    return record === undefined ? undefined : openChunk(this.#settings, id, new Uint8Array(record));
   }
 
   /** Announces a chunk that a later call of add() brings. */

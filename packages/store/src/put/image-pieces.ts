@@ -60,7 +60,8 @@ function* batchesOf({ runs }: MemoryLayout): Iterable<Run[]> {
 async function* literals({ source }: ImageLayout, start: number, end: number): AsyncIterable<ImagePiece> {
   for (let at = start; at < end; ) {
     const bytes = await source.read(at, Math.min(LITERAL_PIECE, end - at));
-    yield { kind: 'literal', bytes: bytes.slice() };
+    // Not slice(): that of a Buffer is no copy, and a source may use its memory again.
+    yield { kind: 'literal', bytes: new Uint8Array(bytes) };
     at += bytes.length;
   }
 }

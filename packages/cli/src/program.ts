@@ -1,13 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { CATALOGUE } from '@ckptree/errors';
-import { Command } from '@commander-js/extra-typings';
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import type { Runner } from './command.js';
 import { coreCommand } from './commands/core.js';
 import { demoCommand } from './commands/demo.js';
 import { diffCommand } from './commands/diff.js';
+import { exportCommand } from './commands/export.js';
+import { importCommand } from './commands/import.js';
 import { inspectCommand } from './commands/inspect.js';
+import { lsCommand } from './commands/ls.js';
 import { restartCommand } from './commands/restart.js';
+import { rmCommand } from './commands/rm.js';
 import { runCommand } from './commands/run.js';
+import { showCommand } from './commands/show.js';
+import { storeCommand } from './commands/store.js';
 import { verifyCommand } from './commands/verify.js';
 
 /** The command line as a whole. @param run is handed the work of the command that was called */
@@ -21,9 +27,15 @@ export function buildProgram(run: Runner): Command {
     .exitOverride()
     // Complaints are printed like all other errors.
     .configureOutput({ outputError: () => undefined });
-  for (const command of Object.values(COMMANDS))
-    program.addCommand(command(run).copyInheritedSettings(program));
+  for (const command of Object.values(COMMANDS)) program.addCommand(inherit(command(run), program));
   return program;
+}
+
+/** Settings of the program for a command and all below it. */
+function inherit<Inner extends CommandUnknownOpts>(command: Inner, parent: CommandUnknownOpts): Inner {
+  command.copyInheritedSettings(parent);
+  for (const inner of command.commands) inherit(inner, command);
+  return command;
 }
 
 const COMMANDS = {
@@ -33,6 +45,12 @@ const COMMANDS = {
   verify: verifyCommand,
   diff: diffCommand,
   core: coreCommand,
+  ls: lsCommand,
+  show: showCommand,
+  import: importCommand,
+  export: exportCommand,
+  rm: rmCommand,
+  store: storeCommand,
   demo: demoCommand,
 } as const;
 
@@ -53,13 +71,15 @@ Start here:
 
 Exit codes:
   0    all went well
-  1    it failed; for run and restart: a task failed; for verify: findings; for diff: differences
+  1    it failed; for run and restart: a task failed; for verify: damage; for diff: differences
   2    the command line makes no sense
   128+ the signal that ended the command: 130 after Ctrl-C, 143 after SIGTERM
 
 Environment:
-  NO_COLOR       no colours
-  CKPTREE_DEBUG  debug output of a checkpoint on stderr: mm, page, obj, file, rw, or all; separated by commas
+  NO_COLOR            no colours
+  CKPTREE_STORE       the folder of the store, unless --store says another
+  CKPTREE_PASSPHRASE  opens an encrypted store
+  CKPTREE_DEBUG       debug output of a checkpoint on stderr: mm, page, obj, file, rw, or all; separated by commas
 
 Errors are told as CODE: sentence, with one of these codes:
 ${errorList()}`;

@@ -1,6 +1,13 @@
 import type { TSchema } from 'typebox';
 import { DemoReport } from './demo/demo-report.js';
 import { FailureReport } from './output/failure-schema.js';
+import { CheckpointInfo } from './store/checkpoint-info.js';
+import { ExportReport } from './store/export.js';
+import { ForgetReport } from './store/forget.js';
+import { KeysReport } from './store/keys.js';
+import { ListReport } from './store/list.js';
+import { GcReport, RepairReport, StoreInfoReport } from './store/maintenance.js';
+import { StoreVerifyReport } from './store/verify-store.js';
 import { TreeReport } from './tree/tree-report.js';
 import { CoreReport } from './work/core.js';
 
@@ -11,7 +18,7 @@ const published = (title: string, schema: TSchema): TSchema => ({
 });
 
 /**
- * What `--json` prints, as JSON Schema (draft 2020-12), by the name of the command; `error` is for all when they fail.
+ * What `--json` prints, as JSON Schema (draft 2020-12), by the name of the command (`store-gc` for `store gc`); `error` is for all when they fail.
  * Those of inspect, verify and diff are the image's own: packages/image/schemas.
  */
 export const REPORT_SCHEMAS: Readonly<Record<string, TSchema>> = {
@@ -19,5 +26,17 @@ export const REPORT_SCHEMAS: Readonly<Record<string, TSchema>> = {
   restart: published('What ckptree restart --json prints', TreeReport),
   demo: published('What ckptree demo --json prints', DemoReport),
   core: published('What ckptree core --json prints', CoreReport),
+  ls: published('What ckptree ls --json prints', ListReport),
+  show: published('What ckptree show --json prints', CheckpointInfo),
+  import: published('What ckptree import --json prints', CheckpointInfo),
+  export: published('What ckptree export --output FILE --json prints', ExportReport),
+  rm: published('What ckptree rm --json prints', ForgetReport),
+  'store-init': published('What ckptree store init --json prints', StoreInfoReport),
+  'store-info': published('What ckptree store info --json prints', StoreInfoReport),
+  'store-verify': published('What ckptree store verify --json prints', StoreVerifyReport),
+  'store-repair': published('What ckptree store repair --json prints', RepairReport),
+  'store-gc': published('What ckptree store gc --json prints', GcReport),
+  'store-forget': published('What ckptree store forget --json prints', ForgetReport),
+  'store-key': published('What ckptree store key add, remove and list --json print', KeysReport),
   error: published('What any ckptree command prints with --json when it fails', FailureReport),
 };

@@ -1,7 +1,20 @@
 import { describe, expect, test } from '@jest/globals';
 import { ckptree, documentOf, STACK } from './support/ckptree.js';
 
-const COMMANDS = ['run', 'restart', 'inspect', 'verify', 'diff', 'core', 'demo'];
+const COMMANDS = [
+  'run',
+  'restart',
+  'inspect',
+  'verify',
+  'diff',
+  'core',
+  'demo',
+  'ls',
+  'show',
+  'import',
+  'export',
+  'rm',
+];
 
 describe('help', () => {
   test('is what there is without a command, with exit code 2', async () => {
@@ -32,7 +45,7 @@ describe('help', () => {
 
 // biome-ignore format: a table
 const MISTAKES: readonly (readonly [commandLine: string, complaint: RegExp])[] = [
-  ['rum', /unknown command 'rum' \(Did you mean run\?\)/],
+  ['rum', /unknown command 'rum' \(Did you mean one of rm, run\?\)/],
   ['run', /nothing to run: give a SPEC\.json, or --core FILE/],
   ['run a.json b.json', /too many arguments/],
   ['run a.json --core b.core', /not both/],

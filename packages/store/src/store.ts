@@ -42,8 +42,8 @@ export interface InitOptions {
 }
 
 export interface OpenOptions {
-  /** Of an encrypted store. Each is tried. */
-  readonly secrets?: readonly Secret[];
+  /** Of an encrypted store. Each is tried. A function is asked only when the store is encrypted. */
+  readonly secrets?: readonly Secret[] | (() => Promise<readonly Secret[]>);
   readonly owners?: Owners;
   /** What hashes and compresses; by default the calling thread. The store closes it. */
   readonly engine?: (settings: StoreContext['settings']) => ChunkEngine;
@@ -122,7 +122,9 @@ export class Store {
   static async openBackend(backend: ObjectBackend, options: OpenOptions = {}): Promise<Store> {
     const { secrets = [], owners = hostOwners(), engine = inlineEngine, packSize = PACK_SIZE } = options;
     const config = await readConfig(backend);
-    const master = config.encrypted ? await unlock(backend, secrets) : undefined;
+    const master = config.encrypted
+      ? await unlock(backend, typeof secrets === 'function' ? await secrets() : secrets)
+      : undefined;
     const keys = master === undefined ? undefined : deriveKeys(master);
     const { codec, level } = config;
     const settings = { codec, level, ...(keys && { idKey: keys.idKey, dataKey: keys.dataKey }) };

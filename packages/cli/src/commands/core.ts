@@ -1,5 +1,6 @@
 import { parsePid } from '../arguments.js';
-import { newCommand, type Runner } from '../command.js';
+import type { Runner } from '../command.js';
+import { IMAGE_ARGUMENT, newStoreCommand } from '../store/store-options.js';
 
 const EXAMPLES = [
   ['ckptree core tree.img --task 12 --output core.12', 'the memory, registers and threads of task 12'],
@@ -8,15 +9,14 @@ const EXAMPLES = [
 ] as const;
 
 export function coreCommand(run: Runner) {
-  return newCommand('core', 'Write an ELF core file of one task of an image.', EXAMPLES)
-    .argument('<image>', 'what `run --checkpoint` has made')
+  return newStoreCommand('core', 'Write an ELF core file of one task of an image.', EXAMPLES)
+    .argument('<image>', IMAGE_ARGUMENT)
     .requiredOption('-t, --task <pid>', 'the task; the threads of its group come along', parsePid)
     .requiredOption('-o, --output <core>', 'where the core goes; the file appears when it is complete')
     .action((image, options) =>
       run(options, async () => {
         const { formatCore, writeTaskCore } = await import('../work/core.js');
-        const { task, output } = options;
-        return { work: (session) => writeTaskCore(image, task, output, session), format: formatCore };
+        return { work: (session) => writeTaskCore(image, options, session), format: formatCore };
       }),
     );
 }

@@ -1,4 +1,5 @@
-import { newCommand, type Runner } from '../command.js';
+import type { Runner } from '../command.js';
+import { IMAGE_ARGUMENT, newStoreCommand } from '../store/store-options.js';
 
 const EXAMPLES = [
   ['ckptree diff before.img after.img', 'which tasks, mapped ranges and pages changed in between'],
@@ -6,13 +7,13 @@ const EXAMPLES = [
 ] as const;
 
 export function diffCommand(run: Runner) {
-  return newCommand('diff', 'Tell how two images differ. Exit code 1 when they do.', EXAMPLES)
-    .argument('<a>', 'an image')
+  return newStoreCommand('diff', 'Tell how two images differ. Exit code 1 when they do.', EXAMPLES)
+    .argument('<a>', IMAGE_ARGUMENT)
     .argument('<b>', 'another image')
     .action((a, b, options) =>
       run(options, async () => {
         const { diff, formatDiff } = await import('../work/diff.js');
-        return { work: (session) => diff(a, b, session), format: formatDiff };
+        return { work: (session) => diff(a, b, options, session), format: formatDiff };
       }),
     );
 }

@@ -1,4 +1,5 @@
-import { newCommand, type Runner } from '../command.js';
+import type { Runner } from '../command.js';
+import { IMAGE_ARGUMENT, newStoreCommand } from '../store/store-options.js';
 
 const EXAMPLES = [
   ['ckptree inspect tree.img', 'the tasks, their address spaces and their files'],
@@ -10,8 +11,8 @@ const EXAMPLES = [
 ] as const;
 
 export function inspectCommand(run: Runner) {
-  return newCommand('inspect', 'Show what an image holds.', EXAMPLES)
-    .argument('<image>', 'what `run --checkpoint` has made')
+  return newStoreCommand('inspect', 'Show what an image holds.', EXAMPLES)
+    .argument('<image>', IMAGE_ARGUMENT)
     .option('--maps', 'also the memory maps')
     .option('--pids', 'also the identifiers of each task: parent, group, session, ...')
     .option('--pages', 'also where in the image the pages are (with --json, too)')

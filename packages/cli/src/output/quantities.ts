@@ -15,6 +15,18 @@ export function formatDuration(microseconds: number): string {
   return `${threeFigures(microseconds / 1_000_000)} s`;
 }
 
+const AGES = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+] as const;
+
+/** The largest unit that fits: `3 d`, `5 h`, `12 min`, `40 s`. @param ms clocks may differ: what is to come has age 0 */
+export function formatAge(ms: number): string {
+  const [unit, size] = AGES.find(([, unitMs]) => ms >= unitMs) ?? (['s', 1000] as const);
+  return `${Math.max(0, Math.floor(ms / size))} ${unit}`;
+}
+
 /** `1234567` as `1,234,567`. */
 export const formatCount = (count: number): string => count.toLocaleString('en-US');
 

@@ -7,6 +7,7 @@ import type { Palette } from '../output/palette.js';
 import { formatBytes, plural } from '../output/quantities.js';
 import { printable } from '../output/table.js';
 import type { Outcome, Session } from '../session.js';
+import type { ImageChoice } from '../store/store-options.js';
 
 export const CoreReport = Type.Object(
   {
@@ -21,15 +22,20 @@ export const CoreReport = Type.Object(
 );
 type CoreReport = Static<typeof CoreReport>;
 
+export interface CoreOptions extends ImageChoice {
+  /** The pid of the task. */
+  readonly task: number;
+  readonly output: string;
+}
+
 /** Writes an ELF core of one task of an image. */
 export function writeTaskCore(
   image: string,
-  pid: number,
-  output: string,
+  { task: pid, output, ...options }: CoreOptions,
   session: Session,
 ): Promise<Outcome<CoreReport>> {
   const { signal, progress } = session;
-  return withImage(image, session, async ({ contents, source }) => {
+  return withImage(image, options, session, async ({ contents, source }) => {
     const file = await OutputFile.create(output, 'core');
     try {
       // A core has about as many bytes as its image, or fewer.

@@ -1,14 +1,15 @@
 import { type InspectReport, type InspectSections, inspectImage } from '@ckptree/image';
 import { withImage } from '../images.js';
 import type { Outcome, Session } from '../session.js';
+import type { ImageChoice } from '../store/store-options.js';
 
 /** Tells what an image holds. */
 export function inspect(
   image: string,
-  { pages = false }: InspectSections,
+  { pages = false, ...options }: InspectSections & ImageChoice,
   session: Session,
 ): Promise<Outcome<InspectReport>> {
-  return withImage(image, session, async ({ contents }) => ({
+  return withImage(image, options, session, async ({ contents }) => ({
     report: inspectImage(contents, { pages }),
     exitCode: 0,
   }));

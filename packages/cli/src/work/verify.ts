@@ -1,13 +1,18 @@
 import { type Finding, type VerifyReport, verifyImage } from '@ckptree/image';
-import { withFile } from '../images.js';
+import { withSource } from '../images.js';
 import type { Palette } from '../output/palette.js';
 import { formatBytes, formatCount, plural } from '../output/quantities.js';
 import { printable } from '../output/table.js';
 import type { Outcome, Session } from '../session.js';
+import type { ImageChoice } from '../store/store-options.js';
 
 /** Checks an image against every rule of the format. */
-export function verify(image: string, { signal, progress }: Session): Promise<Outcome<VerifyReport>> {
-  return withFile(image, async (source) => {
+export function verify(
+  image: string,
+  options: ImageChoice,
+  { signal, progress }: Session,
+): Promise<Outcome<VerifyReport>> {
+  return withSource(image, options, async (source) => {
     const onProgress = (bytes: number): void => progress.bytes('verifying', bytes, source.size);
     const report = await verifyImage(source, { signal, onProgress });
     return { report, exitCode: report.ok ? 0 : 1 };

@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { asCkptError, CkptError, isCkptError } from '@ckptree/errors';
+import { type InitOptions, type OpenOptions, poolEngine, Store } from '@ckptree/store';
+import { givenSecrets, secretsToOpen } from './secrets.js';
+import { type StoreOptions, storeFolder } from './store-options.js';
+
+export interface UseOptions {
+  /** The store is made when it is not there yet. */
+  readonly create?: boolean;
+  /** Threads that hash and compress; as many as there are cores unless said. */
+  readonly threads?: number | undefined;
+}
+
+/**
+ * Opens the store of a command for as long as `use` takes.
+ * @throws ENOENT there is none; EPERM it is encrypted, and nothing that was given opens it; and what `use` throws
+ */
+export async function withStore<Result>(
+  options: StoreOptions,
+  { create = false, threads }: UseOptions,
+  use: (store: Store) => Promise<Result>,
+): Promise<Result> {
+  const store = await openStore(options, create, threads);
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+async function openStore(
+  options: StoreOptions,
+  create: boolean,
+  threads: number | undefined,
+): Promise<Store> {
+  const path = storeFolder(options);
+  const engine = poolEngine(threads);
+  const open = () => Store.open(path, { engine, secrets: () => secretsToOpen(options, path) });
+  if (await isThere(path)) return open();
+  if (!create)
+    throw new CkptError(
+      'ENOENT',
+      `there is no store ${path} yet; the first checkpoint makes one, or \`ckptree store init\``,
+      { path },
+    );
+  // Whoever gives a secret wants it used.
+  const [secret] = await givenSecrets(options);
+  try {
+    return await makeStore(path, { engine, ...(secret !== undefined && { secret }) });
+  } catch (error) {
+    // Another process was quicker.
+    if (isCkptError(error) && error.code === 'EEXIST') return open();
+    throw error;
+  }
+}
+
+/** Makes a store, and the folders above it. */
+export async function makeStore(path: string, options: InitOptions & OpenOptions): Promise<Store> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  return Store.init(path, options);
+}
+
+/** An empty folder is no store yet; one with other things in it is not taken for a new one. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    return (await readdir(path)).length > 0;
+  } catch (error) {
+    // Store.open says what is wrong with it.
+    return asCkptError(error).code !== 'ENOENT' || existsSync(path);
+  }
+}

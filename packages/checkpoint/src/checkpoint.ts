@@ -6,28 +6,32 @@ import type { Cut, CutOptions, CutTiming, SnapshotSource } from '@ckptree/model'
 import { cancelled } from './cancel.js';
 import { checkContained, collect } from './collect.js';
 import type { Debug } from './debug.js';
-import { type DumpProgress, dumpParallel } from './dump-parallel.js';
+import type { DumpProgress } from './dump-parallel.js';
 import { DumpPool } from './dump-pool.js';
+import { fileSink } from './file-sink.js';
+import type { ImageSink, ImageWriter } from './image-sink.js';
 import { newObjectHash } from './objects.js';
-import { OutputFile } from './output-file.js';
 import type { Plan, PlanFigures } from './plan.js';
 import { planCheckpoint } from './plan-checkpoint.js';
 
-export interface CheckpointOptions extends CutOptions {
-  /** Path of the image. A file of this name is replaced, and only by a whole image. */
-  readonly output: string;
+export interface SaveOptions extends CutOptions {
   /** The tree is a container: fail when something in it is used from outside. Otherwise a subtree, which may share. */
   readonly container?: boolean;
-  /** Threads to dump with, which stay the caller's; without it a pool is made for this checkpoint. */
-  readonly pool?: DumpPool;
-  /** Threads of that pool; as many as there are cores unless said. */
-  readonly threads?: number;
   /** What the image says of the system and the time; said, the same cut gives the same bytes. */
   readonly uts?: ImageHead['uts'];
   readonly time?: bigint;
   readonly onProgress?: (progress: DumpProgress) => void;
   readonly signal?: AbortSignal;
   readonly debug?: Debug;
+}
+
+export interface CheckpointOptions extends SaveOptions {
+  /** Path of the image. A file of this name is replaced, and only by a whole image. */
+  readonly output: string;
+  /** Threads to dump with, which stay the caller's; without it a pool is made for this checkpoint. */
+  readonly pool?: DumpPool;
+  /** Threads of that pool; as many as there are cores unless said. */
+  readonly threads?: number;
 }
 
 export interface CheckpointTiming extends CutTiming {
@@ -39,13 +43,17 @@ export interface CheckpointTiming extends CutTiming {
   readonly syncMs: number;
 }
 
-export interface CheckpointResult extends PlanFigures {
-  /** Where the image is: symbolic links resolved. */
-  readonly path: string;
+/** A checkpoint that was taken. */
+export interface Taken extends PlanFigures {
   readonly bytes: number;
   readonly timing: CheckpointTiming;
   /** Lets the tasks run on when `leaveFrozen` was asked for. */
   thaw(): Promise<void>;
+}
+
+export interface CheckpointResult extends Taken {
+  /** Where the image is: symbolic links resolved. */
+  readonly path: string;
 }
 
 /**
@@ -64,37 +72,51 @@ export async function checkpoint(
   options: CheckpointOptions,
 ): Promise<CheckpointResult> {
   checkSignal(options.signal);
-  const ownPool = options.pool === undefined;
-  const pool = options.pool ?? new DumpPool(options);
+  const { output, pool, threads, ...saving } = options;
+  const own = pool === undefined ? new DumpPool(threads === undefined ? {} : { threads }) : undefined;
   try {
-    // Before the tasks are frozen: what is wrong with the file or the threads costs them nothing.
-    const file = await OutputFile.create(options.output);
-    try {
-      if (ownPool) await pool.warmUp();
-      return await cutAndDump(source, rootPid, options, pool, file);
-    } catch (error) {
-      await file.discard();
-      throw error;
-    }
+    await own?.warmUp();
+    const { saved, ...taken } = await checkpointTo(fileSink(output, pool ?? own!), source, rootPid, saving);
+    return { path: saved, ...taken };
   } finally {
-    if (ownPool) await pool.close();
+    await own?.close();
   }
 }
 
-async function cutAndDump(
+/**
+ * As checkpoint(), to any place that takes images.
+ * @returns with `saved`: where the image is, as the sink has it
+ * @throws as checkpoint(), and what the sink throws
+ */
+export async function checkpointTo<Saved>(
+  sink: ImageSink<Saved>,
   source: SnapshotSource,
   rootPid: number,
-  options: CheckpointOptions,
-  pool: DumpPool,
-  file: OutputFile,
-): Promise<CheckpointResult> {
+  options: SaveOptions = {},
+): Promise<Taken & { readonly saved: Saved }> {
+  checkSignal(options.signal);
+  const writer = await sink.open();
+  try {
+    return await cutAndWrite(source, rootPid, options, writer);
+  } catch (error) {
+    await writer.discard();
+    throw error;
+  }
+}
+
+async function cutAndWrite<Saved>(
+  source: SnapshotSource,
+  rootPid: number,
+  options: SaveOptions,
+  writer: ImageWriter<Saved>,
+): Promise<Taken & { readonly saved: Saved }> {
   const cut = await source.cut(rootPid, options);
   try {
-    const { plan, planMs, dumpMs } = await dumpCut(cut, options, pool, file);
+    const { plan, planMs, dumpMs } = await dumpCut(cut, options, writer);
     const start = performance.now();
-    await file.commit();
+    const saved = await writer.commit();
     const timing = { ...cut.timing, planMs, dumpMs, syncMs: performance.now() - start };
-    return { path: file.path, bytes: plan.size, ...plan.figures, timing, thaw: () => cut.thaw() };
+    return { saved, bytes: plan.size, ...plan.figures, timing, thaw: () => cut.thaw() };
   } catch (error) {
     if (options.leaveFrozen === true) await thawAfter(error, cut);
     throw error;
@@ -109,9 +131,8 @@ async function cutAndDump(
  */
 async function dumpCut(
   cut: Cut,
-  options: CheckpointOptions,
-  pool: DumpPool,
-  file: OutputFile,
+  options: SaveOptions,
+  writer: ImageWriter<unknown>,
 ): Promise<{ readonly plan: Plan; readonly planMs: number; readonly dumpMs: number }> {
   const { container = false, debug = {}, signal, onProgress } = options;
   const hash = newObjectHash((mm) => cut.releaseMm(mm));
@@ -122,12 +143,9 @@ async function dumpCut(
     if (container) checkContained(hash);
     const plan = planCheckpoint(cut.tree, hash, { head: headOf(options), debug });
     const planned = performance.now();
-    await dumpParallel(plan, file, pool, {
-      ...options,
-      onProgress(progress) {
-        file.beginWriteback(progress.bytes);
-        onProgress?.(progress);
-      },
+    await writer.write(plan, cut.tree, {
+      ...(signal !== undefined && { signal }),
+      ...(onProgress !== undefined && { onProgress }),
     });
     return { plan, planMs: planned - start, dumpMs: performance.now() - planned };
   } finally {
@@ -139,7 +157,7 @@ function checkSignal(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw cancelled(signal.reason);
 }
 
-function headOf({ uts, time, container }: CheckpointOptions): ImageHead {
+function headOf({ uts, time, container }: SaveOptions): ImageHead {
   return {
     uts: uts ?? { release: fitUts(release()), version: fitUts(version()), machine: MACHINE },
     time: time ?? BigInt(Math.floor(Date.now() / 1000)),

@@ -3,14 +3,20 @@ export {
   type CheckpointResult,
   type CheckpointTiming,
   checkpoint,
+  checkpointTo,
+  type SaveOptions,
+  type Taken,
 } from './checkpoint.js';
 export { checkContained, collect } from './collect.js';
 export { DEBUG_AREAS, type Debug, type DebugArea, debugAreas } from './debug.js';
 export { type DumpProgress, dumpParallel, type ParallelDumpOptions } from './dump-parallel.js';
 export { DumpPool, type DumpPoolOptions } from './dump-pool.js';
 export { dumpSequential } from './dump-sequential.js';
+export { fileSink } from './file-sink.js';
+export type { ImageSink, ImageWriter } from './image-sink.js';
 export { newObjectHash, type ObjectHash, type ObjectTypes } from './objects.js';
 export { OutputFile } from './output-file.js';
 export type { Batch, Plan, PlanFigures, Range, Segment, SegmentKind } from './plan.js';
 export { type PlanOptions, planCheckpoint } from './plan-checkpoint.js';
+export { storeSink } from './store-sink.js';
 export { VMA_NOT_SUPPORTED } from './vma-methods.js';

@@ -102,6 +102,19 @@ describe('a checkpoint in the store', () => {
     expect(readFileSync(one).equals(readFileSync(other))).toBe(true);
   });
 
+  test('is restarted to the end that its file comes to', async () => {
+    const digests = async (text: string) => {
+      const { tasks } = await store.report<{ tasks: { pid: number; digest: string }[] }>(
+        'restart',
+        ...['restart', text],
+      );
+      return tasks.map(({ pid, digest }) => [pid, digest]);
+    };
+    expect(await digests('nightly')).toEqual(await digests(image));
+    const frozen = await store.report('restart', 'restart', 'nightly', '--frozen');
+    expect(frozen).toMatchObject({ frozen: [{ pid: 1 }, { pid: 2 }] });
+  });
+
   test('a file that is there wins over a name', async () => {
     const { code, stdout } = await ckptree(['verify', 'nightly', '--json'], {
       cwd: scratch.path('.'),

@@ -12,6 +12,8 @@ export interface FileSource extends ByteSource {
   close(): void;
 }
 
+export const isFileSource = (source: ByteSource): source is FileSource => 'fd' in source;
+
 /** @throws ENOENT, EPERM, ... what the host says; EINVAL it is a directory, a device, a pipe */
 export function openFileSource(path: string): FileSource {
   const fd = open(path);

@@ -1,10 +1,19 @@
 import { availableParallelism } from 'node:os';
 import { asCkptError, CkptError, type ErrorData, errorFromData } from '@ckptree/errors';
 import { type PhysicalMemory, releaseLeaves } from '@ckptree/kernel';
-import { LEAF_ENTRIES, type Mm, PAGE_SIZE, type StoredPages, type Task, type TaskTree } from '@ckptree/model';
+import {
+  type ByteSource,
+  LEAF_ENTRIES,
+  type Mm,
+  PAGE_SIZE,
+  type StoredPages,
+  type Task,
+  type TaskTree,
+} from '@ckptree/model';
 import { Piscina } from 'piscina';
-import type { FileSource } from './file-source.js';
+import { type FileSource, isFileSource } from './file-source.js';
 import { type LoadPart, type LoadSpan, loadPart } from './load-part.js';
+import { loadFromSource } from './load-source.js';
 
 /** Pages that one thread loads at a time: 16 MiB, some milliseconds of work. */
 const PART_PAGES = 4096;
@@ -20,13 +29,14 @@ export interface LoadOptions {
 
 /**
  * Brings the memory of a tree into a kernel's frames.
+ * @param source holds the pages; a file is read by threads, straight into frames
  * @returns the same tree with its memory in frames; the leaves hold the references
  * @throws ENOMEM, EIO, EINTR (aborted); then every frame is given back
  */
 export async function loadMemory(
   memory: PhysicalMemory,
   tree: TaskTree<StoredPages>,
-  file: FileSource,
+  source: ByteSource,
   options: LoadOptions = {},
 ): Promise<TaskTree> {
   const stored = new Set(tree.tasks.flatMap(({ mm }) => (mm === undefined ? [] : [mm])));
@@ -34,7 +44,7 @@ export async function loadMemory(
   try {
     for (const mm of stored) leaves.set(mm, makeLeaves(memory, mm.memory.runs));
     memory.releaseBlock();
-    await loadParts(memory, [...parts(leaves, file)], options);
+    await loadAll(memory, source, [...parts(leaves)], options);
   } catch (error) {
     for (const made of leaves.values()) releaseLeaves(memory, made);
     throw error;
@@ -67,14 +77,14 @@ function makeLeaves(memory: PhysicalMemory, runs: Float64Array): Int32Array {
   return Int32Array.from(pairs);
 }
 
-/** A part, and how much work it is. */
+/** What is loaded at a time, and how much work it is. */
 interface Work {
-  readonly part: LoadPart;
+  readonly spans: readonly LoadSpan[];
   readonly pages: number;
 }
 
 /** Cuts what is to be loaded into parts of about PART_PAGES pages: large address spaces apart, small ones together. */
-function* parts(leaves: ReadonlyMap<Mm<StoredPages>, Int32Array>, { fd, path }: FileSource): Generator<Work> {
+function* parts(leaves: ReadonlyMap<Mm<StoredPages>, Int32Array>): Generator<Work> {
   let spans: LoadSpan[] = [];
   let pages = 0;
   for (const [mm, made] of leaves) {
@@ -88,13 +98,13 @@ function* parts(leaves: ReadonlyMap<Mm<StoredPages>, Int32Array>, { fd, path }: 
       pages += count;
       if (pages < PART_PAGES) continue;
       endSpan();
-      yield { part: { fd, path, spans }, pages };
+      yield { spans, pages };
       spans = [];
       pages = 0;
     }
     endSpan();
   }
-  if (pages > 0) yield { part: { fd, path, spans }, pages };
+  if (pages > 0) yield { spans, pages };
 }
 
 /** The runs, none longer than a part. */
@@ -109,23 +119,37 @@ function* shortRuns(
   }
 }
 
-async function loadParts(memory: PhysicalMemory, work: readonly Work[], options: LoadOptions): Promise<void> {
-  const { threads = availableParallelism(), onProgress, signal } = options;
+async function loadAll(
+  memory: PhysicalMemory,
+  source: ByteSource,
+  work: readonly Work[],
+  options: LoadOptions,
+): Promise<void> {
+  const { onProgress, signal } = options;
   const totalPages = work.reduce((sum, { pages }) => sum + pages, 0);
   let donePages = 0;
   const loaded = (pages: number) => {
     donePages += pages;
     onProgress?.({ bytes: donePages * PAGE_SIZE, totalBytes: totalPages * PAGE_SIZE });
   };
-  if (totalPages <= INLINE_PAGES) {
-    for (const { part, pages } of work) {
-      throwIfAborted(signal);
-      loadPart(memory, part);
-      loaded(pages);
-    }
-    memory.releaseBlock();
-    return;
+  if (isFileSource(source) && totalPages > INLINE_PAGES)
+    return loadInThreads(memory, source, work, loaded, options);
+  for (const { spans, pages } of work) {
+    throwIfAborted(signal);
+    if (isFileSource(source)) loadPart(memory, { fd: source.fd, path: source.path, spans });
+    else await loadFromSource(memory, source, spans);
+    loaded(pages);
   }
+  memory.releaseBlock();
+}
+
+async function loadInThreads(
+  memory: PhysicalMemory,
+  { fd, path }: FileSource,
+  work: readonly Work[],
+  loaded: (pages: number) => void,
+  { threads = availableParallelism(), signal }: LoadOptions,
+): Promise<void> {
   const pool = new Piscina<LoadPart, ErrorData | undefined>({
     filename: new URL('./load.worker.js', import.meta.url).href,
     minThreads: threads,
@@ -140,10 +164,10 @@ async function loadParts(memory: PhysicalMemory, work: readonly Work[], options:
     // that nobody writes to frames that are being given back.
     const loop = async () => {
       while (next < work.length && failure === undefined) {
-        const { part, pages } = work[next++]!;
+        const { spans, pages } = work[next++]!;
         try {
           throwIfAborted(signal);
-          const error = await pool.run(part, { name: 'load' });
+          const error = await pool.run({ fd, path, spans }, { name: 'load' });
           if (error !== undefined) throw errorFromData(error);
           loaded(pages);
         } catch (error) {

@@ -50,16 +50,31 @@ function loadRun(
   pages: number,
   leaves: Int32Array,
 ): void {
-  const frames = memory.allocateRuns(pages);
-  enter(memory, leaves, Math.floor(address / PAGE_SIZE), frames);
-  const buffers: Uint8Array[] = [];
-  for (let pair = 0; pair < frames.length; pair += 2)
-    buffers.push(memory.view(frames[pair]!, frames[pair + 1]!));
+  const buffers = placeRun(memory, address, pages, leaves);
   for (let first = 0, at = position; first < buffers.length; first += MAX_BUFFERS) {
     const group = buffers.slice(first, first + MAX_BUFFERS);
     readFully(fd, path, group, at);
     at += group.reduce((bytes, { length }) => bytes + length, 0);
   }
+}
+
+/**
+ * Makes room for consecutive pages and enters it in the leaves.
+ * @returns the frames as bytes, in the order of the pages: their contents go there
+ * @throws ENOMEM no frames left
+ */
+export function placeRun(
+  memory: PhysicalMemory,
+  address: number,
+  pages: number,
+  leaves: Int32Array,
+): Uint8Array[] {
+  const frames = memory.allocateRuns(pages);
+  enter(memory, leaves, Math.floor(address / PAGE_SIZE), frames);
+  const buffers: Uint8Array[] = [];
+  for (let pair = 0; pair < frames.length; pair += 2)
+    buffers.push(memory.view(frames[pair]!, frames[pair + 1]!));
+  return buffers;
 }
 
 /** Maps `frames` (pairs of first frame and count) to consecutive pages; their references become the leaves'. */

@@ -1,7 +1,7 @@
 import { type ImageContents, readTree } from '@ckptree/image';
 import type { Kernel } from '@ckptree/kernel';
-import type { StoredPages, TaskTree } from '@ckptree/model';
-import { type FileSource, openFileSource } from './file-source.js';
+import type { ByteSource, StoredPages, TaskTree } from '@ckptree/model';
+import { openFileSource } from './file-source.js';
 import { type LoadOptions, loadMemory } from './load-memory.js';
 import { checkRestartable } from './restartable.js';
 
@@ -16,7 +16,7 @@ export interface RestartResult {
 }
 
 /**
- * Restarts the tree of an image. The whole structure of the image is checked, and so are the programs and files that
+ * Restarts the tree of an image file. The whole structure of the image is checked, and so are the programs and files that
  * it names, before anything is built; whatever fails, nothing is left behind.
  * @throws EBADMSG the image is damaged; EIO it holds a failed checkpoint; ENOSYS it holds what cannot be restarted; ENOENT
  * a program or file is missing; ESTALE a file has changed; EEXIST a pid is taken; ENOMEM; EINTR aborted
@@ -28,25 +28,34 @@ export async function restartImage(
 ): Promise<RestartResult> {
   const file = openFileSource(path);
   try {
-    const contents = await readTree(file);
-    const rootPid = await hostTree(kernel, file, contents.tree, options);
-    return { rootPid, contents };
+    return await restartSource(kernel, file, options);
   } finally {
     file.close();
   }
 }
 
+/** Restarts the tree of an image that is anywhere: a checkpoint of a store, for example. @throws as restartImage() */
+export async function restartSource(
+  kernel: Kernel,
+  source: ByteSource,
+  options: RestartOptions = {},
+): Promise<RestartResult> {
+  const contents = await readTree(source);
+  const rootPid = await hostTree(kernel, source, contents.tree, options);
+  return { rootPid, contents };
+}
+
 /**
- * Hosts a tree whose pages lie in any file: an image or a core.
+ * Hosts a tree whose pages lie in anything that can be read: an image, a core.
  * @returns the root's pid
  */
 export async function hostTree(
   kernel: Kernel,
-  file: FileSource,
+  source: ByteSource,
   tree: TaskTree<StoredPages>,
   options: RestartOptions = {},
 ): Promise<number> {
   await checkRestartable(tree);
-  const loaded = await loadMemory(kernel.memory, tree, file, options);
+  const loaded = await loadMemory(kernel.memory, tree, source, options);
   return kernel.adopt(loaded, { frozen: options.frozen ?? false });
 }

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { checkpoint, DumpPool } from '@ckptree/checkpoint';
 import { verifyImage } from '@ckptree/image';
 import { Kernel, parseSpec, type TaskExit } from '@ckptree/kernel';
-import { openFileSource, restartImage } from '@ckptree/restart';
+import { openFileSource, restartImage, restartSource } from '@ckptree/restart';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type TaskSpec, trees } from './random-tree.js';
@@ -169,6 +169,18 @@ describe('a restarted tree', () => {
     expect(elsewhere.ps().map(({ state }) => state)).toEqual(elsewhere.ps().map(() => 'frozen'));
     const ends = await exitsDuring(elsewhere, () => elsewhere.thaw(rootPid));
     expect(ends.length).toBeGreaterThan(0);
+  });
+
+  test('comes from what is no file to the same end as from a file', async () => {
+    await checkpointAt(forktree, { pid: 1, tick: 20 }, image('source'));
+    const fromFile = await exitsDuring(elsewhere, () => restartImage(elsewhere, image('source')));
+    const bytes = readFileSync(image('source'));
+    const source = {
+      read: async (position: number, length: number) => bytes.subarray(position, position + length),
+    };
+    const fromSource = await exitsDuring(kernel, () => restartSource(kernel, source));
+    const digests = (exits: readonly TaskExit[]) => exits.map(({ pid, digest }) => `${pid} ${digest}`).sort();
+    expect(digests(fromSource)).toEqual(digests(fromFile));
   });
 
   test('shares again what it shared: memory, descriptors, open files', async () => {

@@ -1,9 +1,12 @@
-import { newCommand, type Runner } from '../command.js';
+import type { Runner } from '../command.js';
+import { namingOptions } from '../store/naming-options.js';
+import { IMAGE_ARGUMENT, newStoreCommand } from '../store/store-options.js';
 import { checkpointOf, treeOptions } from '../tree/tree-options.js';
 import { usageError } from '../usage-error.js';
 
 const EXAMPLES = [
   ['ckptree restart tree.img', 'go on from the image to the end; the same report as `run`'],
+  ['ckptree restart nightly', 'from the newest checkpoint of that name in the store'],
   [
     'ckptree restart tree.img --frozen',
     'see whether it can be restarted here, and what is in it, without running it',
@@ -12,10 +15,13 @@ const EXAMPLES = [
 ] as const;
 
 export function restartCommand(run: Runner) {
-  return newCommand('restart', 'Restart a tree of tasks from an image and run it to its end.', EXAMPLES)
-    .argument('<image>', 'what `run --checkpoint` has made')
+  return newStoreCommand('restart', 'Restart a tree of tasks from an image and run it to its end.', EXAMPLES)
+    .argument('<image>', IMAGE_ARGUMENT)
     .option('--frozen', 'rebuild the tree, show it as it stands, and end without letting it run')
     .addOption(treeOptions.checkpoint)
+    .addOption(treeOptions.every)
+    .addOption(namingOptions.name)
+    .addOption(namingOptions.label)
     .addOption(treeOptions.output)
     .addOption(treeOptions.container)
     .addOption(treeOptions.stop)

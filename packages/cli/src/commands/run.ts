@@ -1,4 +1,6 @@
-import { newCommand, type Runner } from '../command.js';
+import type { Runner } from '../command.js';
+import { namingOptions } from '../store/naming-options.js';
+import { newStoreCommand } from '../store/store-options.js';
 import { checkpointOf, treeOptions } from '../tree/tree-options.js';
 import { usageError } from '../usage-error.js';
 
@@ -8,18 +10,22 @@ const EXAMPLES = [
     'ckptree run tree.json --checkpoint 1@5000 --output tree.img',
     'save it on the way, when task 1 has executed 5000 ticks',
   ],
+  ['ckptree run tree.json --checkpoint 1@5000 --stop', 'into the store, and end there; `restart` goes on'],
   [
-    'ckptree run tree.json --checkpoint 1@5000 --output tree.img --stop',
-    'save it and end there; `restart` goes on',
+    'ckptree run tree.json --checkpoint 1@5000 --checkpoint-every 5000 --name db',
+    'again and again; each holds all, and costs what changed',
   ],
   ['ckptree run --core core.1234', 'host the memory and threads of a real process (made by gcore)'],
 ] as const;
 
 export function runCommand(run: Runner) {
-  return newCommand('run', 'Run a tree of tasks to its end.', EXAMPLES)
+  return newStoreCommand('run', 'Run a tree of tasks to its end.', EXAMPLES)
     .argument('[spec]', 'what to run: a SPEC.json, see examples/README.md')
     .option('--core <file>', 'host an ELF core file (x86-64 Linux) instead of a spec')
     .addOption(treeOptions.checkpoint)
+    .addOption(treeOptions.every)
+    .addOption(namingOptions.name)
+    .addOption(namingOptions.label)
     .addOption(treeOptions.output)
     .addOption(treeOptions.container)
     .addOption(treeOptions.stop)

@@ -19,10 +19,10 @@ export interface UseOptions {
  */
 export async function withStore<Result>(
   options: StoreOptions,
-  { create = false, threads }: UseOptions,
+  how: UseOptions,
   use: (store: Store) => Promise<Result>,
 ): Promise<Result> {
-  const store = await openStore(options, create, threads);
+  const store = await openStore(options, how);
   try {
     return await use(store);
   } finally {
@@ -30,10 +30,10 @@ export async function withStore<Result>(
   }
 }
 
-async function openStore(
+/** As withStore(); the caller closes it. */
+export async function openStore(
   options: StoreOptions,
-  create: boolean,
-  threads: number | undefined,
+  { create = false, threads }: UseOptions,
 ): Promise<Store> {
   const path = storeFolder(options);
   const engine = poolEngine(threads);

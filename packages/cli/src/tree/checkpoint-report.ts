@@ -1,13 +1,16 @@
-import type { CheckpointResult } from '@ckptree/checkpoint';
+import type { Taken } from '@ckptree/checkpoint';
 import { type Static, Type } from 'typebox';
 import type { Palette } from '../output/palette.js';
 import { formatBytes, formatDuration, plural } from '../output/quantities.js';
-import type { CheckpointRequest } from './checkpoint-request.js';
+import type { Place } from './destination.js';
 
 /** A checkpoint that was taken on the way. */
 export const CheckpointReport = Type.Object(
   {
-    path: Type.String({ description: 'The image.' }),
+    path: Type.Optional(Type.String({ description: 'The image; absent when it is in the store.' })),
+    id: Type.Optional(Type.String({ description: 'Of the checkpoint in the store.' })),
+    newBytes: Type.Optional(Type.Integer({ description: 'Of the image, what the store did not have.' })),
+    storedBytes: Type.Optional(Type.Integer({ description: 'Bytes that these took in the store.' })),
     pid: Type.Integer({ description: 'The task that was saved, with all below it.' }),
     tick: Type.Integer({ description: 'Ticks that it had executed.' }),
     container: Type.Boolean({
@@ -34,22 +37,26 @@ export const CheckpointReport = Type.Object(
 export type CheckpointReport = Static<typeof CheckpointReport>;
 
 export function reportCheckpoint(
-  { at, container }: CheckpointRequest,
-  result: CheckpointResult,
+  subject: Pick<CheckpointReport, 'pid' | 'tick' | 'container'>,
+  { bytes, tasks, mms, files, pages, timing }: Taken,
+  place: Place,
 ): CheckpointReport {
-  const { path, bytes, tasks, mms, files, pages, timing } = result;
-  return { path, ...at, container, bytes, tasks, mms, files, pages, ...timing };
+  return { ...place, ...subject, bytes, tasks, mms, files, pages, ...timing };
 }
 
 /** Two lines. */
 export function formatCheckpoint(report: CheckpointReport, palette: Palette): string {
-  const { path, pid, tick, bytes, tasks, pages, downtimeUs, planMs, dumpMs, syncMs } = report;
+  const { pid, tick, bytes, tasks, pages, downtimeUs, planMs, dumpMs, syncMs } = report;
   const total = formatDuration((planMs + dumpMs + syncMs) * 1_000);
   const stood =
     downtimeUs === undefined ? 'left frozen' : `frozen for ${palette.strong(formatDuration(downtimeUs))}`;
   return [
     `Checkpoint of task ${pid} at tick ${tick}: ${plural(tasks, 'task')}, ${stood}.`,
-    `${plural(pages, 'page')}, ${palette.strong(formatBytes(bytes))} in all, written in ${total} to ${path}`,
+    `${plural(pages, 'page')}, ${palette.strong(formatBytes(bytes))} in all, written in ${total} to ${placeOf(report)}`,
     '',
   ].join('\n');
+}
+
+function placeOf({ path, id = '', storedBytes = 0 }: CheckpointReport): string {
+  return path ?? `the store: ${id}, ${formatBytes(storedBytes)} newly stored`;
 }

@@ -1,53 +1,78 @@
-import { checkpoint, DumpPool, OutputFile } from '@ckptree/checkpoint';
-import { CkptError } from '@ckptree/errors';
+import { checkpointTo } from '@ckptree/checkpoint';
+import { CkptError, isCkptError } from '@ckptree/errors';
 import type { Kernel } from '@ckptree/kernel';
 import type { SnapshotSource } from '@ckptree/model';
 import type { TaskAtTick } from '../arguments.js';
 import type { Session } from '../session.js';
 import { type CheckpointReport, reportCheckpoint } from './checkpoint-report.js';
 import type { CheckpointRequest } from './checkpoint-request.js';
+import type { OpenDestination } from './destination.js';
 
 /**
- * A checkpoint that waits for its tick. Made before the tree is in the kernel, it misses no tick; its threads start while
- * the tasks are on their way, so that nobody stands still for their sake.
+ * A checkpoint that waits for its tick, and those after it. Made before the tree is in the kernel, it misses no tick; its
+ * threads start while the tasks are on their way, so that nobody stands still for their sake.
  */
 export class PlannedCheckpoint {
   readonly #kernel: Kernel;
   readonly #request: CheckpointRequest;
+  readonly #destination: OpenDestination;
   readonly #session: Session;
-  readonly #pool: DumpPool;
-  readonly #ready: Promise<unknown>;
+  /** The task stands at the tick of the next checkpoint. */
+  #stands: Promise<unknown>;
 
-  constructor(kernel: Kernel, request: CheckpointRequest, session: Session) {
+  constructor(kernel: Kernel, request: CheckpointRequest, destination: OpenDestination, session: Session) {
     this.#kernel = kernel;
     this.#request = request;
+    this.#destination = destination;
     this.#session = session;
-    this.#pool = new DumpPool(request.threads === undefined ? {} : { threads: request.threads });
-    this.#ready = Promise.all([kernel.stopAt(request.at.pid, request.at.tick), this.#pool.warmUp()]);
+    this.#stands = Promise.all([this.#stopAt(request.at.tick), destination.ready]);
     // Whoever takes the checkpoint sees the failure; when the tree never comes to be, nobody does.
-    this.#ready.catch(() => undefined);
+    this.#stands.catch(() => undefined);
   }
 
   /**
+   * Takes the checkpoint, and later ones when they were asked for, until the task has ended. A task that comes to its
+   * next checkpoint while the one before is being written waits for that.
    * @param settled resolves when all tasks have ended
    * @throws ESRCH the task ended before that tick, or never was; whatever makes a checkpoint fail. The tree then runs on.
    */
-  async take(settled: Promise<void>): Promise<CheckpointReport> {
-    const { at, output, container, stop } = this.#request;
+  async *takeAll(settled: Promise<void>): AsyncGenerator<CheckpointReport> {
+    const { at, every } = this.#request;
+    for (let { tick } = at; ; tick += every ?? 0) {
+      try {
+        yield await this.#take(tick, settled);
+      } catch (error) {
+        // The series ends with its task.
+        if (tick > at.tick && isCkptError(error) && error.code === 'ESRCH') return;
+        throw error;
+      }
+      if (every === undefined) return;
+    }
+  }
+
+  async #take(tick: number, settled: Promise<void>): Promise<CheckpointReport> {
+    const { at, every, container, stop } = this.#request;
     const { signal, debug, progress } = this.#session;
+    let cut = false;
+    // Before the task runs on, or it might be past its next tick.
+    const onCut = (): void => {
+      cut = true;
+      if (every !== undefined) this.#stands = this.#stopAt(tick + every);
+      this.#stands.catch(() => undefined);
+    };
     try {
-      await Promise.race([this.#ready, neverCame(settled, at)]);
-      const result = await checkpoint(stop ? this.#kernel : runningOn(this.#kernel), at.pid, {
-        output,
+      await Promise.race([this.#stands, neverCame(settled, { pid: at.pid, tick })]);
+      const source = stop ? this.#kernel : runningOn(this.#kernel, onCut);
+      const { saved, ...taken } = await checkpointTo(this.#destination.sink, source, at.pid, {
         container,
         leaveFrozen: stop,
-        pool: this.#pool,
         signal,
         debug,
         onProgress: ({ bytes, totalBytes }) => progress.bytes('writing the image', bytes, totalBytes),
       });
-      return reportCheckpoint(this.#request, result);
+      return reportCheckpoint({ pid: at.pid, tick, container }, taken, saved);
     } catch (error) {
+      if (cut && every !== undefined) this.#letPass();
       await letRun(this.#kernel, at.pid);
       throw error;
     } finally {
@@ -55,19 +80,29 @@ export class PlannedCheckpoint {
     }
   }
 
-  /** Ends its threads. */
-  async dispose(): Promise<void> {
-    await this.#pool.close();
+  #stopAt(tick: number): Promise<void> {
+    return this.#kernel.stopAt(this.#request.at.pid, tick);
+  }
+
+  /** Nobody takes the next checkpoint: when the task stands at its tick, it shall run on. */
+  #letPass(): void {
+    const run = () => letRun(this.#kernel, this.#request.at.pid);
+    // The task may end before, or the kernel.
+    this.#stands.then(run).catch(() => undefined);
   }
 }
 
-/** The kernel, but the task that stands at its tick runs on as soon as there is a snapshot. */
-function runningOn(kernel: Kernel): SnapshotSource {
+/**
+ * The kernel, but the task that stands at its tick runs on as soon as there is a snapshot.
+ * @param onCut called before it does
+ */
+function runningOn(kernel: Kernel, onCut: () => void): SnapshotSource {
   return {
     async cut(rootPid, options) {
       try {
         return await kernel.cut(rootPid, options);
       } finally {
+        onCut();
         await letRun(kernel, rootPid);
       }
     },
@@ -84,13 +119,4 @@ async function neverCame(settled: Promise<void>, { pid, tick }: TaskAtTick): Pro
   throw new CkptError('ESRCH', `all tasks have ended, and there never was a task ${pid} at tick ${tick}`, {
     pid,
   });
-}
-
-/**
- * Finds out before a tree has run for an hour that its checkpoint has nowhere to go.
- * @throws ENOENT, EPERM, EINVAL, ... an image of this name could not be created
- */
-export async function checkOutput(output: string): Promise<void> {
-  const file = await OutputFile.create(output);
-  await file.discard();
 }

@@ -1,7 +1,8 @@
-import { restartImage } from '@ckptree/restart';
+import type { Kernel } from '@ckptree/kernel';
+import { type RestartResult, restartSource } from '@ckptree/restart';
+import { withSource } from '../images.js';
 import type { Outcome, Session } from '../session.js';
 import { withKernel } from './host.js';
-import { checkOutput } from './planned-checkpoint.js';
 import type { TreeRequest } from './run.js';
 import { runTree } from './run-tree.js';
 import { isZombie, reportZombie } from './task-report.js';
@@ -14,10 +15,9 @@ export async function restart(
   { options, checkpoint }: TreeRequest,
   session: Session,
 ): Promise<Outcome<TreeReport>> {
-  if (checkpoint !== undefined) await checkOutput(checkpoint.output);
   return runTree(
     async (kernel) => {
-      const { rootPid, contents } = await restartImage(kernel, image, loadOptions(options, session));
+      const { rootPid, contents } = await rebuild(kernel, image, options, session);
       return { rootPid, zombies: contents.tree.tasks.filter(isZombie).map(reportZombie) };
     },
     { machine: machineOf(options), checkpoint },
@@ -33,10 +33,7 @@ export function restartFrozen(
 ): Promise<Outcome<TreeReport>> {
   return withKernel(machineOf(options), session.signal, async ({ kernel }) => {
     const start = performance.now();
-    const { contents } = await restartImage(kernel, image, {
-      ...loadOptions(options, session),
-      frozen: true,
-    });
+    const { contents } = await rebuild(kernel, image, options, session, true);
     const elapsedMs = performance.now() - start;
     const tasks = contents.tree.tasks.filter(isZombie).map(reportZombie);
     const frozen = kernel.ps().map(
@@ -48,5 +45,17 @@ export function restartFrozen(
     return { report: { tasks, elapsedMs, frozen }, exitCode: 0 };
   });
 }
+
+/** @param image a file, or a checkpoint of the store */
+const rebuild = (
+  kernel: Kernel,
+  image: string,
+  options: TreeOptions,
+  session: Session,
+  frozen = false,
+): Promise<RestartResult> =>
+  withSource(image, options, (source) =>
+    restartSource(kernel, source, { ...loadOptions(options, session), frozen }),
+  );
 
 export { formatTree } from './tree-report.js';

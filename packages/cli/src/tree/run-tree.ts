@@ -2,7 +2,9 @@ import type { Kernel, KernelOptions, TaskStatus } from '@ckptree/kernel';
 import { describeFailure, failureOf } from '../output/failure.js';
 import { plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';
+import type { CheckpointReport } from './checkpoint-report.js';
 import type { CheckpointRequest } from './checkpoint-request.js';
+import { openDestination } from './destination.js';
 import { type Host, withKernel } from './host.js';
 import { PlannedCheckpoint } from './planned-checkpoint.js';
 import { isFault, reportExit, sortTasks, type TaskReport } from './task-report.js';
@@ -24,31 +26,42 @@ export interface RunOptions {
  * Runs a tree to its end, or to the checkpoint at which it is to stop.
  * @param enter brings it into a kernel
  */
-export function runTree(
+export async function runTree(
   enter: (kernel: Kernel) => Promise<Entered>,
   { machine, checkpoint }: RunOptions,
   session: Session,
 ): Promise<Outcome<TreeReport>> {
-  return withKernel(machine, session.signal, async (host) => {
-    const ended: TaskReport[] = [];
-    host.kernel.onExit((exit) => ended.push(reportExit(exit)));
-    const planned = checkpoint && new PlannedCheckpoint(host.kernel, checkpoint, session);
-    try {
-      const { rootPid, zombies } = await enter(host.kernel);
-      const start = performance.now();
-      const look = () => standing(host.kernel, ended.length);
-      const way = await session.progress.during('running', look, () =>
-        followTree(host, planned, checkpoint?.stop ?? false, session),
-      );
-      const tasks = sortTasks([...zombies, ...ended]);
-      return judge({ tasks, elapsedMs: performance.now() - start, ...way }, rootPid);
-    } finally {
-      await planned?.dispose();
-    }
-  });
+  if (checkpoint === undefined)
+    return withKernel(machine, session.signal, (host) => run(host, enter, session));
+  const destination = await openDestination(checkpoint.to, checkpoint.threads);
+  try {
+    return await withKernel(machine, session.signal, (host) => {
+      const planned = new PlannedCheckpoint(host.kernel, checkpoint, destination, session);
+      return run(host, enter, session, planned, checkpoint.stop);
+    });
+  } finally {
+    await destination.close();
+  }
 }
 
-type Way = Pick<TreeReport, 'checkpoint' | 'checkpointError' | 'stopped'>;
+async function run(
+  host: Host,
+  enter: (kernel: Kernel) => Promise<Entered>,
+  session: Session,
+  planned?: PlannedCheckpoint,
+  stop = false,
+): Promise<Outcome<TreeReport>> {
+  const ended: TaskReport[] = [];
+  host.kernel.onExit((exit) => ended.push(reportExit(exit)));
+  const { rootPid, zombies } = await enter(host.kernel);
+  const start = performance.now();
+  const look = () => standing(host.kernel, ended.length);
+  const way = await session.progress.during('running', look, () => followTree(host, planned, stop, session));
+  const tasks = sortTasks([...zombies, ...ended]);
+  return judge({ tasks, elapsedMs: performance.now() - start, ...way }, rootPid);
+}
+
+type Way = Pick<TreeReport, 'checkpoint' | 'laterCheckpoints' | 'checkpointError' | 'stopped'>;
 
 /** Waits until there is nothing more to wait for. */
 async function followTree(
@@ -80,16 +93,24 @@ async function takeOnTheWay(
   settled: Promise<void>,
   session: Session,
 ): Promise<Way> {
+  const taken: CheckpointReport[] = [];
   try {
-    const checkpoint = await planned.take(settled);
-    session.announce({ type: 'checkpoint', checkpoint });
-    return { checkpoint };
+    for await (const checkpoint of planned.takeAll(settled)) {
+      taken.push(checkpoint);
+      session.announce({ type: 'checkpoint', checkpoint });
+    }
+    return wayOf(taken);
   } catch (error) {
     session.signal.throwIfAborted();
     if (kernel.ps().some(isAlive)) session.say('ckptree: no checkpoint could be taken; the tree runs on');
-    return { checkpointError: failureOf(error) };
+    return { ...wayOf(taken), checkpointError: failureOf(error) };
   }
 }
+
+const wayOf = ([checkpoint, ...laterCheckpoints]: readonly CheckpointReport[]): Way => ({
+  ...(checkpoint !== undefined && { checkpoint }),
+  ...(laterCheckpoints.length > 0 && { laterCheckpoints }),
+});
 
 function standing(kernel: Kernel, ended: number): string {
   return `${plural(kernel.ps().filter(isAlive).length, 'task')}, ${ended} ended`;

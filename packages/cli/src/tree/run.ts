@@ -4,7 +4,6 @@ import { hostTree } from '@ckptree/restart';
 import { withFile } from '../images.js';
 import type { Outcome, Session } from '../session.js';
 import type { CheckpointRequest } from './checkpoint-request.js';
-import { checkOutput } from './planned-checkpoint.js';
 import { runTree } from './run-tree.js';
 import { isZombie, reportZombie } from './task-report.js';
 import { loadOptions, machineOf, type TreeOptions } from './tree-options.js';
@@ -23,7 +22,6 @@ export async function runSpec(
   session: Session,
 ): Promise<Outcome<TreeReport>> {
   const { cpus, memoryMiB, tree } = await readSpec(path);
-  if (checkpoint !== undefined) await checkOutput(checkpoint.output);
   const machine: KernelOptions = {
     ...(cpus !== undefined && { cpus }),
     ...(memoryMiB !== undefined && { memoryBytes: memoryMiB * 2 ** 20 }),
@@ -40,7 +38,6 @@ export async function runCore(
   { options, checkpoint }: TreeRequest,
   session: Session,
 ): Promise<Outcome<TreeReport>> {
-  if (checkpoint !== undefined) await checkOutput(checkpoint.output);
   return withFile(path, async (file) => {
     const tree = await readCore(file);
     const enter = async (kernel: Kernel) => {

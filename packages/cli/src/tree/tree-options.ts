@@ -3,8 +3,9 @@ import type { LoadOptions } from '@ckptree/restart';
 import { Option } from '@commander-js/extra-typings';
 import { byteSize, parseTaskAtTick, type TaskAtTick, wholeNumber } from '../arguments.js';
 import type { Session } from '../session.js';
+import type { ImageChoice } from '../store/store-options.js';
 import { usageError } from '../usage-error.js';
-import type { CheckpointRequest } from './checkpoint-request.js';
+import type { CheckpointRequest, Destination } from './checkpoint-request.js';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -17,8 +18,12 @@ export const treeOptions = {
   ).argParser(parseTaskAtTick),
   output: new Option(
     '-o, --output <image>',
-    'where the checkpoint goes; the file appears when it is complete',
+    'a file for the checkpoint instead of the store; it appears when it is complete',
   ),
+  every: new Option(
+    '--checkpoint-every <ticks>',
+    'save it again each time that the task has executed so many ticks more',
+  ).argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)),
   container: new Option('--container', 'the checkpoint fails if something in the tree is used from outside'),
   stop: new Option('--stop', 'end the tree at the checkpoint'),
   cpus: new Option('--cpus <n>', 'threads that run tasks (default: one for each core)').argParser(
@@ -34,14 +39,16 @@ export const treeOptions = {
   ).argParser(wholeNumber(1, 256)),
 } as const;
 
-export interface TreeOptions {
+export interface TreeOptions extends ImageChoice {
   readonly checkpoint?: TaskAtTick | undefined;
+  readonly checkpointEvery?: number | undefined;
+  readonly name?: string | undefined;
+  readonly label?: Readonly<Record<string, string>> | undefined;
   readonly output?: string | undefined;
   readonly container?: true | undefined;
   readonly stop?: true | undefined;
   readonly cpus?: number | undefined;
   readonly memory?: number | undefined;
-  readonly threads?: number | undefined;
 }
 
 /** What the command line says of the machine; it wins over what the tree asks for. */
@@ -61,19 +68,30 @@ export const loadOptions = ({ threads }: TreeOptions, { signal, progress }: Sess
  * The checkpoint that the command line asks for.
  * @throws a usage error, when options are there without those that give them a meaning
  */
-export function checkpointOf({
-  checkpoint,
-  output,
-  container,
-  stop,
-  threads,
-}: TreeOptions): CheckpointRequest | undefined {
+export function checkpointOf(options: TreeOptions): CheckpointRequest | undefined {
+  const { checkpoint, checkpointEvery: every, output, name, label, container, stop, threads } = options;
   if (checkpoint === undefined) {
-    for (const [name, value] of Object.entries({ output, container, stop }))
+    const details = { 'checkpoint-every': every, output, name, label, container, stop };
+    for (const [option, value] of Object.entries(details))
       if (value !== undefined)
-        throw usageError(`--${name} says more about a checkpoint; ask for one with --checkpoint PID@TICK`);
+        throw usageError(`--${option} says more about a checkpoint; ask for one with --checkpoint PID@TICK`);
     return undefined;
   }
-  if (output === undefined) throw usageError('--checkpoint needs --output FILE to say where the image goes');
-  return { at: checkpoint, output, container: container ?? false, stop: stop ?? false, threads };
+  if (every !== undefined && stop)
+    throw usageError('a tree that is to --stop at its checkpoint has no later ones');
+  return {
+    at: checkpoint,
+    every,
+    to: destinationOf(options),
+    container: container ?? false,
+    stop: stop ?? false,
+    threads,
+  };
+}
+
+function destinationOf({ output, name, label, ...options }: TreeOptions): Destination {
+  if (output === undefined) return { kind: 'store', options, name, labels: label ?? {} };
+  if (name !== undefined || label !== undefined)
+    throw usageError('--name and --label are for the store; --output FILE puts the checkpoint elsewhere');
+  return { kind: 'file', path: output };
 }

@@ -34,6 +34,9 @@ export const TreeReport = Type.Object(
       Type.Literal(true, { description: 'It was ended at the checkpoint, as --stop asks for.' }),
     ),
     checkpoint: Type.Optional(CheckpointReport),
+    laterCheckpoints: Type.Optional(
+      Type.Array(CheckpointReport, { description: 'With --checkpoint-every: those after the first.' }),
+    ),
     checkpointError: Type.Optional(Failure),
     frozen: Type.Optional(
       Type.Array(FrozenTask, { description: 'With --frozen: the tasks as they stand; none has run.' }),
@@ -68,11 +71,12 @@ const FROZEN_COLUMNS: readonly Column<FrozenTask>[] = [
 ];
 
 export function formatTree(report: TreeReport, palette: Palette): string {
-  const { tasks, frozen, checkpoint } = report;
+  const { tasks, frozen, checkpoint, laterCheckpoints = [] } = report;
   const parts = [
     ...(tasks.length > 0 ? [`${formatTable(TASK_COLUMNS, tasks, palette)}\n`] : []),
     ...(frozen === undefined ? [] : [`${formatTable(FROZEN_COLUMNS, frozen, palette)}\n`]),
     ...(checkpoint === undefined ? [] : [formatCheckpoint(checkpoint, palette)]),
+    ...laterCheckpoints.map((later) => formatCheckpoint(later, palette)),
     `${summary(report, palette)}\n`,
   ];
   return parts.join('\n');

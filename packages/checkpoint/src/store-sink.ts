@@ -1,0 +1,36 @@
+import type { Manifest, SessionOptions, Store } from '@ckptree/store';
+import { cancelled } from './cancel.js';
+import type { ImageSink } from './image-sink.js';
+import { planLayout } from './plan-layout.js';
+
+/**
+ * A store. Pages go from shared memory straight into chunks, frames that tasks share only once; there is no file in
+ * between.
+ */
+export const storeSink = (
+  store: Store,
+  options: Omit<SessionOptions, 'onProgress'> = {},
+): ImageSink<Manifest> => ({
+  async open() {
+    const session = await store.begin(options);
+    return {
+      async write(plan, tree, { signal, onProgress }) {
+        const { source, ...layout } = planLayout(plan, tree);
+        const totalBytes = plan.size;
+        await session.writeImage({
+          ...layout,
+          source: {
+            read(position, length) {
+              if (signal?.aborted === true) throw cancelled(signal.reason);
+              onProgress?.({ bytes: position, totalBytes });
+              return source.read(position, length);
+            },
+          },
+        });
+        onProgress?.({ bytes: totalBytes, totalBytes });
+      },
+      commit: () => session.commit(),
+      discard: () => session.abort(),
+    };
+  },
+});

@@ -1,0 +1,60 @@
+import { DumpPool, fileSink, type ImageSink, OutputFile, storeSink } from '@ckptree/checkpoint';
+import { openStore } from '../store/open-store.js';
+import type { Destination } from './checkpoint-request.js';
+
+/** Where a checkpoint is: in a file, or in a store. */
+export type Place =
+  | { readonly path: string }
+  | { readonly id: string; readonly newBytes: number; readonly storedBytes: number };
+
+/** A place for checkpoints, and the threads that bring them there. */
+export interface OpenDestination {
+  readonly sink: ImageSink<Place>;
+  /** Resolves when its threads are ready, so that no task stands still for their sake. */
+  readonly ready: Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Finds out before a tree has run for an hour that its checkpoint has nowhere to go.
+ * @throws ENOENT, EPERM, EINVAL, ... an image of this name could not be created; the store cannot be opened or made
+ */
+export function openDestination(to: Destination, threads: number | undefined): Promise<OpenDestination> {
+  return to.kind === 'file' ? openFile(to.path, threads) : openStoreFor(to, threads);
+}
+
+async function openFile(path: string, threads: number | undefined): Promise<OpenDestination> {
+  const trial = await OutputFile.create(path);
+  await trial.discard();
+  const pool = new DumpPool(threads === undefined ? {} : { threads });
+  return {
+    sink: placed(fileSink(path, pool), (saved) => ({ path: saved })),
+    ready: pool.warmUp(),
+    close: () => pool.close(),
+  };
+}
+
+async function openStoreFor(
+  { options, name, labels }: Extract<Destination, { kind: 'store' }>,
+  threads: number | undefined,
+): Promise<OpenDestination> {
+  const store = await openStore(options, { create: true, threads });
+  const sink = storeSink(store, { ...(name !== undefined && { name }), labels });
+  return {
+    sink: placed(sink, ({ id, sizes }) => ({ id, newBytes: sizes.new, storedBytes: sizes.stored })),
+    ready: Promise.resolve(),
+    close: () => store.close(),
+  };
+}
+
+/** A sink that tells where the image is in other words. */
+const placed = <Saved>(sink: ImageSink<Saved>, placeOf: (saved: Saved) => Place): ImageSink<Place> => ({
+  async open() {
+    const writer = await sink.open();
+    return {
+      write: (plan, tree, options) => writer.write(plan, tree, options),
+      commit: async () => placeOf(await writer.commit()),
+      discard: () => writer.discard(),
+    };
+  },
+});

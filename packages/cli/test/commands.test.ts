@@ -16,7 +16,7 @@ const TREE = {
     params: { ticks: 30_000, writesPerTick: 1 },
     open: [{ fd: 3, file: 'text' }],
     children: [
-      { comm: 'sharer', program: 'idle', share: ['mm', 'files'], params: { memoryMiB: 0, ticks: 20_000 } },
+      { comm: 'sharer', program: 'idle', share: ['mm', 'files'], params: { memoryMiB: 0, ticks: 90_000 } },
       { program: 'wordcount', params: { path: 'text.txt', passes: 2_000 } },
       { pid: 10, program: 'zombies', params: { count: 2, ticks: 20_000 } },
     ],

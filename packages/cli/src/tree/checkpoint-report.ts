@@ -2,7 +2,6 @@ import type { Taken } from '@ckptree/checkpoint';
 import { type Static, Type } from 'typebox';
 import type { Palette } from '../output/palette.js';
 import { formatBytes, formatDuration, plural } from '../output/quantities.js';
-import type { Place } from './destination.js';
 
 /** A checkpoint that was taken on the way. */
 export const CheckpointReport = Type.Object(
@@ -35,6 +34,11 @@ export const CheckpointReport = Type.Object(
   { additionalProperties: false },
 );
 export type CheckpointReport = Static<typeof CheckpointReport>;
+
+/** Where a checkpoint is: in a file, or in a store. */
+export type Place =
+  | { readonly path: string }
+  | { readonly id: string; readonly newBytes: number; readonly storedBytes: number };
 
 export function reportCheckpoint(
   subject: Pick<CheckpointReport, 'pid' | 'tick' | 'container'>,

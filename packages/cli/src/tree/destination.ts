@@ -1,11 +1,7 @@
 import { DumpPool, fileSink, type ImageSink, OutputFile, storeSink } from '@ckptree/checkpoint';
 import { openStore } from '../store/open-store.js';
+import type { Place } from './checkpoint-report.js';
 import type { Destination } from './checkpoint-request.js';
-
-/** Where a checkpoint is: in a file, or in a store. */
-export type Place =
-  | { readonly path: string }
-  | { readonly id: string; readonly newBytes: number; readonly storedBytes: number };
 
 /** A place for checkpoints, and the threads that bring them there. */
 export interface OpenDestination {

@@ -267,9 +267,14 @@ export class Kernel implements SnapshotSource {
     );
   }
 
-  /** Resolves when `condition` holds; it is looked at whenever tasks have ended. */
-  #until(condition: () => boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
+  /**
+   * Resolves when `condition` holds; it is looked at whenever tasks have ended.
+   * @throws EPIPE it does not hold, and there is nobody left who could change that
+   */
+  async #until(condition: () => boolean): Promise<void> {
+    if (condition()) return;
+    this.#threads.assertAlive();
+    await new Promise<void>((resolve, reject) => {
       const look = (failure?: Error) => {
         if (failure === undefined && !condition()) return;
         this.#exitWaiters.delete(look);
@@ -277,7 +282,6 @@ export class Kernel implements SnapshotSource {
         else reject(failure);
       };
       this.#exitWaiters.add(look);
-      look();
     });
   }
 

@@ -410,6 +410,13 @@ describe('a kernel', () => {
     expect(() => Kernel.boot({ memoryBytes: -1 })).toThrow(expect.objectContaining({ code: 'EINVAL' }));
   });
 
+  test('that is shut down while a tree comes in tells whoever brings it', async () => {
+    const kernel = boot();
+    const spawning = spawn(kernel, writer).then(() => kernel.settled());
+    const [, outcome] = await Promise.allSettled([kernel.shutdown(), spawning]);
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'EPIPE' } });
+  });
+
   test('that is shut down tells those who wait', async () => {
     const kernel = boot();
     await spawn(kernel, writer);

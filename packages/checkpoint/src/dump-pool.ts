@@ -70,4 +70,4 @@ export class DumpPool {
   }
 }
 
-const DEFAULT_WORKER = new URL('./dump.worker.js', import.meta.url);
+const DEFAULT_WORKER = new URL('./dump.worker.cjs', import.meta.url);

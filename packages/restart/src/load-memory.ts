@@ -151,7 +151,7 @@ async function loadInThreads(
   { threads = availableParallelism(), signal }: LoadOptions,
 ): Promise<void> {
   const pool = new Piscina<LoadPart, ErrorData | undefined>({
-    filename: new URL('./load.worker.js', import.meta.url).href,
+    filename: new URL('./load.worker.cjs', import.meta.url).href,
     minThreads: threads,
     maxThreads: threads,
     workerData: { memory: memory.handle },

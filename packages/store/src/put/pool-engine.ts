@@ -25,7 +25,7 @@ export class PoolEngine implements ChunkEngine {
     this.#settings = settings;
     this.#inline = inlineEngine(settings);
     this.#piscina = new Piscina({
-      filename: new URL('./engine.worker.js', import.meta.url).href,
+      filename: new URL('./engine.worker.cjs', import.meta.url).href,
       name: 'answer',
       minThreads: 0,
       maxThreads: threads,

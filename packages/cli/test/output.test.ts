@@ -2,8 +2,9 @@ import { CkptError } from '@ckptree/errors';
 import { describe, expect, test } from '@jest/globals';
 import { formatFailure } from '../dist/output/failure.js';
 import { paletteOf } from '../dist/output/palette.js';
+import { printable } from '../dist/output/printable.js';
 import { formatBytes, formatCount, formatDuration, plural } from '../dist/output/quantities.js';
-import { formatTable, printable } from '../dist/output/table.js';
+import { formatTable } from '../dist/output/table.js';
 
 const plain = paletteOf(false);
 
@@ -36,7 +37,9 @@ test('a table has its columns under their titles and nothing at the ends of its 
     { pid: 1, comm: 'init' },
     { pid: 400, comm: '' },
   ];
-  expect(formatTable<{ pid: number; comm: string }>(columns, rows, plain)).toBe('PID  COMM\n  1  init\n400');
+  expect(formatTable<{ pid: number; comm: string }>(columns, rows, plain)).toBe(
+    'PID  COMM\n  1  init\n400\n',
+  );
 });
 
 test('text from a file cannot steer a terminal', () => {

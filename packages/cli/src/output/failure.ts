@@ -1,7 +1,7 @@
 import { type ErrorData, type ErrorFields, errorToData } from '@ckptree/errors';
 import type { Failure } from './failure-schema.js';
 import type { Palette } from './palette.js';
-import { printable } from './table.js';
+import { printable } from './printable.js';
 
 export function failureOf(error: unknown): Failure {
   const { code, message, fields } = errorToData(error);

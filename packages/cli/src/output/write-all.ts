@@ -1,4 +1,4 @@
-import { CkptError } from '@ckptree/errors';
+import { asCkptError, CkptError } from '@ckptree/errors';
 
 /**
  * Writes a text or bytes to a stream, all of it. When the reader has gone away (`ckptree inspect x | head`) the rest is dropped
@@ -9,7 +9,12 @@ export function writeAll(stream: NodeJS.WriteStream, content: string | Uint8Arra
   return new Promise((resolve, reject) => {
     stream.write(content, (error) => {
       if (error == null || (error as NodeJS.ErrnoException).code === 'EPIPE') resolve();
-      else reject(new CkptError('EIO', `the report could not be written: ${error.message}`, {}, error));
+      else reject(cannotWrite(error));
     });
   });
+}
+
+function cannotWrite(error: Error): CkptError {
+  const { code } = asCkptError(error);
+  return new CkptError(code, `the report could not be written: ${error.message}`, {}, error);
 }

@@ -1,8 +1,9 @@
 import { type Manifest, ManifestSchema } from '@ckptree/store';
 import { type Static, Type } from 'typebox';
 import type { Palette } from '../output/palette.js';
+import { printable } from '../output/printable.js';
 import { formatAge, formatBytes, formatDuration, plural } from '../output/quantities.js';
-import { type Column, formatTable, printable } from '../output/table.js';
+import { type Column, formatTable } from '../output/table.js';
 
 /** A checkpoint of a store as reports have it: its manifest without what only the store needs. */
 export const CheckpointInfo = Type.Omit(ManifestSchema, ['format', 'segments', 'root'], {
@@ -25,7 +26,7 @@ const COLUMNS: readonly Column<CheckpointInfo>[] = [
 
 /** A table, oldest first. Ends with a line end. */
 export const formatCheckpoints = (checkpoints: readonly CheckpointInfo[], palette: Palette): string =>
-  `${formatTable(COLUMNS, checkpoints, palette)}\n`;
+  formatTable(COLUMNS, checkpoints, palette);
 
 /** One fact a line. */
 export function formatInfo(info: CheckpointInfo, { faint, strong }: Palette): string {

@@ -1,8 +1,8 @@
 import type { ByteSource } from '@ckptree/model';
 import { withFile } from '../images.js';
 import type { Palette } from '../output/palette.js';
+import { printable } from '../output/printable.js';
 import { formatBytes } from '../output/quantities.js';
-import { printable } from '../output/table.js';
 import type { Outcome, Session } from '../session.js';
 import { type CheckpointInfo, infoOf } from './checkpoint-info.js';
 import { withStore } from './open-store.js';

@@ -1,7 +1,8 @@
 import type { KeyInfo, Store } from '@ckptree/store';
 import { type Static, Type } from 'typebox';
 import type { Palette } from '../output/palette.js';
-import { type Column, formatTable, printable } from '../output/table.js';
+import { printable } from '../output/printable.js';
+import { type Column, formatTable } from '../output/table.js';
 import type { Outcome } from '../session.js';
 import { withStore } from './open-store.js';
 import { newSecret } from './secrets.js';
@@ -71,4 +72,4 @@ const COLUMNS: readonly Column<KeyInfo>[] = [
 ];
 
 export const formatKeys = ({ encrypted, keys }: KeysReport, palette: Palette): string =>
-  encrypted ? `${formatTable(COLUMNS, keys, palette)}\n` : 'The store is not encrypted; it has no keys.\n';
+  encrypted ? formatTable(COLUMNS, keys, palette) : 'The store is not encrypted; it has no keys.\n';

@@ -1,8 +1,8 @@
 import type { Store } from '@ckptree/store';
 import { type Static, Type } from 'typebox';
 import type { Palette } from '../output/palette.js';
+import { printable } from '../output/printable.js';
 import { formatBytes, formatCount, plural } from '../output/quantities.js';
-import { printable } from '../output/table.js';
 import type { Outcome } from '../session.js';
 import { makeStore, withStore } from './open-store.js';
 import { givenSecrets, newSecret } from './secrets.js';

@@ -1,8 +1,8 @@
 import type { CheckpointDamage, LostRange, StoreReport } from '@ckptree/store';
 import { type Static, Type } from 'typebox';
 import type { Palette } from '../output/palette.js';
+import { printable } from '../output/printable.js';
 import { formatCount, plural } from '../output/quantities.js';
-import { printable } from '../output/table.js';
 import type { Outcome, Session } from '../session.js';
 import { withStore } from './open-store.js';
 import type { StoreOptions } from './store-options.js';

@@ -6,7 +6,7 @@ import type { Destination } from './checkpoint-request.js';
 /** A place for checkpoints, and the threads that bring them there. */
 export interface OpenDestination {
   readonly sink: ImageSink<Place>;
-  /** Resolves when its threads are ready, so that no task stands still for their sake. */
+  /** Resolves when its threads are ready. */
   readonly ready: Promise<void>;
   readonly close: () => Promise<void>;
 }

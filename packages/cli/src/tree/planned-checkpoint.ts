@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { checkpointTo } from '@ckptree/checkpoint';
 import { CkptError, isCkptError } from '@ckptree/errors';
 import type { Kernel } from '@ckptree/kernel';
@@ -9,8 +10,7 @@ import type { CheckpointRequest } from './checkpoint-request.js';
 import type { OpenDestination } from './destination.js';
 
 /**
- * A checkpoint that waits for its tick, and those after it. Made before the tree is in the kernel, it misses no tick; its
- * threads start while the tasks are on their way, so that nobody stands still for their sake.
+ * A checkpoint that waits for its tick, and those after it. Made before the tree is in the kernel, it misses no tick.
  */
 export class PlannedCheckpoint {
   readonly #kernel: Kernel;
@@ -18,14 +18,14 @@ export class PlannedCheckpoint {
   readonly #destination: OpenDestination;
   readonly #session: Session;
   /** The task stands at the tick of the next checkpoint. */
-  #stands: Promise<unknown>;
+  #stands: Promise<void>;
 
   constructor(kernel: Kernel, request: CheckpointRequest, destination: OpenDestination, session: Session) {
     this.#kernel = kernel;
     this.#request = request;
     this.#destination = destination;
     this.#session = session;
-    this.#stands = Promise.all([this.#stopAt(request.at.tick), destination.ready]);
+    this.#stands = this.#stopAt(request.at.tick);
     // Whoever takes the checkpoint sees the failure; when the tree never comes to be, nobody does.
     this.#stands.catch(() => undefined);
   }
@@ -116,6 +116,8 @@ async function letRun(kernel: Kernel, pid: number): Promise<void> {
 
 async function neverCame(settled: Promise<void>, { pid, tick }: TaskAtTick): Promise<never> {
   await settled;
+  // If the task was there and ended too early, the kernel has more to say about it.
+  await setImmediate();
   throw new CkptError('ESRCH', `all tasks have ended, and there never was a task ${pid} at tick ${tick}`, {
     pid,
   });

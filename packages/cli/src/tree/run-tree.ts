@@ -35,7 +35,9 @@ export async function runTree(
     return withKernel(machine, session.signal, (host) => run(host, enter, session));
   const destination = await openDestination(checkpoint.to, checkpoint.threads);
   try {
-    return await withKernel(machine, session.signal, (host) => {
+    return await withKernel(machine, session.signal, async (host) => {
+      // Else the rest of the tree would run on far while the task stands at its tick and waits for them.
+      await destination.ready;
       const planned = new PlannedCheckpoint(host.kernel, checkpoint, destination, session);
       return run(host, enter, session, planned, checkpoint.stop);
     });

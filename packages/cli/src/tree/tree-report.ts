@@ -1,8 +1,9 @@
 import { type Static, Type } from 'typebox';
 import { Failure } from '../output/failure-schema.js';
 import type { Palette } from '../output/palette.js';
+import { printable } from '../output/printable.js';
 import { formatCount, formatDuration, plural } from '../output/quantities.js';
-import { type Column, formatTable, printable } from '../output/table.js';
+import { type Column, formatTable } from '../output/table.js';
 import { CheckpointReport, formatCheckpoint } from './checkpoint-report.js';
 import { isFault, TaskReport } from './task-report.js';
 
@@ -73,8 +74,8 @@ const FROZEN_COLUMNS: readonly Column<FrozenTask>[] = [
 export function formatTree(report: TreeReport, palette: Palette): string {
   const { tasks, frozen, checkpoint, laterCheckpoints = [] } = report;
   const parts = [
-    ...(tasks.length > 0 ? [`${formatTable(TASK_COLUMNS, tasks, palette)}\n`] : []),
-    ...(frozen === undefined ? [] : [`${formatTable(FROZEN_COLUMNS, frozen, palette)}\n`]),
+    ...(tasks.length > 0 ? [formatTable(TASK_COLUMNS, tasks, palette)] : []),
+    ...(frozen === undefined ? [] : [formatTable(FROZEN_COLUMNS, frozen, palette)]),
     ...(checkpoint === undefined ? [] : [formatCheckpoint(checkpoint, palette)]),
     ...laterCheckpoints.map((later) => formatCheckpoint(later, palette)),
     `${summary(report, palette)}\n`,

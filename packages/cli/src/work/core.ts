@@ -4,8 +4,8 @@ import { type Static, Type } from 'typebox';
 import { withImage } from '../images.js';
 import { fileSink } from '../output/file-sink.js';
 import type { Palette } from '../output/palette.js';
+import { printable } from '../output/printable.js';
 import { formatBytes, plural } from '../output/quantities.js';
-import { printable } from '../output/table.js';
 import type { Outcome, Session } from '../session.js';
 import type { ImageChoice } from '../store/store-options.js';
 

@@ -1,8 +1,8 @@
 import { type Finding, type VerifyReport, verifyImage } from '@ckptree/image';
 import { withSource } from '../images.js';
 import type { Palette } from '../output/palette.js';
+import { printable } from '../output/printable.js';
 import { formatBytes, formatCount, plural } from '../output/quantities.js';
-import { printable } from '../output/table.js';
 import type { Outcome, Session } from '../session.js';
 import type { ImageChoice } from '../store/store-options.js';
 

@@ -6,6 +6,9 @@ import { ckptree, documentOf, REPOSITORY, scratchFolder, shell } from './support
 const scratch = scratchFolder();
 const CORE = join(REPOSITORY, 'packages/elfcore/test/corpus/threads.core');
 
+/** Ticks of tasks that must be alive when another one has come to its tick and the checkpoint begins. */
+const LONG = 1_000_000;
+
 /** Everything in small: memory, a file that is read and mapped, a shared address space, threads, zombies. */
 const TREE = {
   files: [{ name: 'text', path: 'text.txt' }],
@@ -13,12 +16,12 @@ const TREE = {
   root: {
     comm: 'init',
     program: 'idle',
-    params: { ticks: 30_000, writesPerTick: 1 },
+    params: { ticks: 1_200_000, writesPerTick: 1 },
     open: [{ fd: 3, file: 'text' }],
     children: [
       { comm: 'sharer', program: 'idle', share: ['mm', 'files'], params: { memoryMiB: 0, ticks: 90_000 } },
-      { program: 'wordcount', params: { path: 'text.txt', passes: 2_000 } },
-      { pid: 10, program: 'zombies', params: { count: 2, ticks: 20_000 } },
+      { program: 'wordcount', params: { path: 'text.txt', passes: 4_000 } },
+      { pid: 10, program: 'zombies', params: { count: 2, ticks: LONG } },
     ],
   },
 };

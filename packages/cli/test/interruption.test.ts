@@ -1,0 +1,92 @@
+import { readdirSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { ckptree, scratchFolder, shell } from './support/ckptree.js';
+
+const scratch = scratchFolder();
+/** Takes memory at once and then runs for ever. */
+let endless: string;
+let image: string;
+
+beforeAll(async () => {
+  const params = { memoryMiB: 200, pattern: 'zero', forever: true };
+  endless = scratch.spec('endless.json', { memoryMiB: 1024, root: { program: 'idle', params } });
+  const quick = scratch.spec('quick.json', {
+    memoryMiB: 16,
+    root: { program: 'idle', params: { ticks: 1_000 } },
+  });
+  image = scratch.path('quick.img');
+  await ckptree(['run', quick, '-c', '1@500', '-o', image, '--stop', '--json']);
+});
+
+/** Calls back as soon as a condition holds. */
+function when(condition: () => boolean, act: () => void): void {
+  const timer = setInterval(() => {
+    if (!condition()) return;
+    clearInterval(timer);
+    act();
+  }, 2);
+}
+
+const beginsToWrite = () => scratch.list().some((name) => name.startsWith('.ckptree-'));
+
+describe('a signal', () => {
+  test.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)(
+    '%s in the middle of a checkpoint: exit code %d, and nothing is left',
+    async (signal, exitCode) => {
+      const ended = await ckptree(['run', endless, '-c', '1@26000', '-o', scratch.path('never.img')], {
+        meanwhile: (child) => when(beginsToWrite, () => setTimeout(() => child.kill(signal), 20)),
+      });
+      expect(ended).toEqual({
+        code: exitCode,
+        signal: null,
+        stdout: '',
+        stderr: `ckptree: ended by ${signal}\n`,
+      });
+      expect(scratch.list()).toEqual(['endless.json', 'quick.img', 'quick.json']);
+    },
+  );
+
+  test('while tasks run', async () => {
+    const ended = await ckptree(['run', endless, '--json'], {
+      meanwhile: (child) => setTimeout(() => child.kill('SIGTERM'), 3_000),
+    });
+    expect(ended).toMatchObject({ code: 143, stdout: '' });
+  });
+
+  test('in the middle of the demo: its trees end, too, and its folder is gone', async () => {
+    const env = { TMPDIR: scratch.path('') };
+    const isAtWork = () =>
+      scratch
+        .list()
+        .some((name) => name.startsWith('ckptree-demo-') && readdirSync(scratch.path(name)).length > 1);
+    const ended = await ckptree(['demo'], {
+      env,
+      meanwhile: (child) => when(isAtWork, () => setTimeout(() => child.kill('SIGTERM'), 2_000)),
+    });
+    expect(ended).toMatchObject({ code: 143, stderr: 'ckptree: ended by SIGTERM\n' });
+    expect(scratch.list()).toEqual(['endless.json', 'quick.img', 'quick.json']);
+    // The brackets keep pgrep from finding the shell that runs it.
+    const left = await shell(`pgrep -f '[r]un ${scratch.path('ckptree-demo-')}' || true`);
+    expect(left.stdout).toBe('');
+  });
+});
+
+describe('stdout', () => {
+  test('may be closed by whoever has read enough', async () => {
+    const { code, stdout, stderr } = await shell(
+      `ckptree inspect '${image}' --maps --pages --json | head -n 1`,
+    );
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '{\n', stderr: '' });
+  });
+
+  test('that takes nothing is a failure', async () => {
+    const { code, stderr } = await shell(`ckptree inspect '${image}' > /dev/full`);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'ckptree: ENOSPC: the report could not be written: ENOSPC: no space left on device, write\n',
+    });
+  });
+});

@@ -410,6 +410,27 @@ describe('a kernel', () => {
     expect(() => Kernel.boot({ memoryBytes: -1 })).toThrow(expect.objectContaining({ code: 'EINVAL' }));
   });
 
+  test('numbers the ends of its tasks, whichever cpu tells of them first', async () => {
+    const kernel = boot();
+    const ends: TaskExit[] = [];
+    kernel.onExit((end) => ends.push(end));
+    await spawn(kernel, { program: 'forkstorm', params: { forks: 300, width: 4, work: 2 } });
+    await kernel.settled();
+    const inOrder = ends.toSorted((one, other) => one.order - other.order);
+    expect(inOrder.map(({ order }) => order)).toEqual(ends.map((_, index) => index + 1));
+    // Child n has pid 2 + n % 4 and is there only when child n - 4 has been waited for.
+    const again: TaskExit[] = [];
+    kernel.onExit((end) => again.push(end));
+    await spawn(kernel, { program: 'forkstorm', params: { forks: 300, width: 4, work: 2 } });
+    await kernel.settled();
+    const ofPid2 = (all: readonly TaskExit[]) =>
+      all
+        .filter(({ pid }) => pid === 2)
+        .toSorted((one, other) => one.order - other.order)
+        .map(({ digest }) => digest);
+    expect(ofPid2(again)).toEqual(ofPid2(inOrder));
+  });
+
   test('that is shut down while a tree comes in tells whoever brings it', async () => {
     const kernel = boot();
     const spawning = spawn(kernel, writer).then(() => kernel.settled());

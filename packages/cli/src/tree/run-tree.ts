@@ -1,4 +1,4 @@
-import type { Kernel, KernelOptions, TaskStatus } from '@ckptree/kernel';
+import type { Kernel, KernelOptions, TaskExit, TaskStatus } from '@ckptree/kernel';
 import { describeFailure, failureOf } from '../output/failure.js';
 import { plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';
@@ -7,7 +7,7 @@ import type { CheckpointRequest } from './checkpoint-request.js';
 import { openDestination } from './destination.js';
 import { type Host, withKernel } from './host.js';
 import { PlannedCheckpoint } from './planned-checkpoint.js';
-import { isFault, reportExit, sortTasks, type TaskReport } from './task-report.js';
+import { isFault, reportEnds, type TaskReport } from './task-report.js';
 import type { TreeReport } from './tree-report.js';
 
 /** A tree that has come into a kernel. */
@@ -53,13 +53,13 @@ async function run(
   planned?: PlannedCheckpoint,
   stop = false,
 ): Promise<Outcome<TreeReport>> {
-  const ended: TaskReport[] = [];
-  host.kernel.onExit((exit) => ended.push(reportExit(exit)));
+  const ends: TaskExit[] = [];
+  host.kernel.onExit((end) => ends.push(end));
   const { rootPid, zombies } = await enter(host.kernel);
   const start = performance.now();
-  const look = () => standing(host.kernel, ended.length);
+  const look = () => standing(host.kernel, ends.length);
   const way = await session.progress.during('running', look, () => followTree(host, planned, stop, session));
-  const tasks = sortTasks([...zombies, ...ended]);
+  const tasks = reportEnds(zombies, ends);
   return judge({ tasks, elapsedMs: performance.now() - start, ...way }, rootPid);
 }
 

@@ -35,7 +35,7 @@ export const TaskReport = Type.Object(
 export type TaskReport = Static<typeof TaskReport>;
 
 /** A task that has ended in a kernel. */
-export function reportExit({ pid, comm, status, digest, ticks, error }: TaskExit): TaskReport {
+function reportExit({ pid, comm, status, digest, ticks, error }: TaskExit): TaskReport {
   return {
     pid,
     comm,
@@ -59,9 +59,11 @@ export const isZombie = ({ exitState }: Task<unknown>): boolean => exitState !==
 /** Killed because of something that it did itself, not because somebody wanted it to end. */
 export const isFault = ({ error }: TaskReport): boolean => error !== undefined && error.code !== 'EINTR';
 
-/** By pid; tasks that had the same one after each other in the order of their ends. */
-export const sortTasks = (tasks: readonly TaskReport[]): TaskReport[] =>
-  tasks.toSorted((one, other) => one.pid - other.pid);
+/** By pid; of those with the same pid zombies first, then in the order of their ends. */
+export function reportEnds(zombies: readonly TaskReport[], ends: readonly TaskExit[]): TaskReport[] {
+  const inOrder = ends.toSorted((one, other) => one.order - other.order).map(reportExit);
+  return [...zombies, ...inOrder].sort((one, other) => one.pid - other.pid);
+}
 
 /** @param status as wait() tells it: exit status << 8, or the number of a signal */
 function decodeStatus(status: number): Pick<TaskReport, 'exitCode' | 'signal'> {

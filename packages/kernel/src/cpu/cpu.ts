@@ -164,22 +164,27 @@ export class Cpu {
   #end(task: Task, status: number, reason?: CkptError): void {
     const { slot } = task;
     const digest = task.digest();
-    if (this.#exits.length === 0) this.#firstExit = performance.now();
-    this.#exits.push({
+    const end = {
       pid: this.#table.get(slot, SLOT.PID),
       comm: this.#table.comm(slot),
       status,
       digest: Buffer.from(digest).toString('hex'),
       ticks: task.ticks,
       ...(reason === undefined ? {} : { error: errorToData(reason) }),
-    });
+    };
     task.files.drop();
     dropMm(task.mm);
     this.#tasks.delete(slot);
     this.#control.addLoad(this.#index, -1);
-    const woken = this.#table.locked(() =>
-      this.#table.exitLocked(slot, status, digest).map((other) => this.#table.get(other, SLOT.CPU)),
-    );
+    const { order, woken } = this.#table.locked(() => {
+      const parents = this.#table.exitLocked(slot, status, digest);
+      return {
+        order: this.#table.endedTasks,
+        woken: parents.map((parent) => this.#table.get(parent, SLOT.CPU)),
+      };
+    });
+    if (this.#exits.length === 0) this.#firstExit = performance.now();
+    this.#exits.push({ ...end, order });
     for (const cpu of woken) this.#control.ring(cpu, IRQ.WAKE);
   }
 

@@ -93,6 +93,8 @@ export interface TaskExit {
   /** 128 bits, hexadecimal. */
   readonly digest: string;
   readonly ticks: number;
+  /** The how manieth end of a task it was in this kernel, from 1: cpus tell of their tasks' ends in batches. */
+  readonly order: number;
   /** Why, when the task did not end by its own will. */
   readonly error?: ErrorData;
 }

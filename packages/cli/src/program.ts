@@ -71,7 +71,7 @@ Start here:
 
 Exit codes:
   0    all went well
-  1    it failed; for run and restart: a task failed; for verify: damage; for diff: differences
+  1    it failed; for run and restart: the tree failed, or its checkpoint; for verify: damage; for diff: differences
   2    the command line makes no sense
   128+ the signal that ended the command: 130 after Ctrl-C, 143 after SIGTERM
 

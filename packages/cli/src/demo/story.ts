@@ -13,6 +13,9 @@ const BAR_WIDTH = 48;
 export const opening: Scene = ({ strong }) => `
 ${strong('ckptree demo')}: save a tree of tasks while it runs, lose it, and get it back
 
+The tree: key-value stores under load, caches whose workers share one address space, tasks that share
+open files and rewrite what they mapped, a family of forks, a prime sieve, children that nobody buried.
+
 `;
 
 export const undisturbed =

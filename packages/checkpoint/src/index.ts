@@ -19,4 +19,3 @@ export { OutputFile } from './output-file.js';
 export type { Batch, Plan, PlanFigures, Range, Segment, SegmentKind } from './plan.js';
 export { type PlanOptions, planCheckpoint } from './plan-checkpoint.js';
 export { storeSink } from './store-sink.js';
-export { VMA_NOT_SUPPORTED } from './vma-methods.js';

@@ -1,26 +1,11 @@
 import { CkptError } from '@ckptree/errors';
-import { BATCH_PAGES, encodePagesEnd, encodeVma } from '@ckptree/image';
-import { type MemorySnapshot, VM, type Vma, type VmaOps, vmaRange, vmFlagNames } from '@ckptree/model';
+import { BATCH_PAGES, encodePagesEnd, encodeVma, VMA_NOT_SUPPORTED } from '@ckptree/image';
+import { type MemorySnapshot, type Vma, type VmaOps, vmaRange, vmFlagNames } from '@ckptree/model';
 import type { CheckpointContext } from './checkpoint-context.js';
 import { checkpointFile } from './checkpoint-file.js';
 import type { Debug } from './debug.js';
 import { PageArrayChain } from './page-array-chain.js';
 import { PageScan } from './page-scan.js';
-
-/** Flags of vmas that no method can save: the seed's CKPT_VMA_NOT_SUPPORTED. */
-export const VMA_NOT_SUPPORTED =
-  VM.SHARED |
-  VM.MAYSHARE |
-  VM.IO |
-  VM.HUGETLB |
-  VM.NONLINEAR |
-  VM.PFNMAP |
-  VM.RESERVED |
-  VM.NORESERVE |
-  VM.MAPPED_COPY |
-  VM.INSERTPAGE |
-  VM.MIXEDMAP |
-  VM.SAO;
 
 type VmaMethod = (context: CheckpointContext, vma: Vma, memory: MemorySnapshot) => void;
 

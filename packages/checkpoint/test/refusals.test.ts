@@ -1,5 +1,5 @@
-import { VMA_NOT_SUPPORTED } from '@ckptree/checkpoint';
 import type { ErrorFields } from '@ckptree/errors';
+import { VMA_NOT_SUPPORTED } from '@ckptree/image';
 import { type Mm, type TaskTree, VM, type Vma, type VmFlag } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
 import { planned } from './support/planned.js';

@@ -135,7 +135,8 @@ export class Cpu {
       const reason = atTask(this.#table, task, error);
       this.#end(task, reason.code === 'EFAULT' ? SIGSEGV : SIGABRT, reason);
     } finally {
-      this.#table.setTicks(task.slot, task.ticks);
+      // Of an ended task the slot may be another's by now; #end() has told its ticks.
+      if (this.#tasks.get(task.slot) === task) this.#table.setTicks(task.slot, task.ticks);
     }
   }
 
@@ -164,6 +165,7 @@ export class Cpu {
   #end(task: Task, status: number, reason?: CkptError): void {
     const { slot } = task;
     const digest = task.digest();
+    this.#table.setTicks(slot, task.ticks);
     const end = {
       pid: this.#table.get(slot, SLOT.PID),
       comm: this.#table.comm(slot),

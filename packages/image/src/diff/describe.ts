@@ -1,5 +1,5 @@
 import type { FileTable, Mm, OpenFile, StoredPages, Task, Vma } from '@ckptree/model';
-import { sharedObjects } from '../inspect/shared.js';
+import { sharedObjects } from '../inspect/shared-objects.js';
 import type { ImageContents, TaskRecords } from '../read/contents.js';
 import { CPU } from '../records/cpu.js';
 

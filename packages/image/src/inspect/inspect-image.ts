@@ -14,7 +14,7 @@ import { hex } from '../printable.js';
 import type { ImageContents } from '../read/contents.js';
 import { CPU } from '../records/cpu.js';
 import type { InspectedAddressSpace, InspectedTask, InspectedVma, InspectReport } from './report.js';
-import { sharedObjects } from './shared.js';
+import { sharedObjects } from './shared-objects.js';
 import { runsByVma, type VmaRun } from './vma-pages.js';
 
 export interface InspectOptions {

@@ -10,6 +10,7 @@ export const layers = [
   ['packages/cli'],
   ['packages/client'],
   ['packages/protocol'],
+  ['packages/nats-server'],
   ['packages/restart'],
   ['packages/checkpoint'],
   ['packages/store'],
@@ -51,6 +52,13 @@ const rules = {
       to: { path: '^(node:)?(fs|net|http|child_process|worker_threads|os)(/|$)' },
     },
     {
+      name: 'one-module-knows-nats',
+      comment: 'the NATS client is used through the connection of packages/protocol alone',
+      severity: 'error',
+      from: { path: '^(packages|services)/', pathNot: '^packages/protocol/(src|dist)/connection/' },
+      to: { path: '^nats$|(^|/)node_modules/nats/' },
+    },
+    {
       name: 'checkpoint-knows-no-kernel',
       comment: 'a source of tasks is seen only through packages/model',
       severity: 'error',
@@ -65,7 +73,8 @@ process.chdir(root);
 const options = {
   ruleSet: rules,
   validate: true,
-  includeOnly: '^(packages|services)/[^/]+/(src|dist)/|^(node:)?[a-z_]+$',
+  includeOnly: '^(packages|services)/[^/]+/(src|dist)/|^(node:)?[a-z_]+$|(^|/)node_modules/nats/',
+  doNotFollow: { path: 'node_modules' },
   parser: 'swc',
 };
 const resolve = { exportsFields: ['exports'], conditionNames: ['import'], extensions: ['.js', '.ts'] };

@@ -1,0 +1,71 @@
+import { CkptError, isCkptError } from '@ckptree/errors';
+import { ErrorCode, NatsError } from 'nats';
+
+/** Who was asked, for messages. */
+interface Asked {
+  /** `the coordinator`, `worker w1`, `the NATS server`. */
+  readonly responder: string;
+  /** What was asked: `worker.prepare`. */
+  readonly what: string;
+  readonly timeoutMs: number;
+}
+
+/** A failure of the NATS client, or of the server, as an error of ours that says who did not do what. */
+export function fromNats(error: unknown, { responder, what, timeoutMs }: Asked): CkptError {
+  if (isCkptError(error)) return error;
+  const { code, message } = describe(error);
+  switch (code) {
+    case ErrorCode.NoResponders:
+      return new CkptError(
+        'EAGAIN',
+        `${responder} is not there to answer ${what}; is it running?`,
+        {},
+        error,
+      );
+    case ErrorCode.Timeout:
+    case ErrorCode.JetStreamIdleHeartBeat:
+      return new CkptError(
+        'ETIMEDOUT',
+        `${responder} did not answer ${what} within ${timeoutMs} ms`,
+        {},
+        error,
+      );
+    case ErrorCode.PermissionsViolation:
+      return new CkptError(
+        'EPERM',
+        `the NATS user of this connection may not do ${what}: ${message}`,
+        {},
+        error,
+      );
+    case ErrorCode.AuthorizationViolation:
+    case ErrorCode.BadAuthentication:
+    case ErrorCode.BadCreds:
+    case ErrorCode.AuthenticationExpired:
+    case ErrorCode.AuthenticationTimeout:
+    case ErrorCode.AccountExpired:
+      return new CkptError('EPERM', `the NATS server does not let this user in: ${message}`, {}, error);
+    case ErrorCode.MaxPayloadExceeded:
+      return new CkptError(
+        'E2BIG',
+        `${what} is larger than the NATS server takes (max_payload); ckptree wants 8 MiB there`,
+        {},
+        error,
+      );
+    case ErrorCode.ConnectionClosed:
+    case ErrorCode.ConnectionDraining:
+    case ErrorCode.Disconnect:
+    case ErrorCode.SubClosed:
+      return new CkptError('EPIPE', `the connection to the NATS server was closed during ${what}`, {}, error);
+    default:
+      return new CkptError('EIO', `${what} failed at the NATS server: ${message}`, {}, error);
+  }
+}
+
+export function describe(error: unknown): { readonly code: string; readonly message: string } {
+  if (error instanceof NatsError) return { code: error.code, message: error.message };
+  return { code: '', message: error instanceof Error ? error.message : String(error) };
+}
+
+/** Number of the error in the API of JetStream (server/errors.json of nats-server), if it is one. */
+export const apiErrorOf = (error: unknown): number | undefined =>
+  error instanceof NatsError ? error.api_error?.err_code : undefined;

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { at, CkptError } from '@ckptree/errors';
+import { credsAuthenticator, type ConnectionOptions as NatsOptions } from 'nats';
+
+export interface TlsOptions {
+  /** Files in PEM: who is trusted, and who we are. */
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+}
+
+export interface ConnectionOptions {
+  /** `nats://host:4222`, or several of one NATS cluster. */
+  readonly url: string | readonly string[];
+  /** What the server's monitoring calls this client. */
+  readonly name: string;
+  readonly user?: string;
+  readonly password?: string;
+  readonly token?: string;
+  /** A file as `nsc` writes it. */
+  readonly credsFile?: string;
+  readonly tls?: TlsOptions | true;
+  /** Where replies come; a role's permissions may ask for one: `_INBOX_client`. */
+  readonly inboxPrefix?: string;
+  /** How long a server is looked for at first; later, for ever. Default 10 s. */
+  readonly connectTimeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Told of each message that a server of this connection has dealt with, for metrics. Must not throw. */
+  readonly observe?: (observation: Observation) => void;
+  /** Told what the server refuses behind our back: a subscription that this user may not have. Must not throw. */
+  readonly onError?: (error: CkptError) => void;
+}
+
+/** What became of a message that came in. */
+export interface Observation {
+  /** `coordinator.spawn`, `event`, `record`. */
+  readonly name: string;
+  /**
+   * `ok`; `error`: answered with an error; `invalid`: it broke the schema or a limit; `dropped`: it was invalid, or
+   * could not be served, and had nowhere to send a reply.
+   */
+  readonly outcome: 'ok' | 'error' | 'invalid' | 'dropped';
+  /** Of the error, if any. */
+  readonly code?: string;
+  readonly durationMs: number;
+}
+
+const FIRST_DELAY_MS = 50;
+const LONGEST_DELAY_MS = 2_000;
+
+/** Delays that double, with jitter, so that not all come back at once. */
+export function backoff(): { readonly next: () => number; readonly reset: () => void } {
+  let attempts = 0;
+  return {
+    next: () => {
+      const delay = Math.min(FIRST_DELAY_MS * 2 ** attempts, LONGEST_DELAY_MS);
+      attempts = Math.min(attempts + 1, 16);
+      return delay / 2 + (Math.random() * delay) / 2;
+    },
+    reset: () => {
+      attempts = 0;
+    },
+  };
+}
+
+/** @throws EINVAL options that exclude each other; ENOENT, EPERM a file of them cannot be read */
+export function natsOptions(options: ConnectionOptions, reconnectDelayHandler: () => number): NatsOptions {
+  const { url, name, user, password, token, credsFile, tls, inboxPrefix } = options;
+  const ways = [user, token, credsFile].filter((way) => way !== undefined);
+  if (ways.length > 1)
+    throw new CkptError('EINVAL', 'a user, a token and a creds file are given for NATS; give one of them');
+  return {
+    servers: typeof url === 'string' ? url.split(',') : [...url],
+    name,
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    // A server that restarts may not know its users for a moment.
+    ignoreAuthErrorAbort: true,
+    reconnectDelayHandler,
+    // A peer that vanished without a word is noticed within two of these.
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    timeout: 5_000,
+    noAsyncTraces: true,
+    ...(user !== undefined && { user }),
+    ...(password !== undefined && { pass: password }),
+    ...(token !== undefined && { token }),
+    ...(credsFile !== undefined && { authenticator: credsAuthenticator(contentOf(credsFile)) }),
+    ...(tls !== undefined && { tls: tls === true ? {} : { ...tls } }),
+    ...(inboxPrefix !== undefined && { inboxPrefix }),
+  };
+}
+
+function contentOf(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw at(error, { path });
+  }
+}

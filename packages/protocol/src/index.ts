@@ -1,0 +1,46 @@
+export { Connection, type ConnectionStatus } from './connection/connection.js';
+export type { ConnectionOptions, Observation, TlsOptions } from './connection/options.js';
+export { type Exchange, exchange, type RequestOptions, request } from './connection/request.js';
+export {
+  type Handler,
+  type Incoming,
+  type Served,
+  type ServeOptions,
+  serve,
+  type WithPayload,
+} from './connection/serve.js';
+export {
+  type CheckpointEvent,
+  type ClusterEvent,
+  EVENTS,
+  type EventOfType,
+  type EventType,
+  isLastOfCheckpoint,
+  type TreeEvent,
+  type WorkerEvent,
+} from './events/event.js';
+export { type EventSubjectFilter, eventFilterSubject, eventSubject } from './events/event-subject.js';
+export { CheckpointRequest } from './messages/checkpoint-request.js';
+export {
+  CHECKPOINT_STATES,
+  CheckpointFigures,
+  type CheckpointState,
+  CheckpointSummary,
+  isTerminal,
+} from './messages/checkpoint-state.js';
+export {
+  type Definition,
+  type Endpoint,
+  PROTOCOL_VERSION,
+  type ReplyOf,
+  type RequestOf,
+} from './messages/definition.js';
+export { coordinator, type Endpoints, storage, storageAt, worker } from './messages/endpoints.js';
+export type { Labels, Placement, RetentionPolicy, Signal } from './messages/fields.js';
+export type { Schedule, ScheduleRequest } from './messages/schedule.js';
+export type { TaskEnd, TaskRow } from './messages/task.js';
+export { CheckpointRecord } from './records/checkpoint.js';
+export { KeyRecord, LeaderRecord, RetentionRecord, SchedulesRecord } from './records/control.js';
+export { TreeRecord } from './records/tree.js';
+export { WorkerRecord } from './records/worker.js';
+export { BUCKETS, JSON_HEADER, STORAGE_QUEUE, STREAMS, SUBJECTS } from './subjects.js';

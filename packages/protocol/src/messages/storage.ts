@@ -1,0 +1,205 @@
+import { Type } from 'typebox';
+import { message } from './definition.js';
+import { CheckpointId, Count, Hash, InstanceId } from './fields.js';
+
+const MIB = 2 ** 20;
+
+const ObjectName = Type.String({
+  pattern: '^(?:[a-z]{1,32}/)?[a-z0-9][a-z0-9._-]{0,199}$',
+  description: 'Name of the object: `kind/name`, or one word.',
+});
+const Kind = Type.String({ pattern: '^[a-z]{1,32}$', description: 'The kind: `packs`, `manifests`, ...' });
+const UploadId = Type.String({ pattern: '^[0-9a-f]{16}$', description: 'The upload.' });
+const Credits = Type.Integer({
+  minimum: 0,
+  maximum: 1_024,
+  description: 'Pieces that may be under way at once, from now on.',
+});
+const Created = Type.Boolean({ description: 'False when the name was taken: that object stays as it is.' });
+
+const name = 'packs/0f3a9c2e51b7d846';
+const hash = 'af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262';
+const upload = '9c2e51b7d8460f3a';
+
+/** What the storage services serve as a queue group: any of them answers. */
+export const storageMessages = {
+  info: message({
+    summary: 'Describes the store, and how a writer may bring packs.',
+    request: {},
+    reply: {
+      instance: InstanceId('Who answers.'),
+      store: Type.String({ maxLength: 4_095, description: 'Where the store is, for messages.' }),
+      pieceBytes: Count('Largest content of a piece, a put or a read.'),
+      volume: Type.Optional(
+        Type.Object(
+          {
+            path: Type.String({ maxLength: 4_095, description: 'Its folder, on hosts that have it.' }),
+            mark: Type.String({
+              pattern: '^[0-9a-f]{32}$',
+              description: 'What the file `.volume` there says: who reads the same has the same volume.',
+            }),
+          },
+          { description: 'The store is in a folder that other hosts may share: claim checks are taken.' },
+        ),
+      ),
+    },
+    example: {
+      request: {},
+      reply: { instance: 'storage-1', store: '/var/lib/ckptree', pieceBytes: MIB },
+    },
+  }),
+
+  read: message({
+    summary: 'Reads a range of an object.',
+    request: {
+      name: ObjectName,
+      position: Count('First byte.'),
+      length: Type.Integer({ minimum: 0, maximum: 8 * MIB, description: 'Bytes; fewer come at the end.' }),
+    },
+    reply: {},
+    payload: { reply: 'The bytes.' },
+    timeoutMs: 15_000,
+    example: { request: { name, position: 0, length: 4_096 }, reply: {} },
+  }),
+
+  list: message({
+    summary: 'Lists objects of a kind, ascending by name.',
+    request: {
+      kind: Kind,
+      after: Type.Optional(ObjectName),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 5_000, description: '5000 if absent.' })),
+    },
+    reply: {
+      objects: Type.Array(Type.Object({ name: ObjectName, size: Count('Bytes.') }), { maxItems: 5_000 }),
+      more: Type.Boolean({ description: 'Ask again with the last name as `after`.' }),
+    },
+    timeoutMs: 15_000,
+    example: { request: { kind: 'packs' }, reply: { objects: [{ name, size: 16 * MIB }], more: false } },
+  }),
+
+  delete: message({
+    summary: 'Deletes an object, if it is there.',
+    request: { name: ObjectName },
+    reply: {},
+    timeoutMs: 15_000,
+    example: { request: { name }, reply: {} },
+  }),
+
+  put: message({
+    summary: 'Creates a small object, whole and durable, unless one of that name exists.',
+    request: { name: ObjectName, hash: Type.Optional(Hash('BLAKE3 of the content.')) },
+    reply: { created: Created },
+    payload: { request: 'The content.' },
+    maxBytes: 8 * MIB,
+    timeoutMs: 30_000,
+    example: { request: { name: 'leases/0123456789abcdef' }, reply: { created: true } },
+  }),
+
+  begin: message({
+    summary: 'Begins an upload of an object in pieces; those go to the instance which answers.',
+    request: { name: ObjectName, size: Count('Bytes of the object.') },
+    reply: {
+      created: Type.Optional(
+        Type.Literal(false, { description: 'The name is taken; there is nothing to do.' }),
+      ),
+      instance: InstanceId('Where the pieces go.'),
+      upload: UploadId,
+      pieceBytes: Count('Largest piece.'),
+      credits: Credits,
+    },
+    timeoutMs: 15_000,
+    example: {
+      request: { name, size: 16 * MIB },
+      reply: { instance: 'storage-1', upload, pieceBytes: MIB, credits: 8 },
+    },
+  }),
+
+  adopt: message({
+    summary:
+      'Claim check: a file that was written to `incoming/` of the shared volume becomes an object, once it is checked.',
+    request: {
+      name: ObjectName,
+      incoming: Type.String({
+        pattern: '^[a-z0-9][a-z0-9._-]{0,199}$',
+        description: 'Name of the file in `incoming/`. It is durable already.',
+      }),
+      size: Count('Its bytes.'),
+      hash: Hash('BLAKE3 of its bytes.'),
+    },
+    reply: { created: Created },
+    timeoutMs: 60_000,
+    example: { request: { name, incoming: 'worker-1.0f3a', size: 16 * MIB, hash }, reply: { created: true } },
+  }),
+
+  gc: message({
+    summary: 'Deletes what no checkpoint uses.',
+    request: { dryRun: Type.Optional(Type.Boolean({ description: 'Only tell.' })) },
+    reply: {
+      deletedObjects: Count('Objects that were deleted.'),
+      deletedBytes: Count('Their bytes.'),
+      condemned: Count('Packs that will be deleted when nobody can be using them any more.'),
+    },
+    timeoutMs: 600_000,
+    example: { request: {}, reply: { deletedObjects: 3, deletedBytes: 2 ** 24, condemned: 1 } },
+  }),
+
+  verify: message({
+    summary: 'Reads checkpoints and checks every byte: those that are named, or all.',
+    request: { checkpoints: Type.Optional(Type.Array(CheckpointId(), { maxItems: 1_000 })) },
+    reply: {
+      checkpoints: Count('Checkpoints that were checked.'),
+      chunks: Count('Chunks that were read.'),
+      bytes: Count('Their bytes.'),
+      findings: Type.Array(
+        Type.Object({
+          checkpoint: Type.Optional(CheckpointId()),
+          object: Type.Optional(ObjectName),
+          message: Type.String({ maxLength: 4_096 }),
+        }),
+        { maxItems: 1_000, description: 'What is wrong; nothing when all is well.' },
+      ),
+    },
+    timeoutMs: 3_600_000,
+    example: { request: {}, reply: { checkpoints: 12, chunks: 4_096, bytes: 2 ** 32, findings: [] } },
+  }),
+
+  forget: message({
+    summary:
+      'Deletes the manifests of checkpoints: they are no longer listed; `gc` takes what only they used.',
+    request: { checkpoints: Type.Array(CheckpointId(), { minItems: 1, maxItems: 1_000 }) },
+    reply: { forgotten: Type.Array(CheckpointId(), { maxItems: 1_000 }) },
+    timeoutMs: 60_000,
+    example: {
+      request: { checkpoints: ['20261123t153926123-7f3a9c2e'] },
+      reply: { forgotten: ['20261123t153926123-7f3a9c2e'] },
+    },
+  }),
+};
+
+/** What one storage service serves: the rest of an upload that it began. */
+export const storageInstanceMessages = {
+  piece: message({
+    summary: 'A piece of an upload. It may be sent again.',
+    request: { upload: UploadId, position: Count('Its first byte in the object.') },
+    reply: { credits: Credits },
+    payload: { request: 'The bytes.' },
+    maxBytes: 8 * MIB,
+    timeoutMs: 30_000,
+    example: { request: { upload, position: 0 }, reply: { credits: 8 } },
+  }),
+
+  finish: message({
+    summary: 'Ends an upload: the object is there and durable when this is answered.',
+    request: { upload: UploadId, hash: Hash('BLAKE3 of the whole object.') },
+    reply: { created: Created },
+    timeoutMs: 60_000,
+    example: { request: { upload, hash }, reply: { created: true } },
+  }),
+
+  drop: message({
+    summary: 'Gives up an upload.',
+    request: { upload: UploadId },
+    reply: {},
+    example: { request: { upload }, reply: {} },
+  }),
+};

@@ -8,6 +8,7 @@ export { type StatusServer, startStatusServer } from './http/status-server.js';
 export { createLog, LOG_LEVELS, type Log, type LogLevel, loggedError } from './log/log.js';
 export { type MetricDefinition, type MetricsOf, type MetricTable, register } from './metrics/define.js';
 export * from './metrics/metrics.js';
+export { metricsPage } from './metrics/page.js';
 export { ALL_METRICS } from './metrics/tables.js';
 export { ROLES, type Role } from './role.js';
 export { runService } from './run-service.js';

@@ -47,9 +47,10 @@ export async function eventually<Value>(
 
 const running = new Set<ExampleService>();
 afterEach(async () => {
-  for (const service of running) service.child.kill('SIGKILL');
-  await Promise.all([...running].map(({ ended }) => ended));
+  const left = [...running];
   running.clear();
+  for (const { child } of left) child.kill('SIGKILL');
+  await Promise.all(left.map(({ ended }) => ended));
 });
 
 /** The example service in a process of its own. */
@@ -74,13 +75,16 @@ export class ExampleService {
       this.#stderr += text;
     });
     this.child.on('message', (message) => this.announcements.push(message as Announcement));
-    this.ended = once(this.child, 'close').then(([code, signal]) => ({
-      code,
-      signal,
-      stdout: this.#stdout,
-      stderr: this.#stderr,
-    }));
+    this.ended = this.#end();
     running.add(this);
+  }
+
+  /** Not the event `close`: it does not come when the channel was closed from this side. */
+  async #end(): Promise<Ended> {
+    const streams = [this.child.stdout, this.child.stderr].map((stream) => stream && once(stream, 'close'));
+    const [code, signal] = (await once(this.child, 'exit')) as [number | null, NodeJS.Signals | null];
+    await Promise.all(streams);
+    return { code, signal, stdout: this.#stdout, stderr: this.#stderr };
   }
 
   /** Every line must be one document; a test fails here when something else was written. */

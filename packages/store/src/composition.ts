@@ -41,56 +41,74 @@ export interface Composition {
   readonly added: AddedSizes;
 }
 
+type UnplacedSegment = StoredPart['segments'][number];
+
 /** The segments of a composition. Its literal bytes are with the writer, which is not flushed. */
 export async function composeSegments(
   { pieces }: Composition,
   writer: ChunkWriter,
 ): Promise<ManifestSegment[]> {
+  const stretches = pieceStretches(pieces);
+  const literals = stretches.filter((stretch) => stretch instanceof Uint8Array);
+  const literalSegments = (await storeLiterals(literals, writer)).values();
   const segments: ManifestSegment[] = [];
   let position = 0;
-  const add = (segment: Omit<ManifestSegment, 'position'>): void => {
-    const { size, recipe } = segment;
+  for (const stretch of stretches) {
+    const { size, recipe } = stretch instanceof Uint8Array ? literalSegments.next().value! : stretch;
     segments.push({ position, size, recipe: [...recipe] });
     position += size;
-  };
-  for (const piece of joinLiterals(pieces)) {
-    if (!(piece instanceof Uint8Array)) checkPart(piece).segments.forEach(add);
-    else
-      for (let at = 0; at < piece.length; at += SEGMENT_LITERALS)
-        add(await literalSegment(piece.subarray(at, at + SEGMENT_LITERALS), writer));
   }
   return segments;
 }
 
-/** Literals that follow on each other as one. */
-function joinLiterals(pieces: Composition['pieces']): Composition['pieces'] {
-  const joined: (StoredPart | Uint8Array[])[] = [];
+/** What makes a segment each: those of parts, and literals, joined where they follow on each other. */
+function pieceStretches(pieces: Composition['pieces']): (UnplacedSegment | Uint8Array)[] {
+  const stretches: (UnplacedSegment | Uint8Array)[] = [];
+  let literals: Uint8Array[] = [];
+  const endLiterals = (): void => {
+    const bytes = Buffer.concat(literals);
+    for (let at = 0; at < bytes.length; at += SEGMENT_LITERALS)
+      stretches.push(bytes.subarray(at, at + SEGMENT_LITERALS));
+    literals = [];
+  };
   for (const piece of pieces) {
-    const last = joined.at(-1);
-    if (!(piece instanceof Uint8Array)) joined.push(piece);
-    else if (Array.isArray(last)) last.push(piece);
-    else joined.push([piece]);
+    if (piece instanceof Uint8Array) literals.push(piece);
+    else {
+      endLiterals();
+      checkPart(piece);
+      for (const segment of piece.segments) stretches.push(segment);
+    }
   }
-  return joined.map((piece) => (Array.isArray(piece) ? Buffer.concat(piece) : piece));
+  endLiterals();
+  return stretches;
 }
 
-function checkPart(part: StoredPart): StoredPart {
+function checkPart(part: StoredPart): void {
   const size = part.segments.reduce((sum, segment) => sum + segment.size, 0);
   if (size !== part.size)
     throw new CkptError(
       'EINVAL',
       `a part of ${part.size} bytes has segments of ${size}; its writer did not say all of them`,
     );
-  return part;
 }
 
-async function literalSegment(
-  literals: Uint8Array,
+async function storeLiterals(
+  literals: readonly Uint8Array[],
   writer: ChunkWriter,
-): Promise<Omit<ManifestSegment, 'position'>> {
-  const recipe = encodeRecipe({ chunks: [], owners: [], batches: [], runs: [], windows: [], literals });
-  return { size: literals.length, recipe: await writer.putRecipe(recipe) };
+): Promise<UnplacedSegment[]> {
+  const segments: UnplacedSegment[] = [];
+  for (let first = 0, next = 0; first < literals.length; first = next) {
+    for (let size = 0; next < literals.length && size < SEGMENT_LITERALS; next++)
+      size += literals[next]!.length;
+    const group = literals.slice(first, next);
+    const recipes = await writer.putRecipes(group.map(literalRecipe));
+    for (const [index, recipe] of recipes.entries()) segments.push({ size: group[index]!.length, recipe });
+  }
+  return segments;
 }
+
+const literalRecipe = (literals: Uint8Array): Buffer =>
+  encodeRecipe({ chunks: [], owners: [], batches: [], runs: [], windows: [], literals });
 
 /** Recipes that are read at once. */
 const RECIPES_AHEAD = 4;

@@ -124,9 +124,11 @@ export class ChunkWriter {
     return ids;
   }
 
-  /** Adds a recipe, cut into chunks. @returns their ids */
-  putRecipe(recipe: Uint8Array): Promise<ChunkId[]> {
-    return this.putAll(recipeChunks(recipe));
+  /** Adds recipes, cut into chunks. @returns the ids of each one's */
+  async putRecipes(recipes: readonly Uint8Array[]): Promise<ChunkId[][]> {
+    const contents = recipes.map(recipeChunks);
+    const ids = (await this.putAll(contents.flat())).values();
+    return contents.map((chunks) => chunks.map(() => ids.next().value!));
   }
 
   /** @param record as sealChunk() makes it; copied */
@@ -135,7 +137,9 @@ export class ChunkWriter {
     if (header === undefined)
       throw new CkptError('EINVAL', 'a chunk was put together wrongly; it is not stored');
     const { id, size } = header;
-    const pack = await this.#openPack();
+    let pack = await this.#openPack();
+    // Between its promise and us, somebody else who waited for it may have filled and sealed it.
+    while (pack !== this.#pack) pack = await this.#openPack();
     if (this.#failure !== undefined) throw this.#failure;
     this.#coming.add(id);
     this.#waiting.set(id, pack.add(record));

@@ -1,7 +1,6 @@
 import { CkptError } from '@ckptree/errors';
 import type { MemoryLayout, PartLayout } from '../image/image-layout.js';
 import type { ManifestSegment } from '../image/manifest.js';
-import { recipeChunks } from '../image/recipe.js';
 import { ahead } from './ahead.js';
 import type { ChunkEngine } from './chunk-engine.js';
 import type { ChunkWriter } from './chunk-writer.js';
@@ -12,6 +11,8 @@ import { type ParentPages, WindowTable } from './page-reference.js';
 import { isFullSegment, SegmentBuilder } from './segment-builder.js';
 import { SLAB_SIZE, SlabPool } from './slab-pool.js';
 import type { Window } from './window.js';
+
+const NOTHING = new Uint8Array(0);
 
 export interface PutContext {
   /** Byte positions at which a segment must end, ascending: none reaches across. */
@@ -79,6 +80,7 @@ class ImagePut {
     for await (const piece of ahead(this.#pieces(), this.#context.engine.lanes)) {
       if (piece.kind === 'literal') await this.#addLiteral(piece.bytes);
       else if (piece.kind === 'batch') {
+        await this.#addLiteral(NOTHING); // a cut may be just here
         // Only between batches: the pages of one are described in one piece.
         if (this.#segment.isFull) await this.#endSegment();
         this.#segment.beginBatch(piece.memory, piece.pages);
@@ -168,14 +170,9 @@ class ImagePut {
     const ended = this.#ended.splice(0);
     this.#endedSize = 0;
     this.#endedLiterals = 0;
-    const recipes = ended.map(({ segment }) => segment.finish());
-    const ids = await this.#context.writer.putAll(recipes.flatMap(recipeChunks));
-    let first = 0;
-    for (const [index, { position, segment }] of ended.entries()) {
-      const count = recipeChunks(recipes[index]!).length;
-      this.#segments.push({ position, size: segment.size, recipe: ids.slice(first, first + count) });
-      first += count;
-    }
+    const recipes = await this.#context.writer.putRecipes(ended.map(({ segment }) => segment.finish()));
+    for (const [index, { position, segment }] of ended.entries())
+      this.#segments.push({ position, size: segment.size, recipe: recipes[index]! });
   }
 
   async #allSealed(): Promise<void> {

@@ -3,9 +3,8 @@ import { openChunk } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
 import type { ManifestSegment, TreeSummary } from './image/manifest.js';
 import { encodeRecipe } from './image/recipe.js';
-import { readRecipe } from './image/stored-image.js';
+import { readRecipes } from './image/stored-image.js';
 import type { PackId } from './pack/pack-format.js';
-import { ahead } from './put/ahead.js';
 import type { ChunkWriter } from './put/chunk-writer.js';
 import { SEGMENT_LITERALS } from './put/segment-builder.js';
 import type { StoreContext } from './store-context.js';
@@ -110,8 +109,6 @@ async function storeLiterals(
 const literalRecipe = (literals: Uint8Array): Buffer =>
   encodeRecipe({ chunks: [], owners: [], batches: [], runs: [], windows: [], literals });
 
-/** Recipes that are read at once. */
-const RECIPES_AHEAD = 4;
 /** Lookups under way at once; they go to the index, which may be far away. */
 const LOOKUPS = 64;
 
@@ -132,15 +129,8 @@ export async function secureSegments(
   const secure = new ChunkGuard(context, condemned, writer);
   for (const recipe of new Set(segments.flatMap((segment) => segment.recipe))) secure.want(recipe);
   await secure.run();
-  const recipes = (async function* () {
-    for (const segment of segments) {
-      const recipe = readRecipe(context.chunks, segment);
-      recipe.catch(() => undefined); // thrown where it is awaited
-      yield { recipe };
-    }
-  })();
-  for await (const { recipe } of ahead(recipes, RECIPES_AHEAD)) {
-    for (const chunk of (await recipe).chunks) secure.want(chunk);
+  for await (const { chunks } of readRecipes(context.chunks, segments)) {
+    for (const chunk of chunks) secure.want(chunk);
     await secure.run();
   }
   await writer.flush();

@@ -220,7 +220,7 @@ describe('an image that several writers store in parts', () => {
   });
 
   test('of very many small tasks: the manifest stays below 1 KiB for each', async () => {
-    const tasks = 100_000;
+    const tasks = 20_000; // as each costs the same, 100,000 cost five times as much
     const backend = new MemoryBackend();
     const store = await Store.initBackend(backend);
     const size = 600;

@@ -1,9 +1,17 @@
+export { type AdmissionConfig, admitContent, admitDeletion, admitName } from './admission.js';
 export { type FileStatus, type FileSystem, type OpenedFile, realFileSystem } from './backend/file-system.js';
-export { FolderBackend, type FolderOptions } from './backend/folder-backend.js';
-export { isObjectName, type ObjectBackend, type ObjectInfo } from './backend/object-backend.js';
+export { FolderBackend, type FolderOptions, type ObjectPage } from './backend/folder-backend.js';
+export {
+  checkObjectName,
+  isObjectName,
+  type ObjectBackend,
+  type ObjectInfo,
+} from './backend/object-backend.js';
+export type { DraftContent, ObjectDraft } from './backend/object-draft.js';
 export type { ChunkSettings, CodecName } from './chunk.js';
 export type { AddedSizes, Composition, StoredPart } from './composition.js';
-export { FORMAT_VERSION, type StoreConfig } from './config.js';
+export { FORMAT_VERSION, readConfig, type StoreConfig } from './config.js';
+export { type ContentHash, contentHash, hexId, type RunningHash } from './content-hash.js';
 export type { CheckpointDamage, LostRange } from './damage.js';
 export type { ForgetPolicy } from './forget-policy.js';
 export type { GcOptions, GcReport } from './gc.js';

@@ -117,6 +117,9 @@ export async function listLeases(backend: ObjectBackend): Promise<LeaseInfo[]> {
   return objects.flatMap(({ name }) => parseLease(name));
 }
 
+/** Whether an object of this name is a lease. */
+export const isLeaseName = (name: string): boolean => parseLease(name).length === 1;
+
 function parseLease(name: string): LeaseInfo[] {
   const [, holder, owner, renewed] = LEASE_ID.exec(objectId(name)) ?? [];
   if (holder === undefined || owner === undefined) return [];

@@ -147,7 +147,7 @@ function isOver({ owner, renewedMs }: LeaseInfo, owners: Owners): boolean {
  * Does something on behalf of a writer in another process, which may die meanwhile: the lease is held for it until that
  * is done. docs/store.md says why collectors cannot come in between.
  * @param name of the writer's lease, at any time
- * @throws ETIMEDOUT the lease is over
+ * @throws EPERM the lease is over
  */
 export async function withLease<T>(
   backend: ObjectBackend,
@@ -165,7 +165,7 @@ export async function withLease<T>(
     );
     if (!held)
       throw new CkptError(
-        'ETIMEDOUT',
+        'EPERM',
         `lease ${lease.holder} of the store ${backend.location} is over; start again`,
       );
     return await action();

@@ -9,6 +9,7 @@ export const layers = [
   ['services/coordinator', 'services/worker', 'services/storage', 'packages/bench'],
   ['packages/cli'],
   ['packages/client'],
+  ['packages/carrier'],
   ['packages/service'],
   ['packages/protocol'],
   ['packages/nats-server'],

@@ -10,6 +10,14 @@ import type { ChunkEngine } from './put/chunk-engine.js';
 /** Bytes of chunk contents that are kept. */
 const CACHE_SIZE = 64 * 1024 * 1024;
 
+/** Bytes: larger records are not worth being fetched together with others. */
+const SMALL_RECORD = 64 * 1024;
+/** Bytes that are fetched at once, and that may lie unused between two records. */
+const SPAN_SIZE = 2 * 1024 * 1024;
+const SPAN_GAP = 16 * 1024;
+
+type PlacedChunk = ChunkPlace & { readonly id: ChunkId };
+
 /** Contents of chunks by their ids, the last ones kept. */
 export class ChunkReader {
   readonly #backend: ObjectBackend;
@@ -37,13 +45,21 @@ export class ChunkReader {
       this.#cache.set(id, known);
       return known;
     }
-    const reading = this.#read(id);
-    this.#cache.set(id, reading);
-    reading.then(
-      (content) => this.#keep(id, content.length),
-      () => this.#cache.delete(id),
-    );
-    return reading;
+    return this.#remember(id, this.#read(id));
+  }
+
+  /**
+   * Fetches those of the chunks that are small, neighbours at once: they are about to be asked for. Where one cannot be
+   * had, whoever asks for it is told.
+   */
+  async fetch(ids: readonly ChunkId[]): Promise<void> {
+    const placed: PlacedChunk[] = [];
+    for (const id of ids) {
+      const place = this.#cache.has(id) ? undefined : await this.#index.find(id);
+      if (place !== undefined && place.length <= SMALL_RECORD) placed.push({ id, ...place });
+    }
+    placed.sort((a, b) => (a.pack === b.pack ? a.offset - b.offset : a.pack < b.pack ? -1 : 1));
+    for (const span of spansOf(placed)) if (span.length > 1) await this.#fetchSpan(span);
   }
 
   /** The record of a chunk as it stands in its pack. @throws EIO it is missing */
@@ -66,6 +82,31 @@ export class ChunkReader {
         place = await this.#index.find(id);
       }
     }
+  }
+
+  async #fetchSpan(span: readonly PlacedChunk[]): Promise<void> {
+    const { pack, offset } = span[0]!;
+    let bytes: Uint8Array;
+    try {
+      bytes = await this.#backend.read(packName(pack), offset, endOf(span.at(-1)!) - offset);
+    } catch (error) {
+      if (!isCkptError(error)) throw error;
+      return; // each is asked for by itself
+    }
+    for (const { id, offset: at, length } of span) {
+      // A copy: the engine may take it away.
+      const record = new Uint8Array(bytes.subarray(at - offset, at - offset + length));
+      this.#remember(id, this.#engine.open(id, record)).catch(() => undefined);
+    }
+  }
+
+  #remember(id: ChunkId, reading: Promise<Uint8Array>): Promise<Uint8Array> {
+    this.#cache.set(id, reading);
+    reading.then(
+      (content) => this.#keep(id, content.length),
+      () => this.#cache.delete(id),
+    );
+    return reading;
   }
 
   async #read(id: ChunkId): Promise<Uint8Array> {
@@ -96,4 +137,26 @@ export class ChunkReader {
       this.#sizes.delete(oldest);
     }
   }
+}
+
+const endOf = ({ offset, length }: ChunkPlace): number => offset + length;
+
+/** Groups of neighbours. @param placed by pack and offset */
+function* spansOf(placed: readonly PlacedChunk[]): Iterable<PlacedChunk[]> {
+  let span: PlacedChunk[] = [];
+  for (const chunk of placed) {
+    const [first, last] = [span[0], span.at(-1)];
+    const isNear =
+      first !== undefined &&
+      last !== undefined &&
+      first.pack === chunk.pack &&
+      chunk.offset - endOf(last) <= SPAN_GAP &&
+      endOf(chunk) - first.offset <= SPAN_SIZE;
+    if (!isNear && span.length > 0) {
+      yield span;
+      span = [];
+    }
+    span.push(chunk);
+  }
+  if (span.length > 0) yield span;
 }

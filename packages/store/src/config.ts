@@ -24,7 +24,7 @@ const ConfigSchema = Type.Object(
 /** What a store was made with. It never changes. */
 export type StoreConfig = Static<typeof ConfigSchema>;
 
-const checkConfig = documentCheck(ConfigSchema);
+export const checkConfig = documentCheck(ConfigSchema);
 
 export type NewConfig = Pick<StoreConfig, 'encrypted' | 'codec' | 'level'>;
 

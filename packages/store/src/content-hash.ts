@@ -10,18 +10,31 @@ export type ChunkId = string;
 export interface ContentHash {
   /** 32 bytes. */
   digest(...parts: readonly Uint8Array[]): Buffer;
+  /** For what is not in memory as a whole. */
+  begin(): RunningHash;
+}
+
+export interface RunningHash {
+  update(bytes: Uint8Array): void;
+  /** 32 bytes. */
+  digest(): Buffer;
 }
 
 /** @param key 32 bytes; without one the hash is plain BLAKE3 */
 export function contentHash(key?: Uint8Array): ContentHash {
   const keyBytes = key === undefined ? undefined : Buffer.from(key);
+  const newHasher = () => (keyBytes === undefined ? new Blake3Hasher() : Blake3Hasher.newKeyed(keyBytes));
   return {
     digest(...parts) {
       // One call across the native boundary where one is enough: chunks are.
       if (keyBytes === undefined && parts.length === 1) return blake3(parts[0]!);
-      const hasher = keyBytes === undefined ? new Blake3Hasher() : Blake3Hasher.newKeyed(keyBytes);
+      const hasher = newHasher();
       for (const part of parts) hasher.update(part);
       return hasher.digestBuffer();
+    },
+    begin() {
+      const hasher = newHasher();
+      return { update: (bytes) => void hasher.update(bytes), digest: () => hasher.digestBuffer() };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { at, CkptError } from '@ckptree/errors';
 import { type ObjectBackend, readObject } from './backend/object-backend.js';
-import { decrypt, encrypt } from './cipher.js';
+import { CIPHER_OVERHEAD, decrypt, encrypt } from './cipher.js';
 import { contentHash, hexId } from './content-hash.js';
 
 /**
@@ -12,7 +12,7 @@ const DIGEST_LINE = /^([^\n]*)\nblake3 ([0-9a-f]{64})\n$/;
 const ENCRYPTED = Buffer.from('ckptree encrypted 1\n', 'latin1');
 
 /** Bytes: larger documents are refused. */
-const DOCUMENT_LIMIT = 256 * 1024 * 1024;
+export const DOCUMENT_LIMIT = 256 * 1024 * 1024;
 
 const plainDigest = (name: string, line: string): string =>
   hexId(contentHash().digest(Buffer.from(`${name}\n${line}`, 'utf8')));
@@ -26,14 +26,55 @@ export function encodeDocument(name: string, document: unknown, key?: Uint8Array
 /** @throws EIO it is damaged or was tampered with; ENOENT there is none */
 export async function readDocument(backend: ObjectBackend, name: string, key?: Uint8Array): Promise<unknown> {
   try {
-    const bytes = Buffer.from(await readObject(backend, name, DOCUMENT_LIMIT));
-    return JSON.parse(key === undefined ? openPlain(name, bytes) : openEncrypted(name, bytes, key));
+    return openDocument(name, await readObject(backend, name, DOCUMENT_LIMIT), key);
   } catch (error) {
-    if (error instanceof SyntaxError)
-      throw new CkptError('EIO', `${name} is damaged: it is no JSON document`, { path: name }, error);
     throw at(error, { path: name });
   }
 }
+
+/** @throws EIO it is damaged or was tampered with */
+export function openDocument(name: string, bytes: Uint8Array, key?: Uint8Array): unknown {
+  const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  try {
+    return JSON.parse(key === undefined ? openPlain(name, content) : openEncrypted(name, content, key));
+  } catch (error) {
+    if (error instanceof SyntaxError)
+      throw new CkptError('EIO', `${name} is damaged: it is no JSON document`, { path: name }, error);
+    throw error;
+  }
+}
+
+/** Bytes behind the line of a plain document. */
+const DIGEST_SIZE = Buffer.byteLength(`\nblake3 ${'0'.repeat(64)}\n`);
+
+/**
+ * Checks the digest of a plain document, whatever its size.
+ * @param pieces all of it, in order
+ * @throws EIO it is damaged
+ */
+export async function checkPlainDocument(
+  name: string,
+  size: number,
+  pieces: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const hash = contentHash().begin();
+  hash.update(Buffer.from(`${name}\n`, 'utf8'));
+  const lineSize = size - DIGEST_SIZE;
+  let [position, lines, end] = [0, 0, ''];
+  for await (const bytes of pieces) {
+    const line = bytes.subarray(0, Math.max(0, lineSize - position));
+    if (line.includes(0x0a)) lines++;
+    hash.update(line);
+    end += Buffer.from(bytes.subarray(line.length)).toString('latin1');
+    position += bytes.length;
+  }
+  if (lineSize < 0 || lines > 0 || end !== `\nblake3 ${hexId(hash.digest())}\n`)
+    throw new CkptError('EIO', `${name} is damaged: its content has another hash`);
+}
+
+/** Whether bytes have the form of an encrypted document: all that can be told without the key. */
+export const looksEncrypted = (bytes: Uint8Array): boolean =>
+  bytes.length >= ENCRYPTED.length + CIPHER_OVERHEAD && ENCRYPTED.equals(bytes.subarray(0, ENCRYPTED.length));
 
 function openPlain(name: string, bytes: Buffer): string {
   const text = bytes.toString('utf8');

@@ -1,21 +1,42 @@
+export { type AdmissionConfig, admitContent, admitDeletion, admitName } from './admission.js';
 export { type FileStatus, type FileSystem, type OpenedFile, realFileSystem } from './backend/file-system.js';
-export { FolderBackend, type FolderOptions } from './backend/folder-backend.js';
-export { isObjectName, type ObjectBackend, type ObjectInfo } from './backend/object-backend.js';
+export { FolderBackend, type FolderOptions, type ObjectPage } from './backend/folder-backend.js';
+export {
+  checkObjectName,
+  isObjectName,
+  type ObjectBackend,
+  type ObjectInfo,
+} from './backend/object-backend.js';
+export type { DraftContent, ObjectDraft } from './backend/object-draft.js';
 export type { ChunkSettings, CodecName } from './chunk.js';
-export { FORMAT_VERSION, type StoreConfig } from './config.js';
+export type { AddedSizes, Composition, StoredPart } from './composition.js';
+export { FORMAT_VERSION, readConfig, type StoreConfig } from './config.js';
+export { type ContentHash, contentHash, hexId, type RunningHash } from './content-hash.js';
 export type { CheckpointDamage, LostRange } from './damage.js';
 export type { ForgetPolicy } from './forget-policy.js';
 export type { GcOptions, GcReport } from './gc.js';
-export { describeTree, type ImageLayout, type MemoryLayout, readLayout } from './image/image-layout.js';
-export { type Manifest, ManifestSchema, type ManifestSegment, type TreeSummary } from './image/manifest.js';
+export {
+  describeTree,
+  type ImageLayout,
+  type MemoryLayout,
+  type PartLayout,
+  readLayout,
+} from './image/image-layout.js';
+export {
+  type Manifest,
+  ManifestSchema,
+  type ManifestSegment,
+  newManifestId,
+  type TreeSummary,
+} from './image/manifest.js';
 export type { Owner } from './image/recipe.js';
 export type { StoredImage } from './image/stored-image.js';
 export type { KeyInfo, Secret } from './keys.js';
-export type { LeaseInfo } from './lease.js';
+export { type LeaseInfo, withLease } from './lease.js';
 export { hostOwners, type Owners } from './owner.js';
 export { type ChunkEngine, inlineEngine } from './put/chunk-engine.js';
 export { poolEngine } from './put/pool-engine.js';
 export type { RepairReport } from './repair.js';
-export type { Session, SessionOptions } from './session.js';
+export type { Session, SessionOptions, StoredParts } from './session.js';
 export { type InitOptions, type Listing, type OpenOptions, Store, type StoreInfo } from './store.js';
 export type { StoreFinding, StoreReport, VerifyOptions } from './verify.js';

@@ -45,7 +45,7 @@ const KeySchema = Type.Object(
   { additionalProperties: false },
 );
 type KeyDocument = Static<typeof KeySchema>;
-const checkKey = documentCheck(KeySchema);
+export const checkKey = documentCheck(KeySchema);
 
 /** A key of a store as `key list` shows it. */
 export interface KeyInfo {

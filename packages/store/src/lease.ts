@@ -11,6 +11,8 @@ const RENEW_MS = 60_000;
  * agree to a small part of it.
  */
 export const FOREIGN_LEASE_MS = 30 * 60_000;
+/** A lease that could not be deleted is tried so often, until others take it for over anyway. */
+const RELEASE_ATTEMPTS = FOREIGN_LEASE_MS / RENEW_MS;
 /** A writer that could not renew for so long no longer relies on its lease. */
 const TRUST_MS = FOREIGN_LEASE_MS / 3;
 
@@ -57,6 +59,11 @@ export class Lease {
     return lease;
   }
 
+  /** The name that it has now. */
+  get name(): string {
+    return this.#names.at(-1)!;
+  }
+
   /** @throws ETIMEDOUT others may by now believe that we are dead, and have deleted what we rely on */
   async check(): Promise<void> {
     const known = await this.#backend.list(KIND.leases);
@@ -71,10 +78,27 @@ export class Lease {
     );
   }
 
+  /**
+   * Ends it. What it covered is done or given up by now, so a store that is out of reach fails nothing more: it is tried
+   * again, and when this process ends, the lease is that of a dead one.
+   */
   async release(): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewal;
-    for (const name of this.#names) await this.#backend.delete(name);
+    let attempts = 1;
+    if (await this.#deleted()) return;
+    const timer = setInterval(async () => {
+      if ((await this.#deleted()) || ++attempts >= RELEASE_ATTEMPTS) clearInterval(timer);
+    }, RENEW_MS).unref();
+  }
+
+  async #deleted(): Promise<boolean> {
+    try {
+      for (const name of this.#names) await this.#backend.delete(name);
+      return true;
+    } catch {
+      return false; // tried again
+    }
   }
 
   async #renew(): Promise<void> {
@@ -90,21 +114,70 @@ export class Lease {
 /** All leases, also those of the dead. */
 export async function listLeases(backend: ObjectBackend): Promise<LeaseInfo[]> {
   const objects = await backend.list(KIND.leases);
-  return objects.flatMap(({ name }) => {
-    const [, holder, owner, renewed] = LEASE_ID.exec(objectId(name)) ?? [];
-    if (holder === undefined || owner === undefined) return [];
-    return [{ name, holder, owner, renewedMs: Number(renewed) }];
-  });
+  return objects.flatMap(({ name }) => parseLease(name));
+}
+
+/** Whether an object of this name is a lease. */
+export const isLeaseName = (name: string): boolean => parseLease(name).length === 1;
+
+function parseLease(name: string): LeaseInfo[] {
+  const [, holder, owner, renewed] = LEASE_ID.exec(objectId(name)) ?? [];
+  if (holder === undefined || owner === undefined) return [];
+  return [{ name, holder, owner, renewedMs: Number(renewed) }];
 }
 
 /** Removes the leases of writers that are dead. @returns those of the living */
 export async function liveLeases(backend: ObjectBackend, owners: Owners): Promise<LeaseInfo[]> {
-  const live: LeaseInfo[] = [];
-  for (const lease of await listLeases(backend)) {
-    const state = owners.state(lease.owner);
-    const over = state === 'dead' || (state === 'foreign' && Date.now() - lease.renewedMs > FOREIGN_LEASE_MS);
-    if (over) await backend.delete(lease.name);
-    else live.push(lease);
+  for (;;) {
+    const leases = await listLeases(backend);
+    const over = leases.filter((lease) => isOver(lease, owners));
+    if (over.length === 0) return leases;
+    for (const { name } of over) await backend.delete(name);
+    // Listed again: one that is gone now may just have been taken over by withLease().
   }
-  return live;
+}
+
+/** Its writer is dead, or stood still for so long that it will find out. */
+function isOver({ owner, renewedMs }: LeaseInfo, owners: Owners): boolean {
+  const state = owners.state(owner);
+  return state === 'dead' || (state === 'foreign' && Date.now() - renewedMs > FOREIGN_LEASE_MS);
+}
+
+/**
+ * Does something on behalf of a writer in another process, which may die meanwhile: the lease is held for it until that
+ * is done. docs/store.md says why collectors cannot come in between.
+ * @param name of the writer's lease, at any time
+ * @throws EPERM the lease is over
+ */
+export async function withLease<T>(
+  backend: ObjectBackend,
+  owners: Owners,
+  name: string,
+  action: () => Promise<T>,
+): Promise<T> {
+  const [lease] = parseLease(name);
+  if (lease === undefined)
+    throw new CkptError('EINVAL', `${JSON.stringify(name)} is not the name of a lease`);
+  const own = await takeOver(backend, owners, lease);
+  try {
+    const held = (await listLeases(backend)).some(
+      (other) => other.holder === lease.holder && other.name !== own && !isOver(other, owners),
+    );
+    if (!held)
+      throw new CkptError(
+        'EPERM',
+        `lease ${lease.holder} of the store ${backend.location} is over; start again`,
+      );
+    return await action();
+  } finally {
+    await backend.delete(own);
+  }
+}
+
+/** @returns the name of a new object of the same holder */
+async function takeOver(backend: ObjectBackend, owners: Owners, { holder }: LeaseInfo): Promise<string> {
+  for (let renewed = Date.now(); ; renewed++) {
+    const name = objectName(KIND.leases, `${holder}.${owners.self}.${renewed}`);
+    if (await backend.put(name, [])) return name;
+  }
 }

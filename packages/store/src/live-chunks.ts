@@ -1,7 +1,7 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
 import { IdSet } from './id-set.js';
 import { listManifestIds, readManifest } from './image/manifest.js';
-import { readRecipe } from './image/stored-image.js';
+import { readRecipes } from './image/stored-image.js';
 import type { StoreContext } from './store-context.js';
 
 /**
@@ -13,12 +13,10 @@ export async function liveChunks({ backend, chunks, documentKey }: StoreContext)
   for (const id of await listManifestIds(backend)) {
     try {
       const { segments } = await readManifest(backend, id, documentKey);
-      for (const segment of segments) {
-        // Checkpoints that have a recipe in common have all that it names in common.
-        const isNew = segment.recipe.map((chunk) => live.add(chunk)).some(Boolean);
-        if (!isNew) continue;
-        for (const chunk of (await readRecipe(chunks, segment)).chunks) live.add(chunk);
-      }
+      // Checkpoints that have a recipe in common have all that it names in common.
+      const fresh = segments.filter(({ recipe }) => recipe.map((chunk) => live.add(chunk)).some(Boolean));
+      for await (const recipe of readRecipes(chunks, fresh))
+        for (const chunk of recipe.chunks) live.add(chunk);
     } catch (error) {
       if (await isForgotten(error, id, { backend })) continue;
       const { code, message } = error as CkptError;

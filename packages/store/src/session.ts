@@ -1,8 +1,15 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
 import type { ByteSource } from '@ckptree/model';
+import {
+  type AddedSizes,
+  type Composition,
+  composeSegments,
+  type StoredPart,
+  secureSegments,
+} from './composition.js';
 import { FORMAT_VERSION } from './config.js';
 import { encodeDocument } from './envelope.js';
-import { type ImageLayout, readLayout } from './image/image-layout.js';
+import { type ImageLayout, type PartLayout, readLayout } from './image/image-layout.js';
 import {
   type Manifest,
   type ManifestSegment,
@@ -13,6 +20,7 @@ import {
 } from './image/manifest.js';
 import { isSpoiled } from './index/chunk-index.js';
 import { Lease } from './lease.js';
+import type { PackId } from './pack/pack-format.js';
 import { ChunkWriter } from './put/chunk-writer.js';
 import { noParent, type ParentPages, readParentPages } from './put/page-reference.js';
 import { putImage } from './put/put-image.js';
@@ -28,8 +36,10 @@ export interface SessionOptions {
 }
 
 /**
- * One checkpoint on its way into the store. Nothing is listed before commit() has resolved, and then all of it is
- * durable. A session that is neither committed nor aborted holds up garbage collection until its process ends.
+ * A writer at work. It brings one checkpoint of its own into the store (an image, then commit()), or parts of an image
+ * that somebody else composes (writeParts(), end() once that is done), or it composes one (commitParts()). Nothing is
+ * listed before a commit has resolved, and then all of it is durable. A session that is not ended holds up garbage
+ * collection until its process ends.
  */
 export class Session {
   readonly #context: StoreContext;
@@ -37,6 +47,8 @@ export class Session {
   readonly #lease: Lease;
   readonly #writer: ChunkWriter;
   readonly #started = performance.now();
+  /** Packs that were marked when our lease was there: a collector may not wait for us before it deletes them. */
+  readonly #condemned: ReadonlySet<PackId>;
   #image: { readonly layout: ImageLayout; readonly segments: readonly ManifestSegment[] } | undefined;
   #ended = false;
 
@@ -45,6 +57,7 @@ export class Session {
     this.#options = options;
     this.#lease = lease;
     this.#writer = new ChunkWriter(context);
+    this.#condemned = context.index.condemned;
   }
 
   static async begin(context: StoreContext, options: SessionOptions): Promise<Session> {
@@ -69,11 +82,104 @@ export class Session {
 
   /** Stores an image whose layout is known. */
   async writeImage(layout: ImageLayout): Promise<void> {
-    if (this.#image !== undefined || this.#ended)
-      throw new CkptError('EINVAL', 'a session takes one image, before it is committed or aborted');
+    this.#checkOpen();
+    if (this.#image !== undefined) throw new CkptError('EINVAL', 'a session takes one image');
+    this.#image = { layout, segments: await this.#put(layout) };
+  }
+
+  /**
+   * Stores stretches of an image that somebody else composes. When it resolves, they are durable; they stay as long
+   * as this session is not ended, or a manifest needs them.
+   * @param ends byte positions in the layout at which the stretches end, ascending, the last at its end; each stretch
+   *             must hold whatever it begins (records, batches of pages) to its end
+   * @returns a part for each stretch
+   */
+  async writeParts(layout: PartLayout, ends: readonly number[]): Promise<StoredParts> {
+    this.#checkOpen();
+    if (ends.some((end, index) => end <= (ends[index - 1] ?? 0)) || ends.at(-1) !== layout.size)
+      throw new CkptError('EINVAL', 'the ends of parts must ascend, up to the end of their layout');
+    const before = this.#writer.written;
+    const segments = await this.#put(layout, ends);
+    await this.#writer.flush();
+    const { newBytes, storedBytes } = this.#writer.written;
+    return {
+      parts: partsOf(segments, ends),
+      added: { new: newBytes - before.newBytes, stored: storedBytes - before.storedBytes },
+    };
+  }
+
+  /**
+   * Makes it a checkpoint: when this resolves, it is listed and survives any crash.
+   * @throws ETIMEDOUT the process stood still for too long in between; ENOSPC, EIO: nothing is listed
+   */
+  async commit(): Promise<Manifest> {
+    this.#checkOpen();
+    if (this.#image === undefined) throw new CkptError('EINVAL', 'there is nothing to commit');
+    const { layout, segments } = this.#image;
+    await this.#writer.flush();
+    const now = new Date();
+    const manifest = this.#manifest(segments, {
+      id: newManifestId(now),
+      created: now.toISOString(),
+      durationMs: Math.round(performance.now() - this.#started),
+      tree: layout.tree,
+    });
+    if (!(await this.#list(manifest)))
+      throw new CkptError(
+        'EEXIST',
+        `there is a checkpoint ${manifest.id} already, though its id was drawn at random`,
+      );
+    await this.end();
+    await this.#context.index.publish();
+    return manifest;
+  }
+
+  /**
+   * Makes parts that other sessions stored a checkpoint. They may have ended, or be dead: what is not sure to stay is
+   * found out, and copied or told. Committing the same composition again does nothing.
+   * @returns the manifest that is listed
+   * @throws EIO, EBADMSG a chunk that a part needs is missing or damaged; EEXIST there is another checkpoint of this id;
+   *         ETIMEDOUT, ENOSPC as commit()
+   */
+  async commitParts(composition: Composition): Promise<Manifest> {
+    this.#checkOpen();
+    const { backend, documentKey, index } = this.#context;
+    const segments = await composeSegments(composition, this.#writer);
+    await secureSegments(this.#context, segments, this.#condemned, this.#writer);
+    let manifest = this.#manifest(segments, composition, composition.added);
+    if (!(await this.#list(manifest))) {
+      const listed = await readManifest(backend, manifest.id, documentKey);
+      if (listed.root !== manifest.root || listed.sizes.logical !== manifest.sizes.logical)
+        throw new CkptError('EEXIST', `there is another checkpoint ${manifest.id}`);
+      manifest = listed;
+    }
+    await this.end();
+    await index.publish();
+    return manifest;
+  }
+
+  /** What it stored, and relied on, and no manifest needs, goes with the next garbage collection. */
+  async end(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#writer.settle();
+    await this.#lease.release();
+  }
+
+  /** Gives it up, unless it has ended. */
+  abort(): Promise<void> {
+    return this.end();
+  }
+
+  #checkOpen(): void {
+    if (this.#ended) throw new CkptError('EINVAL', 'the session has ended; begin another one');
+  }
+
+  async #put(layout: PartLayout, cuts: readonly number[] = []): Promise<ManifestSegment[]> {
     const { engine, chunks, index } = this.#context;
     const { onProgress } = this.#options;
-    const segments = await putImage(layout, {
+    return putImage(layout, {
+      cuts,
       writer: this.#writer,
       engine,
       parent: await this.#parentPages(),
@@ -84,40 +190,15 @@ export class Session {
       },
       ...(onProgress !== undefined && { onProgress }),
     });
-    this.#image = { layout, segments };
   }
 
-  /**
-   * Makes it a checkpoint: when this resolves, it is listed and survives any crash.
-   * @throws ETIMEDOUT the process stood still for too long in between; ENOSPC, EIO: nothing is listed
-   */
-  async commit(): Promise<Manifest> {
-    if (this.#image === undefined || this.#ended)
-      throw new CkptError('EINVAL', 'there is nothing to commit: the session has no image, or has ended');
-    const { backend, documentKey, index } = this.#context;
-    await this.#writer.flush();
-    const manifest = this.#manifest(this.#image.layout, this.#image.segments);
+  /** Puts the manifest. @returns false when there is one of its id */
+  async #list(manifest: Manifest): Promise<boolean> {
+    const { backend, documentKey } = this.#context;
     const name = manifestName(manifest.id);
+    const document = encodeDocument(name, manifest, documentKey);
     await this.#lease.check();
-    if (!(await backend.put(name, [encodeDocument(name, manifest, documentKey)])))
-      throw new CkptError(
-        'EEXIST',
-        `there is a checkpoint ${manifest.id} already, though its id was drawn at random`,
-      );
-    await this.#end();
-    await index.publish();
-    return manifest;
-  }
-
-  /** Gives it up. What was stored already goes with the next garbage collection. */
-  async abort(): Promise<void> {
-    if (!this.#ended) await this.#end();
-  }
-
-  async #end(): Promise<void> {
-    this.#ended = true;
-    await this.#writer.settle();
-    await this.#lease.release();
+    return backend.put(name, [document], this.#lease.name);
   }
 
   async #parentPages(): Promise<ParentPages> {
@@ -133,22 +214,51 @@ export class Session {
     }
   }
 
-  #manifest({ tree, size }: ImageLayout, segments: readonly ManifestSegment[]): Manifest {
+  /** @param others what other writers added */
+  #manifest(
+    segments: readonly ManifestSegment[],
+    { id, created, durationMs, tree }: Pick<Manifest, 'id' | 'created' | 'durationMs' | 'tree'>,
+    others: AddedSizes = { new: 0, stored: 0 },
+  ): Manifest {
     const { name, labels = {}, parent } = this.#options;
     const { newBytes, storedBytes } = this.#writer.written;
-    const now = new Date();
     return {
       format: FORMAT_VERSION,
-      id: newManifestId(now),
-      created: now.toISOString(),
+      id,
+      created,
       ...(name !== undefined && { name }),
       labels: { ...labels },
       ...(parent !== undefined && { parent }),
       tree,
-      sizes: { logical: size, new: newBytes, stored: storedBytes },
-      durationMs: Math.round(performance.now() - this.#started),
+      sizes: {
+        logical: segments.reduce((sum, { size }) => sum + size, 0),
+        new: others.new + newBytes,
+        stored: others.stored + storedBytes,
+      },
+      durationMs,
       segments: [...segments],
       root: manifestRoot(segments),
     };
   }
+}
+
+/** What writeParts() stored. Plain data. */
+export interface StoredParts {
+  readonly parts: readonly StoredPart[];
+  readonly added: AddedSizes;
+}
+
+/** @param ends of the parts; segments do not reach across */
+function partsOf(segments: readonly ManifestSegment[], ends: readonly number[]): StoredPart[] {
+  let start = 0;
+  let first = 0;
+  return ends.map((end) => {
+    let next = first;
+    while (next < segments.length && segments[next]!.position < end) next++;
+    const own = segments.slice(first, next).map(({ size, recipe }) => ({ size, recipe }));
+    const part = { size: end - start, segments: own };
+    start = end;
+    first = next;
+    return part;
+  });
 }

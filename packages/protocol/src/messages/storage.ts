@@ -16,6 +16,62 @@ const Credits = Type.Integer({
   description: 'Pieces that may be under way at once, from now on.',
 });
 const Created = Type.Boolean({ description: 'False when the name was taken: that object stays as it is.' });
+const Same = Type.Optional(
+  Type.Boolean({
+    description:
+      'When the name was taken and `again` was said: the object that is there has the same content.',
+  }),
+);
+/** What every way of creating an object has. */
+const creation = {
+  lease: Type.Optional(
+    Type.String({
+      pattern: '^leases/[a-z0-9._-]{1,200}$',
+      description: 'The lease of the writer, for an object that must not appear once that lease is over.',
+    }),
+  ),
+  again: Type.Optional(
+    Type.Boolean({
+      description: 'This was asked before, and the answer did not come: the object may be ours.',
+    }),
+  ),
+};
+const JobId = Type.String({ pattern: '^[0-9a-f]{16}$', description: 'The job.' });
+/** What is answered to work that may take longer than anybody waits for an answer. */
+const jobReply = {
+  instance: InstanceId('Who does it.'),
+  job: JobId,
+};
+const GcReport = Type.Object({
+  deletedPacks: Count('Packs that were deleted.'),
+  freedBytes: Count('Their bytes.'),
+  rewrittenBytes: Count('Bytes of them that were still needed, and were written anew.'),
+  waitingPacks: Count('Packs that will be deleted when the writers who may use them have ended.'),
+  waitingFor: Count('Those writers.'),
+});
+const VerifyReport = Type.Object({
+  ok: Type.Boolean({ description: 'All is well.' }),
+  checkpoints: Count('Checkpoints that were checked.'),
+  packs: Count('Packs that were checked.'),
+  chunks: Count('Chunks that are there.'),
+  chunksRead: Count('Chunks whose content was read.'),
+  findings: Type.Array(
+    Type.Object({
+      object: Type.String({ maxLength: 4_096, description: 'The object at fault.' }),
+      message: Type.String({ maxLength: 4_096 }),
+    }),
+    { maxItems: 1_000, description: 'What is wrong with objects; the first 1000.' },
+  ),
+  damaged: Type.Array(
+    Type.Object({
+      checkpoint: CheckpointId(),
+      lostRanges: Count('Stretches of memory whose pages are lost.'),
+      lostSegments: Count('Stretches of the image whose records are lost.'),
+      error: Type.Optional(Type.String({ maxLength: 4_096, description: 'Why none of it can be read.' })),
+    }),
+    { maxItems: 1_000, description: 'Checkpoints that suffer from it; the first 1000.' },
+  ),
+});
 
 const name = 'packs/0f3a9c2e51b7d846';
 const hash = 'af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262';
@@ -87,21 +143,18 @@ export const storageMessages = {
 
   put: message({
     summary: 'Creates a small object, whole and durable, unless one of that name exists.',
-    request: { name: ObjectName, hash: Type.Optional(Hash('BLAKE3 of the content.')) },
-    reply: { created: Created },
+    request: { name: ObjectName, ...creation },
+    reply: { created: Created, same: Same },
     payload: { request: 'The content.' },
     maxBytes: 8 * MIB,
     timeoutMs: 30_000,
-    example: { request: { name: 'leases/0123456789abcdef' }, reply: { created: true } },
+    example: { request: { name: 'condemned/0f3a9c2e51b7d8460f3a9c2e51b7d846' }, reply: { created: true } },
   }),
 
   begin: message({
     summary: 'Begins an upload of an object in pieces; those go to the instance which answers.',
     request: { name: ObjectName, size: Count('Bytes of the object.') },
     reply: {
-      created: Type.Optional(
-        Type.Literal(false, { description: 'The name is taken; there is nothing to do.' }),
-      ),
       instance: InstanceId('Where the pieces go.'),
       upload: UploadId,
       pieceBytes: Count('Largest piece.'),
@@ -125,42 +178,41 @@ export const storageMessages = {
       }),
       size: Count('Its bytes.'),
       hash: Hash('BLAKE3 of its bytes.'),
+      ...creation,
     },
-    reply: { created: Created },
+    reply: { created: Created, same: Same },
     timeoutMs: 60_000,
     example: { request: { name, incoming: 'worker-1.0f3a', size: 16 * MIB, hash }, reply: { created: true } },
   }),
 
   gc: message({
-    summary: 'Deletes what no checkpoint uses.',
-    request: { dryRun: Type.Optional(Type.Boolean({ description: 'Only tell.' })) },
-    reply: {
-      deletedObjects: Count('Objects that were deleted.'),
-      deletedBytes: Count('Their bytes.'),
-      condemned: Count('Packs that will be deleted when nobody can be using them any more.'),
+    summary: 'Begins to delete what no checkpoint uses; ask the instance that answers for the report.',
+    request: {
+      dryRun: Type.Optional(Type.Boolean({ description: 'Only tell.' })),
+      waitMs: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: 86_400_000,
+          description: 'How long to wait for writers that began before; 0 if absent.',
+        }),
+      ),
     },
-    timeoutMs: 600_000,
-    example: { request: {}, reply: { deletedObjects: 3, deletedBytes: 2 ** 24, condemned: 1 } },
+    reply: jobReply,
+    timeoutMs: 15_000,
+    example: { request: {}, reply: { instance: 'storage-1', job: upload } },
   }),
 
   verify: message({
-    summary: 'Reads checkpoints and checks every byte: those that are named, or all.',
-    request: { checkpoints: Type.Optional(Type.Array(CheckpointId(), { maxItems: 1_000 })) },
-    reply: {
-      checkpoints: Count('Checkpoints that were checked.'),
-      chunks: Count('Chunks that were read.'),
-      bytes: Count('Their bytes.'),
-      findings: Type.Array(
-        Type.Object({
-          checkpoint: Type.Optional(CheckpointId()),
-          object: Type.Optional(ObjectName),
-          message: Type.String({ maxLength: 4_096 }),
-        }),
-        { maxItems: 1_000, description: 'What is wrong; nothing when all is well.' },
+    summary: 'Begins to check the whole store; ask the instance that answers for the report.',
+    request: {
+      readData: Type.Optional(Type.Boolean({ description: 'Also read chunks and check every byte.' })),
+      sample: Type.Optional(
+        Type.Number({ minimum: 0, maximum: 1, description: 'Of all chunks, this share, drawn at random.' }),
       ),
     },
-    timeoutMs: 3_600_000,
-    example: { request: {}, reply: { checkpoints: 12, chunks: 4_096, bytes: 2 ** 32, findings: [] } },
+    reply: jobReply,
+    timeoutMs: 15_000,
+    example: { request: { readData: true }, reply: { instance: 'storage-1', job: upload } },
   }),
 
   forget: message({
@@ -190,8 +242,8 @@ export const storageInstanceMessages = {
 
   finish: message({
     summary: 'Ends an upload: the object is there and durable when this is answered.',
-    request: { upload: UploadId, hash: Hash('BLAKE3 of the whole object.') },
-    reply: { created: Created },
+    request: { upload: UploadId, hash: Hash('BLAKE3 of the whole object.'), ...creation },
+    reply: { created: Created, same: Same },
     timeoutMs: 60_000,
     example: { request: { upload, hash }, reply: { created: true } },
   }),
@@ -201,5 +253,29 @@ export const storageInstanceMessages = {
     request: { upload: UploadId },
     reply: {},
     example: { request: { upload }, reply: {} },
+  }),
+
+  job: message({
+    summary:
+      'Waits for the end of a gc or verify that this instance does. What made it fail is the answer then.',
+    request: {
+      job: JobId,
+      waitMs: Type.Optional(
+        Type.Integer({ minimum: 0, maximum: 10_000, description: 'How long; 5000 if absent.' }),
+      ),
+    },
+    reply: {
+      done: Type.Boolean({ description: 'False: ask again.' }),
+      gc: Type.Optional(GcReport),
+      verify: Type.Optional(VerifyReport),
+    },
+    timeoutMs: 20_000,
+    example: {
+      request: { job: upload },
+      reply: {
+        done: true,
+        gc: { deletedPacks: 3, freedBytes: 2 ** 24, rewrittenBytes: 0, waitingPacks: 1, waitingFor: 1 },
+      },
+    },
   }),
 };

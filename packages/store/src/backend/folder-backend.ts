@@ -1,27 +1,33 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { join } from 'node:path';
-import { asCkptError, CkptError } from '@ckptree/errors';
+import { basename, join } from 'node:path';
+import { CkptError } from '@ckptree/errors';
 import { hostOwners, type Owners } from '../owner.js';
 import { type FileSystem, type OpenedFile, realFileSystem } from './file-system.js';
 import { checkObjectName, isObjectName, type ObjectBackend, type ObjectInfo } from './object-backend.js';
+import { INCOMING, ObjectDraft, TEMPORARY } from './object-draft.js';
+import { codeOf, StoreFolder } from './store-folder.js';
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
-/** Where objects are written before they get their name. */
-const TEMPORARY = 'tmp';
 /** A temporary file of another host is given up after so long without a write. */
 const FOREIGN_TEMPORARY_MS = 24 * 3600 * 1000;
 
-const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
-const WRITABLE_BY_OTHERS = 0o002;
+/** One level, and nothing that a shell or a person would stumble over. */
+const INCOMING_NAME = /^[a-z0-9][a-z0-9._-]{0,199}$/;
 
 export interface FolderOptions {
   readonly fileSystem?: FileSystem;
   readonly owners?: Owners;
   /** Make the folder when it is not there. */
   readonly create?: boolean;
+}
+
+/** Some of the objects of a kind. */
+export interface ObjectPage {
+  readonly objects: readonly ObjectInfo[];
+  /** There are others behind the last of these. */
+  readonly more: boolean;
 }
 
 /**
@@ -31,15 +37,11 @@ export interface FolderOptions {
  */
 export class FolderBackend implements ObjectBackend {
   readonly location: string;
-  readonly #fs: FileSystem;
-  readonly #owners: Owners;
-  /** Subfolders that were found to be in order. */
-  readonly #checked = new Set<string>();
+  readonly #folder: StoreFolder;
 
-  private constructor(path: string, { fileSystem = realFileSystem, owners = hostOwners() }: FolderOptions) {
-    this.location = path;
-    this.#fs = fileSystem;
-    this.#owners = owners;
+  private constructor(folder: StoreFolder) {
+    this.location = folder.path;
+    this.#folder = folder;
   }
 
   /**
@@ -47,224 +49,139 @@ export class FolderBackend implements ObjectBackend {
    *         folder, or a link stands where a folder should
    */
   static async open(path: string, options: FolderOptions = {}): Promise<FolderBackend> {
-    const backend = new FolderBackend(path, options);
-    if (options.create) await backend.#makeFolder(path);
-    // The last step of the path to the store may be a link: it is the user's word, not the store's content.
-    await backend.#checkFolder(`${path}/.`);
-    return backend;
+    const { fileSystem = realFileSystem, owners = hostOwners(), create = false } = options;
+    const folder = new StoreFolder(path, fileSystem, owners);
+    await folder.open(create);
+    return new FolderBackend(folder);
   }
 
   async put(name: string, content: readonly Uint8Array[]): Promise<boolean> {
-    checkObjectName(name);
-    const folder = await this.#folderOf(name, true);
-    const temporary = await this.#writeTemporary(name, content);
+    const draft = await this.draft(name);
     try {
-      const created = await this.#linkIfAbsent(temporary, this.#pathOf(name));
-      // Also when it was there: its writer may not have come to this yet, and our caller will rely on it.
-      await this.#syncFolder(folder);
-      return created;
-    } catch (error) {
-      throw this.#failed('could not store', name, error);
+      for (const part of content) await draft.write(part);
+      return await draft.commit();
     } finally {
-      await this.#fs.unlink(temporary).catch(() => undefined); // cleanUp() gets it later
+      await draft.close();
     }
+  }
+
+  /** An object that is put piece by piece. Whoever takes it closes it. */
+  async draft(name: string): Promise<ObjectDraft> {
+    checkObjectName(name);
+    return ObjectDraft.create(this.#folder, name);
+  }
+
+  /**
+   * A file that was deposited here, as a draft of an object. It may be anybody's: whoever commits it has checked it.
+   * @param incoming as deposit() has called it
+   * @throws ENOENT there is none; EINVAL it is no plain file; EPERM somebody else could change it
+   */
+  async adopt(name: string, incoming: string): Promise<ObjectDraft> {
+    checkObjectName(name);
+    if (!INCOMING_NAME.test(incoming))
+      throw new CkptError('EINVAL', `${JSON.stringify(incoming)} is not the name of a file in ${INCOMING}/`);
+    return ObjectDraft.adopt(this.#folder, name, incoming);
+  }
+
+  /**
+   * Writes a file that somebody else with this folder may adopt(), durably.
+   * @param content read once, in order
+   * @returns its name; removeDeposit() removes it
+   */
+  async deposit(content: Iterable<Uint8Array>): Promise<string> {
+    const path = await this.#folder.temporaryPath(INCOMING);
+    const name = basename(path);
+    let file: OpenedFile | undefined;
+    try {
+      file = await this.#folder.fs.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
+      for (const part of content) await file.write(part);
+      await file.sync();
+      return name;
+    } catch (error) {
+      await this.removeDeposit(name);
+      throw this.#folder.failed('could not write', `${INCOMING}/${name}`, error);
+    } finally {
+      await file?.close();
+    }
+  }
+
+  /** Does nothing when it is gone. */
+  async removeDeposit(name: string): Promise<void> {
+    await this.#folder.fs.unlink(this.#folder.pathOf(`${INCOMING}/${name}`)).catch(() => undefined); // cleanUp() gets it later
   }
 
   async read(name: string, position: number, length: number): Promise<Uint8Array> {
     checkObjectName(name);
-    await this.#folderOf(name, false);
+    await this.#folder.folderOf(name, false);
     let file: OpenedFile | undefined;
     try {
       // NONBLOCK: a pipe that somebody put there must not hang us.
-      file = await this.#fs.open(this.#pathOf(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      file = await this.#folder.fs.open(this.#folder.pathOf(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       const { kind, size } = await file.stat();
       if (kind !== 'file') throw new CkptError('EINVAL', 'it is not a plain file; remove it', { path: name });
       const target = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, size - position)));
       const done = await file.read(target, position);
       return target.subarray(0, done);
     } catch (error) {
-      throw this.#failed('could not read', name, error);
+      throw this.#folder.failed('could not read', name, error);
     } finally {
       await file?.close();
     }
   }
 
   async list(kind: string): Promise<ObjectInfo[]> {
-    const names = (await this.#readFolder(kind)).map((name) => `${kind}/${name}`).sort();
-    const found: ObjectInfo[] = [];
+    return [...(await this.listPage(kind, '', Number.POSITIVE_INFINITY)).objects];
+  }
+
+  /** @param after a name: those behind it. @param limit objects, at most */
+  async listPage(kind: string, after: string, limit: number): Promise<ObjectPage> {
+    const names = (await this.#folder.entries(kind)).map((name) => `${kind}/${name}`);
+    const objects: ObjectInfo[] = [];
     for (const name of names) {
-      if (!isObjectName(name)) continue; // strays() tells of it
-      const status = await this.#statusOrNone(this.#pathOf(name));
-      if (status?.kind === 'file') found.push({ name, size: status.size });
+      if (name <= after || !isObjectName(name)) continue; // strays() tells of it
+      if (objects.length === limit) return { objects, more: true };
+      const status = await this.#folder.statusOrNone(this.#folder.pathOf(name));
+      if (status?.kind === 'file') objects.push({ name, size: status.size });
     }
-    return found;
+    return { objects, more: false };
   }
 
   async delete(name: string): Promise<void> {
     checkObjectName(name);
-    await this.#folderOf(name, false);
+    await this.#folder.folderOf(name, false);
     try {
-      await this.#fs.unlink(this.#pathOf(name));
+      await this.#folder.fs.unlink(this.#folder.pathOf(name));
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw this.#failed('could not delete', name, error);
+      if (codeOf(error) !== 'ENOENT') throw this.#folder.failed('could not delete', name, error);
     }
   }
 
   /** Whatever lies in a subfolder and is no object: links, odd names, folders. As paths below the store. */
   async strays(kind: string): Promise<string[]> {
     const found: string[] = [];
-    for (const entry of await this.#readFolder(kind)) {
+    for (const entry of await this.#folder.entries(kind)) {
       const name = `${kind}/${entry}`;
-      const status = await this.#statusOrNone(join(this.location, name));
+      const status = await this.#folder.statusOrNone(join(this.location, name));
       if (status !== undefined && (status.kind !== 'file' || !isObjectName(name))) found.push(name);
     }
     return found;
   }
 
-  /** Removes the temporary files of writers that died. */
+  /** Removes the temporary files of writers that died, and what they deposited. */
   async cleanUp(): Promise<void> {
-    for (const entry of await this.#readFolder(TEMPORARY)) {
-      const path = join(this.location, TEMPORARY, entry);
-      const state = this.#owners.state(entry.slice(0, entry.lastIndexOf('.')));
-      const age = Date.now() - ((await this.#statusOrNone(path))?.mtimeMs ?? 0);
-      if (state === 'dead' || (state === 'foreign' && age > FOREIGN_TEMPORARY_MS))
-        await this.#fs.unlink(path).catch(ignoreHarmless);
-    }
-  }
-
-  async #writeTemporary(name: string, content: readonly Uint8Array[]): Promise<string> {
-    await this.#subfolder(TEMPORARY, true);
-    const path = join(this.location, TEMPORARY, `${this.#owners.self}.${randomBytes(8).toString('hex')}`);
-    let file: OpenedFile | undefined;
-    try {
-      file = await this.#fs.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
-      for (const part of content) await file.write(part);
-      await file.sync();
-      return path;
-    } catch (error) {
-      await this.#fs.unlink(path).catch(() => undefined);
-      throw this.#failed('could not store', name, error);
-    } finally {
-      await file?.close();
-    }
-  }
-
-  async #linkIfAbsent(from: string, to: string): Promise<boolean> {
-    try {
-      await this.#fs.link(from, to);
-      return true;
-    } catch (error) {
-      if (codeOf(error) === 'EEXIST') return false;
-      throw error;
-    }
-  }
-
-  async #readFolder(kind: string): Promise<string[]> {
-    try {
-      await this.#subfolder(kind, false);
-      return await this.#fs.readdir(join(this.location, kind));
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return [];
-      throw this.#failed('could not list', kind, error);
-    }
-  }
-
-  async #statusOrNone(path: string) {
-    try {
-      return await this.#fs.lstat(path);
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined; // deleted meanwhile
-      throw this.#failed('could not look at', path, error);
-    }
-  }
-
-  #pathOf(name: string): string {
-    return join(this.location, name);
-  }
-
-  /** The folder that the object is in, checked. */
-  #folderOf(name: string, create: boolean): Promise<string> {
-    const slash = name.indexOf('/');
-    return slash === -1 ? Promise.resolve(this.location) : this.#subfolder(name.slice(0, slash), create);
-  }
-
-  async #subfolder(kind: string, create: boolean): Promise<string> {
-    const path = join(this.location, kind);
-    if (this.#checked.has(kind)) return path;
-    if (create) await this.#makeFolder(path);
-    try {
-      await this.#checkFolder(path);
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') throw this.#failed('there is no', kind, error);
-      throw error;
-    }
-    this.#checked.add(kind);
-    return path;
-  }
-
-  async #makeFolder(path: string): Promise<void> {
-    try {
-      await this.#fs.mkdir(path, FOLDER_MODE);
-      await this.#syncFolder(join(path, '..'));
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw this.#failed('could not make the folder', path, error);
-    }
-  }
-
-  async #checkFolder(path: string): Promise<void> {
-    const { kind, uid, mode } = await this.#fs.lstat(path).catch((error: unknown) => {
-      throw this.#failed('could not open the folder', path, error);
-    });
-    if (kind !== 'folder')
-      throw new CkptError('EINVAL', `${path} is not a folder but a ${kind}: this is no store`, { path });
-    const self = process.geteuid?.();
-    if (self !== undefined && uid !== self && uid !== 0)
-      throw new CkptError(
-        'EPERM',
-        `${path} belongs to user ${uid}, who could change what is stored; chown it`,
-        { path },
-      );
-    if ((mode & WRITABLE_BY_OTHERS) !== 0)
-      throw new CkptError('EPERM', `anybody may write to ${path}; take that right away (chmod o-w)`, {
-        path,
-      });
-  }
-
-  async #syncFolder(path: string): Promise<void> {
-    const folder = await this.#fs.open(path, O_RDONLY | O_DIRECTORY);
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
-  }
-
-  #failed(what: string, name: string, error: unknown): CkptError {
-    const { code, message } = asCkptError(error);
-    // The kernel's answer to O_NOFOLLOW.
-    if (codeOf(error) === 'ELOOP')
-      return new CkptError(
-        'EINVAL',
-        `${what} ${name} in ${this.location}: it is a link; remove it`,
-        { path: name },
-        error,
-      );
-    const advice = code === 'ENOSPC' ? '; make room there and try again' : '';
-    return new CkptError(
-      code,
-      `${what} ${name} in ${this.location}: ${message}${advice}`,
-      { path: name },
-      error,
-    );
+    for (const subfolder of [TEMPORARY, INCOMING])
+      for (const entry of await this.#folder.entries(subfolder)) {
+        const path = join(this.location, subfolder, entry);
+        const state = this.#folder.owners.state(entry.slice(0, entry.lastIndexOf('.')));
+        const age = Date.now() - ((await this.#folder.statusOrNone(path))?.mtimeMs ?? 0);
+        if (state === 'dead' || (state === 'foreign' && age > FOREIGN_TEMPORARY_MS))
+          await this.#folder.fs.unlink(path).catch(ignoreHarmless);
+      }
   }
 }
 
-/** By what it has, not by its class: errors of the file system may come from another realm. */
-const codeOf = (error: unknown): unknown =>
-  typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-
-/** Gone already, or we may only read here: somebody else will clean up. */
-const HARMLESS: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM', 'EROFS'];
+/** Gone already, we may only read here, or it is no file: somebody else will clean up. */
+const HARMLESS: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM', 'EROFS', 'EISDIR'];
 
 function ignoreHarmless(error: unknown): void {
   if (!HARMLESS.includes(codeOf(error))) throw error;

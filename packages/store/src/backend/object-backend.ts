@@ -10,10 +10,12 @@ export interface ObjectBackend {
   /**
    * Creates the object, whole and durable, unless one of that name exists: a reader sees all of it or none.
    * @param content the bytes, in parts
+   * @param lease   name of the caller's lease, when only that lease makes it safe to create the object. Whoever creates
+   *                it in another process than the caller's must use withLease(), for the caller may be dead by then
    * @returns false when the name was taken; that object stays as it is
    * @throws ENOSPC nothing of it is left behind
    */
-  put(name: string, content: readonly Uint8Array[]): Promise<boolean>;
+  put(name: string, content: readonly Uint8Array[], lease?: string): Promise<boolean>;
   /**
    * Up to `length` bytes at `position`; fewer only at the end, none behind it.
    * @throws ENOENT there is no such object

@@ -3,14 +3,18 @@ import type { ByteSource, Mm, StoredPages, TaskTree } from '@ckptree/model';
 import type { TreeSummary } from './manifest.js';
 import type { Owner } from './recipe.js';
 
-/** An image that is to be stored: its bytes, and where among them the pages are. */
-export interface ImageLayout {
+/** Stretches of an image that are to be stored, one behind the other: their bytes, and where among them the pages are. */
+export interface PartLayout {
   /** Bytes. */
   readonly size: number;
-  /** The whole image. Read once, forwards, in large pieces. */
+  /** All of them. Read once, forwards, in large pieces. */
   readonly source: ByteSource;
   /** In the order of the image. */
   readonly memories: readonly MemoryLayout[];
+}
+
+/** A whole image. */
+export interface ImageLayout extends PartLayout {
   readonly tree: TreeSummary;
 }
 

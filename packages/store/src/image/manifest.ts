@@ -96,8 +96,13 @@ export async function listManifestIds(backend: ObjectBackend): Promise<string[]>
 
 /** @throws ENOENT no such checkpoint; EIO, EBADMSG its manifest is damaged */
 export async function readManifest(backend: ObjectBackend, id: string, key?: Uint8Array): Promise<Manifest> {
+  return checkManifest(id, await readDocument(backend, manifestName(id), key));
+}
+
+/** The document as the manifest of a checkpoint. @throws EBADMSG it is none */
+export function checkManifest(id: string, document: unknown): Manifest {
   const name = manifestName(id);
-  const manifest = checkShape(name, await readDocument(backend, name, key));
+  const manifest = checkShape(name, document);
   const { segments, sizes } = manifest;
   let position = 0;
   for (const segment of segments) {

@@ -116,6 +116,17 @@ export function encodeRecipe({ chunks, owners, batches, runs, windows, literals 
   return bytes;
 }
 
+/** Bytes of one chunk of a recipe. */
+const RECIPE_CHUNK = 1024 * 1024;
+
+/** An encoded recipe as the contents of the chunks that hold it. */
+export function recipeChunks(recipe: Uint8Array): Uint8Array[] {
+  const contents: Uint8Array[] = [];
+  for (let at = 0; at < recipe.length; at += RECIPE_CHUNK)
+    contents.push(recipe.subarray(at, at + RECIPE_CHUNK));
+  return contents;
+}
+
 function tableSize(sizes: readonly number[]): number {
   const units = [HASH_SIZE, OWNER_SIZE, BATCH_SIZE, RUN_SIZE, WINDOW_SIZE];
   return units.reduce((sum, unit, index) => sum + unit * sizes[index]!, 0);

@@ -60,6 +60,11 @@ export class ChunkIndex {
     return this.#packs;
   }
 
+  /** Packs that were marked to be given up when this was last refreshed. The set itself does not change. */
+  get condemned(): ReadonlySet<PackId> {
+    return this.#condemned;
+  }
+
   isCondemned(pack: PackId): boolean {
     return this.#condemned.has(pack);
   }
@@ -96,10 +101,20 @@ export class ChunkIndex {
 
   /** Where to read a chunk. @param forReuse only in packs that will stay: a new checkpoint may rely on it */
   async find(id: ChunkId, forReuse = false): Promise<ChunkPlace | undefined> {
+    const staying = await this.findStaying(id, this.#condemned);
+    return staying !== undefined || forReuse ? staying : (await this.#places(id))[0];
+  }
+
+  /** Where a chunk is, other than in these packs. */
+  async findStaying(id: ChunkId, condemned: ReadonlySet<PackId>): Promise<ChunkPlace | undefined> {
+    const stays = ({ pack }: ChunkPlace): boolean => this.#packs.has(pack) && !condemned.has(pack);
+    return this.#recent.get(id)?.find(stays) ?? (await this.#findInBase(id)).find(stays);
+  }
+
+  /** Everywhere. */
+  async #places(id: ChunkId): Promise<ChunkPlace[]> {
     const places = [...(this.#recent.get(id) ?? []), ...(await this.#findInBase(id))];
-    const there = places.filter(({ pack }) => this.#packs.has(pack));
-    const staying = there.find(({ pack }) => !this.#condemned.has(pack));
-    return forReuse ? staying : (staying ?? there[0]);
+    return places.filter(({ pack }) => this.#packs.has(pack));
   }
 
   /** Takes in a pack that was just sealed. */

@@ -17,7 +17,7 @@ import type { PackId } from '../pack/pack-format.js';
  */
 const MAGIC = Buffer.from('ckptindx', 'latin1');
 const VERSION = 1;
-const HEADER_SIZE = 24;
+export const INDEX_HEADER_SIZE = 24;
 const PACK_ID_SIZE = 16;
 const PREFIX_SIZE = 8;
 const BLOCK_DIGEST_SIZE = 16;
@@ -52,7 +52,7 @@ export async function encodeIndex(
   const blocks: Buffer[] = [];
   for await (const block of encodeBlocks(entries, numbers)) blocks.push(block);
   const count = blocks.reduce((sum, block) => sum + block.length / ENTRY_SIZE, 0);
-  const header = Buffer.alloc(HEADER_SIZE);
+  const header = Buffer.alloc(INDEX_HEADER_SIZE);
   MAGIC.copy(header);
   header.writeUInt32LE(VERSION, 8);
   header.writeUInt32LE(packs.length, 12);
@@ -108,9 +108,13 @@ export class IndexFile {
     this.#name = name;
     this.#hash = hash;
     this.entries = counts.entries;
-    const packsEnd = HEADER_SIZE + counts.packs * PACK_ID_SIZE;
+    const packsEnd = INDEX_HEADER_SIZE + counts.packs * PACK_ID_SIZE;
     this.packs = Array.from({ length: counts.packs }, (_, number) =>
-      tables.toString('hex', HEADER_SIZE + number * PACK_ID_SIZE, HEADER_SIZE + (number + 1) * PACK_ID_SIZE),
+      tables.toString(
+        'hex',
+        INDEX_HEADER_SIZE + number * PACK_ID_SIZE,
+        INDEX_HEADER_SIZE + (number + 1) * PACK_ID_SIZE,
+      ),
     );
     this.#lines = tables.subarray(packsEnd);
     this.#blocksAt = tables.length + HASH_SIZE;
@@ -123,7 +127,7 @@ export class IndexFile {
     size: number,
     hash: ContentHash,
   ): Promise<IndexFile> {
-    const header = Buffer.from(await backend.read(name, 0, HEADER_SIZE));
+    const header = Buffer.from(await backend.read(name, 0, INDEX_HEADER_SIZE));
     const counts = decodeHeader(name, header, size);
     const tables = Buffer.from(await backend.read(name, 0, counts.tables));
     const digest = await backend.read(name, counts.tables, HASH_SIZE);
@@ -210,9 +214,14 @@ interface Counts {
   readonly tables: number;
 }
 
+/** Whether bytes of this size may be an index that begins so. @throws EIO they are not */
+export function checkIndexHeader(name: string, header: Buffer, size: number): void {
+  decodeHeader(name, header, size);
+}
+
 function decodeHeader(name: string, header: Buffer, size: number): Counts {
   if (
-    header.length < HEADER_SIZE ||
+    header.length < INDEX_HEADER_SIZE ||
     !header.subarray(0, 8).equals(MAGIC) ||
     header.readUInt32LE(8) !== VERSION
   )
@@ -220,7 +229,7 @@ function decodeHeader(name: string, header: Buffer, size: number): Counts {
   const packs = header.readUInt32LE(12);
   const entries = header.readUInt32LE(16);
   const blocks = Math.ceil(entries / BLOCK_ENTRIES);
-  const tables = HEADER_SIZE + packs * PACK_ID_SIZE + blocks * BLOCK_LINE_SIZE;
+  const tables = INDEX_HEADER_SIZE + packs * PACK_ID_SIZE + blocks * BLOCK_LINE_SIZE;
   if (tables > TABLES_LIMIT || tables + HASH_SIZE + entries * ENTRY_SIZE !== size)
     throw damaged(name, 'its counts do not agree with its size');
   return { packs, entries, tables };

@@ -3,6 +3,7 @@ import { PAGE_SIZE } from '@ckptree/model';
 import type { ObjectBackend } from '../backend/object-backend.js';
 import { type ChunkSettings, decodeChunkHeader, openChunk, RECORD_OVERHEAD } from '../chunk.js';
 import { type ChunkId, type ContentHash, HASH_SIZE, hexId } from '../content-hash.js';
+import { recipeChunks } from '../image/recipe.js';
 import type { ChunkIndex } from '../index/chunk-index.js';
 import { PackBuilder, packBufferSize } from '../pack/pack-builder.js';
 import { packName } from '../pack/pack-reader.js';
@@ -102,13 +103,32 @@ export class ChunkWriter {
 
   /** Adds content unless the store has it. @returns its id */
   async put(content: Uint8Array): Promise<ChunkId> {
-    const ranges = Uint32Array.of(0, content.length);
-    const digest = await this.#engine.digest(content, ranges);
-    const id = hexId(digest.subarray(0, HASH_SIZE));
-    if (await this.has(id)) return id;
-    this.promise(id);
-    await this.add(content, ranges, digest);
-    return id;
+    return (await this.putAll([content]))[0]!;
+  }
+
+  /** Adds those contents that the store has not. @returns their ids */
+  async putAll(contents: readonly Uint8Array[]): Promise<ChunkId[]> {
+    const bytes = contents.length === 1 ? contents[0]! : Buffer.concat(contents);
+    const ranges = rangesOf(contents);
+    const digest = await this.#engine.digest(bytes, ranges);
+    const ids = contents.map((_, index) => hexId(digestAt(digest, index)));
+    const missing: number[] = [];
+    for (const [index, id] of ids.entries()) {
+      if (await this.has(id)) continue;
+      this.promise(id);
+      missing.push(index);
+    }
+    const missingRanges = missing.flatMap((index) => [ranges[2 * index]!, ranges[2 * index + 1]!]);
+    const missingIds = Buffer.concat(missing.map((index) => digestAt(digest, index)));
+    await this.add(bytes, Uint32Array.from(missingRanges), missingIds);
+    return ids;
+  }
+
+  /** Adds recipes, cut into chunks. @returns the ids of each one's */
+  async putRecipes(recipes: readonly Uint8Array[]): Promise<ChunkId[][]> {
+    const contents = recipes.map(recipeChunks);
+    const ids = (await this.putAll(contents.flat())).values();
+    return contents.map((chunks) => chunks.map(() => ids.next().value!));
   }
 
   /** @param record as sealChunk() makes it; copied */
@@ -117,7 +137,9 @@ export class ChunkWriter {
     if (header === undefined)
       throw new CkptError('EINVAL', 'a chunk was put together wrongly; it is not stored');
     const { id, size } = header;
-    const pack = await this.#openPack();
+    let pack = await this.#openPack();
+    // Between its promise and us, somebody else who waited for it may have filled and sealed it.
+    while (pack !== this.#pack) pack = await this.#openPack();
     if (this.#failure !== undefined) throw this.#failure;
     this.#coming.add(id);
     this.#waiting.set(id, pack.add(record));
@@ -176,3 +198,17 @@ export class ChunkWriter {
     for (const { id } of pack.entries) this.#waiting.delete(id);
   }
 }
+
+/** Of contents that stand one behind the other. */
+function rangesOf(contents: readonly Uint8Array[]): Ranges {
+  let end = 0;
+  return Uint32Array.from(
+    contents.flatMap(({ length }) => {
+      end += length;
+      return [end - length, end];
+    }),
+  );
+}
+
+const digestAt = (digests: Uint8Array, index: number): Uint8Array =>
+  digests.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE);

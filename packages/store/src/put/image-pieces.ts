@@ -1,5 +1,5 @@
 import { PAGE_SIZE } from '@ckptree/model';
-import type { ImageLayout, MemoryLayout } from '../image/image-layout.js';
+import type { MemoryLayout, PartLayout } from '../image/image-layout.js';
 import { batchHead } from '../image/stored-image.js';
 import type { FrameTable } from './frame-table.js';
 import { openWindow } from './open-window.js';
@@ -19,7 +19,7 @@ const LITERAL_PIECE = 1024 * 1024;
 
 /** @param takeSlab a buffer of SLAB_SIZE that is free to be written to */
 export async function* imagePieces(
-  layout: ImageLayout,
+  layout: PartLayout,
   frames: FrameTable,
   takeSlab: () => Promise<Uint8Array>,
 ): AsyncIterable<ImagePiece> {
@@ -57,7 +57,7 @@ function* batchesOf({ runs }: MemoryLayout): Iterable<Run[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function* literals({ source }: ImageLayout, start: number, end: number): AsyncIterable<ImagePiece> {
+async function* literals({ source }: PartLayout, start: number, end: number): AsyncIterable<ImagePiece> {
   for (let at = start; at < end; ) {
     const bytes = await source.read(at, Math.min(LITERAL_PIECE, end - at));
     // Not slice(): that of a Buffer is no copy, and a source may use its memory again.
@@ -83,7 +83,7 @@ function* slabfuls(cuts: readonly WindowCut[]): Iterable<WindowCut[]> {
 }
 
 async function readWindows(
-  { source }: ImageLayout,
+  { source }: PartLayout,
   memory: MemoryLayout,
   cuts: readonly WindowCut[],
   frames: FrameTable,

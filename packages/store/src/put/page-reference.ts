@@ -3,7 +3,7 @@ import type { ChunkReader } from '../chunk-reader.js';
 import type { ChunkId } from '../content-hash.js';
 import type { Manifest } from '../image/manifest.js';
 import { type Recipe, runsOf, ZERO_PAGES } from '../image/recipe.js';
-import { readRecipe } from '../image/stored-image.js';
+import { readRecipes } from '../image/stored-image.js';
 import type { Window } from './window.js';
 
 /** A page that is in the store. */
@@ -42,8 +42,7 @@ interface StoredRun {
 export async function readParentPages({ segments }: Manifest, chunks: ChunkReader): Promise<ParentPages> {
   const runsByPid = new Map<number, StoredRun[]>();
   const windows = new Map<string, readonly KnownPage[]>();
-  for (const segment of segments) {
-    const recipe = await readRecipe(chunks, segment);
+  for await (const recipe of readRecipes(chunks, segments)) {
     for (const batch of recipe.batches) {
       const { pid } = recipe.owners[batch.owner]!;
       const runs = runsByPid.get(pid) ?? [];

@@ -1,4 +1,5 @@
-import type { ImageLayout, MemoryLayout } from '../image/image-layout.js';
+import { CkptError } from '@ckptree/errors';
+import type { MemoryLayout, PartLayout } from '../image/image-layout.js';
 import type { ManifestSegment } from '../image/manifest.js';
 import { ahead } from './ahead.js';
 import type { ChunkEngine } from './chunk-engine.js';
@@ -7,14 +8,15 @@ import { FrameTable } from './frame-table.js';
 import { type ImagePiece, imagePieces } from './image-pieces.js';
 import { PagePlacer, type ReadContent } from './page-placer.js';
 import { type ParentPages, WindowTable } from './page-reference.js';
-import { SegmentBuilder } from './segment-builder.js';
+import { isFullSegment, SegmentBuilder } from './segment-builder.js';
 import { SLAB_SIZE, SlabPool } from './slab-pool.js';
 import type { Window } from './window.js';
 
-/** Bytes of one chunk of a recipe. */
-const RECIPE_CHUNK = 1024 * 1024;
+const NOTHING = new Uint8Array(0);
 
 export interface PutContext {
+  /** Byte positions at which a segment must end, ascending: none reaches across. */
+  readonly cuts?: readonly number[];
   readonly writer: ChunkWriter;
   readonly engine: ChunkEngine;
   readonly parent: ParentPages;
@@ -29,11 +31,11 @@ type Hashed =
   | (Extract<ImagePiece, { kind: 'pages' }> & { ids: Promise<Uint8Array> });
 
 /**
- * Stores an image. While one slab of pages is placed, those behind it are read and hashed, and those before it are
+ * Stores an image, or stretches of one. While one slab of pages is placed, those behind it are read and hashed, and those before it are
  * compressed and written.
  * @returns its segments; all of their chunks are with the writer, which is not flushed
  */
-export async function putImage(layout: ImageLayout, context: PutContext): Promise<ManifestSegment[]> {
+export async function putImage(layout: PartLayout, context: PutContext): Promise<ManifestSegment[]> {
   const put = new ImagePut(layout, context);
   try {
     return await put.run();
@@ -43,7 +45,7 @@ export async function putImage(layout: ImageLayout, context: PutContext): Promis
 }
 
 class ImagePut {
-  readonly #layout: ImageLayout;
+  readonly #layout: PartLayout;
   readonly #context: PutContext;
   readonly #placer: PagePlacer;
   readonly #slabs: SlabPool;
@@ -52,13 +54,21 @@ class ImagePut {
   #failure: unknown;
   readonly #segments: ManifestSegment[] = [];
   #segment = new SegmentBuilder();
+  /** Of the segment. */
   #position = 0;
+  readonly #cuts: readonly number[];
+  #nextCut = 0;
+  /** Segments that are whole, but whose last pages may still be gathered with those of the next ones. */
+  readonly #ended: { readonly position: number; readonly segment: SegmentBuilder }[] = [];
+  #endedSize = 0;
+  #endedLiterals = 0;
   /** Memories that a later one may be much like, by pid. */
   readonly #references = new Map<number, WindowTable>();
 
-  constructor(layout: ImageLayout, context: PutContext) {
+  constructor(layout: PartLayout, context: PutContext) {
     this.#layout = layout;
     this.#context = context;
+    this.#cuts = context.cuts ?? [];
     this.#slabs = new SlabPool(SLAB_SIZE, 3 * context.engine.lanes + 1);
     this.#placer = new PagePlacer(context.writer, context.parent, (id) => this.#read(id));
     const parents = new Set(layout.memories.map(({ ppid }) => ppid));
@@ -68,14 +78,16 @@ class ImagePut {
 
   async run(): Promise<ManifestSegment[]> {
     for await (const piece of ahead(this.#pieces(), this.#context.engine.lanes)) {
-      if (piece.kind === 'literal') this.#segment.addLiteral(piece.bytes);
+      if (piece.kind === 'literal') await this.#addLiteral(piece.bytes);
       else if (piece.kind === 'batch') {
+        await this.#addLiteral(NOTHING); // a cut may be just here
         // Only between batches: the pages of one are described in one piece.
         if (this.#segment.isFull) await this.#endSegment();
         this.#segment.beginBatch(piece.memory, piece.pages);
       } else await this.#place(piece.slab, piece.windows, await piece.ids);
     }
     await this.#endSegment();
+    await this.#writeRecipes();
     return this.#segments;
   }
 
@@ -125,16 +137,42 @@ class ImagePut {
     return ppid === owner.pid ? undefined : this.#references.get(ppid);
   }
 
+  /** Ends segments at the cuts within. */
+  async #addLiteral(bytes: Uint8Array): Promise<void> {
+    let from = 0;
+    for (;;) {
+      const position = this.#position + this.#segment.size;
+      const cut = this.#cuts[this.#nextCut];
+      if (cut === undefined || cut > position + bytes.length - from) break;
+      if (cut < position) throw new CkptError('EINVAL', `a part may not end at byte ${cut}, among pages`);
+      this.#segment.addLiteral(bytes.subarray(from, from + cut - position));
+      from += cut - position;
+      this.#nextCut++;
+      await this.#endSegment();
+    }
+    this.#segment.addLiteral(bytes.subarray(from));
+  }
+
   async #endSegment(): Promise<void> {
+    if (this.#segment.size === 0) return;
+    this.#ended.push({ position: this.#position, segment: this.#segment });
+    this.#position += this.#segment.size;
+    this.#endedSize += this.#segment.size;
+    this.#endedLiterals += this.#segment.literalsSize;
+    this.#segment = new SegmentBuilder();
+    // Small ones wait for each other, so that their single pages share chunks, and their recipes one trip.
+    if (isFullSegment(this.#endedSize, this.#endedLiterals)) await this.#writeRecipes();
+  }
+
+  async #writeRecipes(): Promise<void> {
     await this.#placer.flush();
     await this.#allSealed();
-    const recipe = this.#segment.finish();
-    const ids: string[] = [];
-    for (let at = 0; at < recipe.length; at += RECIPE_CHUNK)
-      ids.push(await this.#context.writer.put(recipe.subarray(at, at + RECIPE_CHUNK)));
-    this.#segments.push({ position: this.#position, size: this.#segment.size, recipe: ids });
-    this.#position += this.#segment.size;
-    this.#segment = new SegmentBuilder();
+    const ended = this.#ended.splice(0);
+    this.#endedSize = 0;
+    this.#endedLiterals = 0;
+    const recipes = await this.#context.writer.putRecipes(ended.map(({ segment }) => segment.finish()));
+    for (const [index, { position, segment }] of ended.entries())
+      this.#segments.push({ position, size: segment.size, recipe: recipes[index]! });
   }
 
   async #allSealed(): Promise<void> {

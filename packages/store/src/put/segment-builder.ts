@@ -14,7 +14,10 @@ import type { Window } from './window.js';
 
 /** A segment ends behind the batch with which it reaches so many bytes of image, or of literals. */
 const SEGMENT_SIZE = 256 * 1024 * 1024;
-const SEGMENT_LITERALS = 4 * 1024 * 1024;
+export const SEGMENT_LITERALS = 4 * 1024 * 1024;
+
+export const isFullSegment = (size: number, literals: number): boolean =>
+  size >= SEGMENT_SIZE || literals >= SEGMENT_LITERALS;
 
 interface OpenBatch {
   readonly memory: MemoryLayout;
@@ -34,8 +37,13 @@ export class SegmentBuilder {
     return this.#literalsSize + this.#batchesSize;
   }
 
+  /** Bytes of literals among them. */
+  get literalsSize(): number {
+    return this.#literalsSize;
+  }
+
   get isFull(): boolean {
-    return this.size >= SEGMENT_SIZE || this.#literalsSize >= SEGMENT_LITERALS;
+    return isFullSegment(this.size, this.#literalsSize);
   }
 
   addLiteral(bytes: Uint8Array): void {

@@ -1,0 +1,64 @@
+import { CkptError } from '@ckptree/errors';
+import {
+  type Connection,
+  type ReplyOf,
+  type RequestOf,
+  request,
+  storage,
+  storageAt,
+} from '@ckptree/protocol';
+import { Patience, type PatienceOptions } from './patience.js';
+
+type JobReply = ReplyOf<ReturnType<typeof storageAt>['job']['definition']>;
+export type GcSummary = NonNullable<JobReply['gc']>;
+export type VerifySummary = NonNullable<JobReply['verify']>;
+
+/** Has a storage service delete what no checkpoint needs, and waits for that. When the service dies, another begins anew. */
+export async function collectGarbage(
+  connection: Connection,
+  options: RequestOf<typeof storage.gc.definition> & PatienceOptions = {},
+): Promise<GcSummary> {
+  const { dryRun, waitMs, ...patience } = options;
+  const body = { ...(dryRun !== undefined && { dryRun }), ...(waitMs !== undefined && { waitMs }) };
+  const { gc } = await runJob(connection, patience, (attempt) =>
+    request(connection, storage.gc, body, attempt),
+  );
+  return gc ?? missing('gc');
+}
+
+/** Has a storage service check the whole store, and waits for that. */
+export async function verifyStorage(
+  connection: Connection,
+  options: RequestOf<typeof storage.verify.definition> & PatienceOptions = {},
+): Promise<VerifySummary> {
+  const { readData, sample, ...patience } = options;
+  const body = { ...(readData !== undefined && { readData }), ...(sample !== undefined && { sample }) };
+  const { verify } = await runJob(connection, patience, (attempt) =>
+    request(connection, storage.verify, body, attempt),
+  );
+  return verify ?? missing('verify');
+}
+
+async function runJob(
+  connection: Connection,
+  options: PatienceOptions,
+  begin: (attempt: object) => Promise<{ readonly instance: string; readonly job: string }>,
+): Promise<JobReply> {
+  const patience = new Patience(connection, options);
+  return patience.persist('a job of the storage service', async () => {
+    const { instance, job } = await patience.persist('beginning a job of the storage service', begin);
+    for (;;) {
+      const reply = await request(
+        connection,
+        storageAt(instance).job,
+        { job },
+        options.signal === undefined ? {} : { signal: options.signal },
+      );
+      if (reply.done) return reply;
+    }
+  });
+}
+
+function missing(what: string): never {
+  throw new CkptError('EBADMSG', `a storage service ended a ${what} without a report`);
+}

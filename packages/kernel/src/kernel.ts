@@ -4,18 +4,32 @@ import type { Cut, CutOptions, SnapshotSource, TaskTree } from '@ckptree/model';
 import { CpuControl, IRQ } from './cpu/cpu-control.js';
 import { CpuThreads } from './cpu/cpu-threads.js';
 import type { TaskExit } from './cpu/messages.js';
-import { Cutter } from './cut/cutter.js';
+import { Cutter, type HoldOptions } from './cut/cutter.js';
 import { Freezer } from './cut/freezer.js';
+import type { HeldCut } from './cut/held-cut.js';
+import { membersLocked, partOfTree, subtrees, subtreesIfAny } from './cut/scope.js';
 import { Exclusive } from './exclusive.js';
 import { OpenFiles } from './files/open-files.js';
 import { releaseLeaves } from './hosting.js';
 import { PhysicalMemory } from './memory/physical-memory.js';
 import { enterAdopted } from './process/adopt.js';
+import { Forest } from './process/forest.js';
+import {
+  describeFragmentLocked,
+  disownLocked,
+  type Fragment,
+  fragmentTopsLocked,
+  type Reparented,
+  setParentLocked,
+} from './process/fragments.js';
 import type { Newcomers } from './process/newcomers.js';
 import { ProcessTable } from './process/process-table.js';
-import { FLAG, FROZEN_FLAGS, SIGKILL, SLOT, STATE } from './process/slot.js';
+import { FLAG, SIGKILL, SLOT, STATE } from './process/slot.js';
 import { enterSpawned } from './process/spawn.js';
+import { type TaskStatus, taskStatus } from './process/task-status.js';
+import type { SpawnForest } from './spec/spawn-forest.js';
 import type { SpawnTree } from './spec/spawn-tree.js';
+import { wholeTree } from './spec/split-tree.js';
 
 export interface KernelOptions {
   /** Threads that run tasks; default: as many as the machine has cores. */
@@ -28,20 +42,14 @@ export interface KernelOptions {
   readonly maxOpenFiles?: number;
 }
 
-/** A row of the process table, for people and tools. */
-export interface TaskStatus {
-  readonly pid: number;
-  readonly ppid: number;
-  readonly tgid: number;
-  readonly pgid: number;
-  readonly sid: number;
-  readonly comm: string;
-  readonly state: 'running' | 'blocked' | 'frozen' | 'zombie';
-  readonly cpu: number;
-  readonly ticks: number;
-}
-
 const FREEZE_TIMEOUT_MS = 5_000;
+
+/** One task, or several, and all below them. */
+type Pids = number | readonly number[];
+const listOf = (pids: Pids): readonly number[] => (typeof pids === 'number' ? [pids] : pids);
+
+/** What a held cut is of: everything here that belongs to a tree, or some tasks and all below them. */
+export type HoldScope = { readonly rootPid: number } | { readonly pids: readonly number[] };
 
 /** A simulated kernel: physical memory, a process table, and cpu threads that run tasks. */
 export class Kernel implements SnapshotSource {
@@ -106,13 +114,22 @@ export class Kernel implements SnapshotSource {
    * @returns the root's pid
    * @throws what entering the tree throws (EEXIST, ENOENT, ...), or the failure of a program to start; nothing is left then
    */
-  spawn(tree: SpawnTree): Promise<number> {
+  async spawn(tree: SpawnTree): Promise<number> {
+    const forest = await this.loadSpawned(wholeTree(tree));
+    forest.start();
+    return forest.rootPid;
+  }
+
+  /**
+   * Loads a tree, or a part of one, that runs when it is started.
+   * @throws as spawn()
+   */
+  loadSpawned(forest: SpawnForest): Promise<Forest> {
     return this.#exclusive.run(async () => {
       this.#threads.assertAlive();
       const parts = { table: this.#table, files: this.#files, control: this.#control };
-      const newcomers = enterSpawned(parts, tree);
-      await this.#bringIn(newcomers, (cpu, tasks) => this.#threads.ask(cpu, { type: 'spawn', tasks }), false);
-      return newcomers.rootPid;
+      const newcomers = enterSpawned(parts, forest);
+      return this.#bringIn(newcomers, (cpu, tasks) => this.#threads.ask(cpu, { type: 'spawn', tasks }));
     });
   }
 
@@ -121,15 +138,20 @@ export class Kernel implements SnapshotSource {
    * goes over to the tasks, also when this fails.
    * @returns the root's pid
    */
-  adopt(tree: TaskTree, options: { readonly frozen?: boolean } = {}): Promise<number> {
+  async adopt(tree: TaskTree, options: { readonly frozen?: boolean } = {}): Promise<number> {
+    const forest = await this.loadAdopted(tree);
+    forest.start(options);
+    return forest.rootPid;
+  }
+
+  /**
+   * As adopt(), of a tree or a part of one that runs when it is started.
+   * @param tree `rootPid` is that of the whole tree; tasks whose parents are not among `tasks` have them elsewhere
+   */
+  loadAdopted(tree: TaskTree): Promise<Forest> {
     return this.#exclusive.run(async () => {
       const newcomers = this.#enterAdopted(tree);
-      await this.#bringIn(
-        newcomers,
-        (cpu, load) => this.#threads.ask(cpu, { type: 'adopt', ...load }),
-        options.frozen ?? false,
-      );
-      return newcomers.rootPid;
+      return this.#bringIn(newcomers, (cpu, load) => this.#threads.ask(cpu, { type: 'adopt', ...load }));
     });
   }
 
@@ -137,30 +159,68 @@ export class Kernel implements SnapshotSource {
     return this.#exclusive.run(() => this.#cutter.cut(rootPid, options));
   }
 
-  /** Freezes a tree until it is thawed. */
-  freeze(rootPid: number, timeoutMs = FREEZE_TIMEOUT_MS): Promise<void> {
+  /**
+   * Freezes and snapshots, and leaves the tasks frozen until they are told to run, or the lease ends: the part of a cut
+   * that other kernels take part in. Nothing of what was seen is put together before that.
+   * @throws EBUSY another cut of some of the tasks is held; ETIMEDOUT they did not stop in time, or within the lease
+   */
+  hold(scope: HoldScope, options: HoldOptions = {}): Promise<HeldCut> {
+    const which = 'rootPid' in scope ? partOfTree(scope.rootPid) : subtreesIfAny(scope.pids);
+    return this.#exclusive.run(() => this.#cutter.hold(which, options));
+  }
+
+  /** Freezes trees until they are thawed. Of several, those that are not there are left out. @throws ESRCH none is there */
+  freeze(pids: Pids, timeoutMs = FREEZE_TIMEOUT_MS): Promise<void> {
     return this.#exclusive.run(async () => {
-      await this.#freezer.freeze(rootPid, FLAG.FREEZE_USER, timeoutMs);
+      await this.#freezer.freeze(subtrees(listOf(pids)), FLAG.FREEZE_USER, timeoutMs);
     });
   }
 
-  thaw(rootPid: number): Promise<void> {
-    return this.#exclusive.run(async () => this.#freezer.thaw(rootPid, FLAG.FREEZE_USER));
+  /** @throws ESRCH as freeze() */
+  thaw(pids: Pids): Promise<void> {
+    return this.#exclusive.run(async () => this.#freezer.thaw(subtrees(listOf(pids))));
   }
 
-  /** Ends every task of a tree as by SIGKILL, frozen or not. Resolves when all have ended. */
-  async kill(rootPid: number): Promise<void> {
+  /** Ends every task of trees as by SIGKILL, frozen or not. Resolves when all have ended. @throws ESRCH as freeze() */
+  async kill(pids: Pids): Promise<void> {
     const slots = await this.#exclusive.run(async () =>
       this.#table.locked(() => {
-        const root = this.#table.find(rootPid);
-        if (root === undefined) throw new CkptError('ESRCH', `there is no task ${rootPid}`, { pid: rootPid });
-        const tree = this.#table.subtreeLocked(root);
-        for (const slot of tree) this.#table.signalLocked(slot, SIGKILL);
+        const tree = membersLocked(this.#table, subtrees(listOf(pids), { groups: false }));
+        for (const slot of tree) {
+          this.#table.signalLocked(slot, SIGKILL);
+          // What was loaded and not started has nothing to wait for any more.
+          this.#table.clear(slot, FLAG.INCOMING);
+        }
         return tree;
       }),
     );
     this.#control.ringAll(IRQ.WAKE);
     await this.#ended(slots);
+  }
+
+  /** The parts of a tree that are here. @param rootPid of the whole tree */
+  fragments(rootPid: number): Fragment[] {
+    return this.#table.locked(() =>
+      fragmentTopsLocked(this.#table, rootPid).map((top) => describeFragmentLocked(this.#table, top)),
+    );
+  }
+
+  /**
+   * Tells that tasks have ended, in any kernel: whoever hangs below them here gets another parent, as if they had ended
+   * here, and zombies that would have waited for them are gone. The end of a tree's root is to be told to every kernel
+   * that has a part of it.
+   * @returns pids of those whose parent has changed, or that have gone
+   */
+  disown(ended: readonly number[]): readonly number[] {
+    return this.#reparent(() => disownLocked(this.#table, new Set(ended)));
+  }
+
+  /**
+   * Gives the top of a fragment another parent, here or elsewhere; 0: none.
+   * @throws ESRCH no such task; EINVAL its parent is here already, or is below it
+   */
+  setParent(pid: number, ppid: number): void {
+    this.#reparent(() => setParentLocked(this.#table, pid, ppid));
   }
 
   /**
@@ -191,7 +251,9 @@ export class Kernel implements SnapshotSource {
 
   /** The process table, ascending by pid. */
   ps(): TaskStatus[] {
-    const rows = this.#table.locked(() => this.#table.slotsLocked().map((slot) => this.#status(slot)));
+    const rows = this.#table.locked(() =>
+      this.#table.slotsLocked().map((slot) => taskStatus(this.#table, slot)),
+    );
     return rows.sort((a, b) => a.pid - b.pid);
   }
 
@@ -215,25 +277,31 @@ export class Kernel implements SnapshotSource {
     }
   }
 
-  /** Tells the cpus of newcomers, all marked as incoming; then lets them run, or ends them all if one cannot. */
+  /** Tells the cpus of newcomers, all marked as incoming, which keeps them from running; ends them all if one cannot run. */
   async #bringIn<Load>(
-    { slots, perCpu }: Newcomers<Load>,
+    { rootPid, slots, perCpu }: Newcomers<Load>,
     ask: (cpu: number, load: Load) => Promise<void>,
-    frozen: boolean,
-  ): Promise<void> {
+  ): Promise<Forest> {
+    const parts = {
+      table: this.#table,
+      ring: () => this.#control.ringAll(IRQ.THAW | IRQ.WAKE),
+      ended: (gone: readonly number[]) => this.#ended(gone),
+    };
+    const forest = new Forest(parts, rootPid, slots);
     const answers = await Promise.allSettled([...perCpu].map(([cpu, load]) => ask(cpu, load)));
     const failure = answers.find((answer) => answer.status === 'rejected');
-    this.#table.locked(() => {
-      for (const slot of slots) {
-        if (failure !== undefined) this.#table.signalLocked(slot, SIGKILL);
-        else if (frozen) this.#table.raise(slot, FLAG.FREEZE_USER);
-        this.#table.clear(slot, FLAG.INCOMING);
-      }
-    });
-    this.#control.ringAll(IRQ.THAW | IRQ.WAKE);
-    if (failure === undefined) return;
-    await this.#ended(slots);
+    if (failure === undefined) return forest;
+    await forest.abandon();
     throw failure.reason;
+  }
+
+  #reparent(change: () => Reparented): readonly number[] {
+    const { pids, cpus } = this.#table.locked(() => {
+      const { pids, woken } = change();
+      return { pids, cpus: woken.map((slot) => this.#table.get(slot, SLOT.CPU)) };
+    });
+    for (const cpu of cpus) this.#control.ring(cpu, IRQ.WAKE);
+    return pids;
   }
 
   #exited(exits: readonly TaskExit[]): void {
@@ -283,29 +351,5 @@ export class Kernel implements SnapshotSource {
       };
       this.#exitWaiters.add(look);
     });
-  }
-
-  #status(slot: number): TaskStatus {
-    const table = this.#table;
-    const state = table.get(slot, SLOT.STATE);
-    const frozen = (table.flags(slot) & FROZEN_FLAGS) !== 0;
-    return {
-      pid: table.get(slot, SLOT.PID),
-      ppid: table.get(slot, SLOT.PPID),
-      tgid: table.get(slot, SLOT.TGID),
-      pgid: table.get(slot, SLOT.PGID),
-      sid: table.get(slot, SLOT.SID),
-      comm: table.comm(slot),
-      state:
-        state === STATE.ZOMBIE
-          ? 'zombie'
-          : frozen
-            ? 'frozen'
-            : state === STATE.BLOCKED
-              ? 'blocked'
-              : 'running',
-      cpu: table.get(slot, SLOT.CPU),
-      ticks: table.ticks(slot),
-    };
   }
 }

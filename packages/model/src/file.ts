@@ -2,6 +2,8 @@
 export interface OpenFile {
   /** Same number, same open file, within one source of tasks. */
   readonly id: number;
+  /** Same key, same open file, in all sources that host parts of one tree; absent when it is in this one only. */
+  readonly key?: string;
   /** References to it in its source at the cut: descriptors, mapped vmas, executables; those of strangers too. */
   readonly users: number;
   readonly path: string;
@@ -27,6 +29,8 @@ export interface FileDescriptor {
 /** A descriptor table, perhaps shared by several tasks. */
 export interface FileTable {
   readonly id: number;
+  /** As that of an open file. */
+  readonly key?: string;
   /** Tasks that use it. */
   readonly users: number;
   /** Ascending by fd. */

@@ -18,8 +18,10 @@ const WORD = { IRQ: 0, CURRENT: 1, LOAD: 2 } as const;
 /** One cache line a cpu, so that cpus do not slow each other down. */
 const CPU_WORDS = 16;
 /** Words that all cpus share, behind theirs. */
-const SHARED = { PENDING_SNAPSHOTS: 0, MEMBERS: 1, NEXT_MM: 2, NEXT_TABLE: 3, CUT: 4 } as const;
-const SHARED_WORDS = 16;
+const SHARED = { PENDING_SNAPSHOTS: 0, MEMBERS: 1, NEXT_MM: 2, NEXT_TABLE: 3, CUT: 4, HELD: 8 } as const;
+/** Cuts that can be held at the same time without being told of meanwhile. */
+const MAX_HELD = 8;
+const SHARED_WORDS = SHARED.HELD + MAX_HELD;
 
 /** `current` of a cpu that runs no task. */
 export const IDLE = 0;
@@ -146,6 +148,24 @@ export class CpuControl {
       id: Atomics.load(this.#words, this.#shared + SHARED.CUT),
       members: this.#members.subarray(0, count),
     };
+  }
+
+  /** Main thread: nothing is to be told of a cut as long as it is held; with too many of them, it is told at once. */
+  hold(cut: number): void {
+    for (let place = 0; place < MAX_HELD; place++)
+      if (Atomics.compareExchange(this.#words, this.#shared + SHARED.HELD + place, 0, cut) === 0) return;
+  }
+
+  /** Main thread: the cpus may tell what they saw; ring them. */
+  letGo(cut: number): void {
+    for (let place = 0; place < MAX_HELD; place++)
+      Atomics.compareExchange(this.#words, this.#shared + SHARED.HELD + place, cut, 0);
+  }
+
+  isHeld(cut: number): boolean {
+    for (let place = 0; place < MAX_HELD; place++)
+      if (Atomics.load(this.#words, this.#shared + SHARED.HELD + place) === cut) return true;
+    return false;
   }
 
   /** A cpu: its snapshots are taken. The decrement publishes all that it wrote before. */

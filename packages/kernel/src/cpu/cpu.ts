@@ -68,7 +68,7 @@ export class Cpu {
     this.#index = index;
     this.#table = table;
     this.#control = control;
-    this.#cuts = new CutRecorder(tell);
+    this.#cuts = new CutRecorder(tell, (cut) => control.isHeld(cut));
     this.#nursery = new Nursery({
       index,
       table,
@@ -168,6 +168,7 @@ export class Cpu {
     this.#table.setTicks(slot, task.ticks);
     const end = {
       pid: this.#table.get(slot, SLOT.PID),
+      rootPid: Math.abs(this.#table.get(slot, SLOT.TREE)),
       comm: this.#table.comm(slot),
       status,
       digest: Buffer.from(digest).toString('hex'),

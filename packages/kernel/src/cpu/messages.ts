@@ -15,8 +15,14 @@ export interface SpawnedTask {
   /** The task of the same message whose address space, or descriptor table, it shares. */
   readonly mmOf?: number;
   readonly filesOf?: number;
-  /** Its open files, ascending by fd; one reference each comes along. */
-  readonly descriptors: readonly Descriptor[];
+  /** The descriptor table that it begins with, unless it shares one. */
+  readonly table: TableDescription;
+}
+
+/** A descriptor table as it travels: open files ascending by fd; one reference each comes along. */
+export interface TableDescription {
+  readonly key?: string;
+  readonly list: readonly Descriptor[];
 }
 
 /** A task that goes on: restarted, or placed on another cpu by its parent. References come along. */
@@ -34,7 +40,7 @@ export interface AdoptedTask {
 export interface Adoption {
   readonly tasks: readonly AdoptedTask[];
   readonly mms: readonly AddressSpaceDescription[];
-  readonly tables: readonly (readonly Descriptor[])[];
+  readonly tables: readonly TableDescription[];
 }
 
 export type ToCpu =
@@ -76,17 +82,15 @@ export interface CutPiece {
   readonly cut: number;
   readonly tasks: readonly TaskPiece[];
   readonly mms: readonly MmPiece[];
-  readonly tables: readonly {
-    readonly id: number;
-    readonly users: number;
-    readonly list: readonly Descriptor[];
-  }[];
+  readonly tables: readonly (TableDescription & { readonly id: number; readonly users: number })[];
   readonly last: boolean;
 }
 
 /** How a task ended. */
 export interface TaskExit {
   readonly pid: number;
+  /** The root of its tree, which may be in another kernel. */
+  readonly rootPid: number;
   readonly comm: string;
   /** As wait() tells it: exit code << 8, or the signal that killed it. */
   readonly status: number;

@@ -14,7 +14,7 @@ import { prepareParams } from '../programs/params.js';
 import { programNamed } from '../programs/registry.js';
 import { Registers } from '../registers.js';
 import { type CpuControl, IRQ } from './cpu-control.js';
-import type { AdoptedTask, Adoption, SpawnedTask, ToCpu } from './messages.js';
+import type { AdoptedTask, Adoption, SpawnedTask, TableDescription, ToCpu } from './messages.js';
 import { Task } from './task.js';
 import { atTask } from './task-error.js';
 
@@ -105,10 +105,9 @@ export class Nursery {
   }
 
   /** A task that has descriptors but no program and no memory yet. */
-  #place({ slot, filesOf, descriptors }: SpawnedTask): Task {
+  #place({ slot, filesOf, table }: SpawnedTask): Task {
     const shared = filesOf === undefined ? undefined : this.#parts.tasks.get(filesOf)?.files;
-    const files =
-      shared ?? new Descriptors(this.#parts.control.nextTableId(), this.#parts.files, descriptors);
+    const files = shared ?? this.#newTable(table);
     if (shared !== undefined) shared.users++;
     const nothing = AddressSpace.fromDescription(
       this.#parts.resources,
@@ -132,9 +131,7 @@ export class Nursery {
   /** Tasks that bring their state along. */
   adopt({ tasks, mms, tables }: Adoption): void {
     const spaces = mms.map((mm) => AddressSpace.fromDescription(this.#parts.resources, mm));
-    const descriptors = tables.map(
-      (list) => new Descriptors(this.#parts.control.nextTableId(), this.#parts.files, list),
-    );
+    const descriptors = tables.map((table) => this.#newTable(table));
     for (const space of spaces) space.users = 0;
     for (const table of descriptors) table.users = 0;
     for (const adopted of tasks) {
@@ -147,6 +144,10 @@ export class Nursery {
         restored(adopted, new Task(adopted.slot, program, new Registers(adopted.registers), mm, files)),
       );
     }
+  }
+
+  #newTable({ list, key }: TableDescription): Descriptors {
+    return new Descriptors(this.#parts.control.nextTableId(), this.#parts.files, list, key);
   }
 
   #addChild(parent: Task, request: CloneRequest, cpu: number): number {
@@ -177,7 +178,7 @@ export class Nursery {
       type: 'migrate',
       tasks: [{ slot, registers: registers.bytes, setChildTid, clearChildTid, robustList, mm: 0, files: 0 }],
       mms: [mm.describe()],
-      tables: [files.list],
+      tables: [{ list: files.list }],
     };
     this.#parts.peers[cpu]!.postMessage(message);
     this.#parts.control.ring(cpu, IRQ.MESSAGE);

@@ -47,9 +47,8 @@ export class CutAssembly {
     const files = await this.#openFiles(versions);
     const tables = new Map([...this.#tables.values()].map((table) => [table.id, fileTable(table, files)]));
     const mms = new Map([...this.#mms.values()].map((mm) => [mm.id, this.#mm(mm, files)]));
-    const { members, table } = this.#scene;
-    const tasks = members.map((slot) => this.#task(slot, mms, tables));
-    return { rootPid: table.get(members[0]!, SLOT.PID), tasks };
+    const tasks = this.#scene.members.map((slot) => this.#task(slot, mms, tables));
+    return { rootPid: tasks[0]?.pid ?? 0, tasks };
   }
 
   #task(slot: number, mms: ReadonlyMap<number, Mm>, tables: ReadonlyMap<number, FileTable>): Task {
@@ -104,12 +103,13 @@ export class CutAssembly {
       for (const { file } of vmas) if (file !== undefined) met.set(file.id, file);
     }
     const files = new Map<number, OpenFile>();
-    for (const { id, path, mode, flags } of met.values()) {
+    for (const { id, key, path, mode, flags } of met.values()) {
       const { refs, pos, absent } = this.#scene.files.state(id);
       // What a task may write changes by its own doing; only what it may not has a version to hold it to.
       const fixed = !absent && (mode & FMODE.WRITE) === 0 && !path.startsWith(PROGRAM_FOLDER);
       files.set(id, {
         id,
+        ...(key !== undefined && { key }),
         users: refs,
         path,
         mode,
@@ -136,11 +136,12 @@ function zombieState(table: ProcessTable, slot: number) {
 }
 
 function fileTable(
-  { id, users, list }: CutPiece['tables'][number],
+  { id, key, users, list }: CutPiece['tables'][number],
   files: ReadonlyMap<number, OpenFile>,
 ): FileTable {
   return {
     id,
+    ...(key !== undefined && { key }),
     users,
     descriptors: list.map(({ fd, closeOnExec, file }) => ({ fd, closeOnExec, file: files.get(file.id)! })),
   };

@@ -20,11 +20,15 @@ interface Recording {
  */
 export class CutRecorder {
   readonly #tell: (message: FromCpu) => void;
+  readonly #isHeld: (cut: number) => boolean;
   #recording: Recording = emptyRecording();
-  readonly #untold: CutPiece[] = [];
+  /** By cut. */
+  readonly #untold = new Map<number, CutPiece[]>();
 
-  constructor(tell: (message: FromCpu) => void) {
+  /** @param isHeld whether the tasks of a cut still stand still, so that whoever froze them is not to be disturbed */
+  constructor(tell: (message: FromCpu) => void, isHeld: (cut: number) => boolean) {
     this.#tell = tell;
+    this.#isHeld = isHeld;
   }
 
   record(task: Task): void {
@@ -47,6 +51,7 @@ export class CutRecorder {
   seal(cut: number): void {
     const { tasks, mms, tables } = this.#recording;
     this.#recording = emptyRecording();
+    const pieces: CutPiece[] = [];
     for (let start = 0; start === 0 || start < tasks.length; start += PIECE_TASKS) {
       const part = tasks.slice(start, start + PIECE_TASKS);
       const last = start + PIECE_TASKS >= tasks.length;
@@ -58,16 +63,21 @@ export class CutRecorder {
         tables: take(tables, part, 'files'),
         last,
       } as const;
-      this.#untold.push(piece);
+      pieces.push(piece);
     }
+    this.#untold.set(cut, pieces);
   }
 
-  /** Tells one piece. @returns whether there was one */
+  /** Tells one piece. @returns whether there was one to tell */
   tellSome(): boolean {
-    const piece = this.#untold.shift();
-    if (piece === undefined) return false;
-    this.#tell(piece);
-    return true;
+    for (const [cut, pieces] of this.#untold) {
+      if (this.#isHeld(cut)) continue;
+      const piece = pieces.shift()!;
+      if (piece.last) this.#untold.delete(cut);
+      this.#tell(piece);
+      return true;
+    }
+    return false;
   }
 }
 
@@ -91,8 +101,8 @@ function take<Value>(
   return taken;
 }
 
-function tablePiece({ id, users, list }: Descriptors): CutPiece['tables'][number] {
-  return { id, users, list };
+function tablePiece({ id, key, users, list }: Descriptors): CutPiece['tables'][number] {
+  return { id, users, list, ...(key !== undefined && { key }) };
 }
 
 function mmPiece(mm: AddressSpace): MmPiece {

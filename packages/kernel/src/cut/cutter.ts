@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError } from '@ckptree/errors';
-import type { Cut, CutOptions, Mm } from '@ckptree/model';
+import type { Cut, CutOptions } from '@ckptree/model';
 import { type CpuControl, IRQ } from '../cpu/cpu-control.js';
 import type { CutPiece } from '../cpu/messages.js';
 import { FileVersions } from '../files/file-versions.js';
@@ -10,7 +10,10 @@ import type { PhysicalMemory } from '../memory/physical-memory.js';
 import type { ProcessTable } from '../process/process-table.js';
 import { FLAG, SLOT, STATE } from '../process/slot.js';
 import { CutAssembly } from './cut-assembly.js';
+import { CutPieces } from './cut-pieces.js';
 import type { Freezer } from './freezer.js';
+import { HeldCut } from './held-cut.js';
+import { type Scope, subtrees } from './scope.js';
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 /** How long the main thread waits for snapshots without looking at anything else. */
@@ -25,22 +28,19 @@ export interface CutterParts {
   readonly freezer: Freezer;
 }
 
-/** A cut whose pieces are still coming in. */
-interface Incoming {
-  readonly pieces: CutPiece[];
-  /** Cpus that have not told all that they saw. */
-  awaited: number;
-  /** All pieces, when they are there. */
-  readonly all: Promise<readonly CutPiece[]>;
-  readonly done: (pieces: readonly CutPiece[]) => void;
-  readonly failed: (error: Error) => void;
+export interface HoldOptions {
+  /** After so long without all tasks at a safe point the cut is given up, the tasks run on, and ETIMEDOUT is thrown. */
+  readonly timeoutMs?: number;
+  /** The tasks are let go so long after the request, whatever happens. */
+  readonly leaseMs?: number;
 }
 
 /** Takes cuts: freeze, snapshot, thaw; then, while the tasks run, puts together what the cpus saw. */
 export class Cutter {
   readonly #parts: CutterParts;
   readonly #versions = new FileVersions();
-  readonly #incoming = new Map<number, Incoming>();
+  /** Cuts of which not all has come in. */
+  readonly #incoming = new Map<number, CutPieces>();
   #lastCut = 0;
 
   constructor(parts: CutterParts) {
@@ -52,53 +52,89 @@ export class Cutter {
     rootPid: number,
     { leaveFrozen = false, timeoutMs = DEFAULT_TIMEOUT_MS }: CutOptions,
   ): Promise<Cut> {
-    const { table, files, memory, control, freezer } = this.#parts;
-    const requested = performance.now();
-    const deadline = requested + timeoutMs;
-    const members = await freezer.freeze(rootPid, FLAG.FREEZE_CUT, timeoutMs);
-    const frozen = performance.now();
-    const id = ++this.#lastCut;
-    const cpus = freezer.cpusOf(members);
-    // Before the cpus are asked: their answers may come in while this thread still waits for the last of them.
-    const incoming = this.#expect(id, cpus.size);
-    try {
-      control.beginCut(id, members, cpus.size);
-      for (const cpu of cpus) control.ring(cpu, IRQ.SNAPSHOT);
-      await this.#waitForSnapshots(deadline, rootPid);
-      const scene = { members, table: table.copy(), files: files.copy(), arenas: memory.handle.arenas };
-      const snapshot = performance.now();
-      if (leaveFrozen) for (const slot of members) table.raise(slot, FLAG.FREEZE_USER);
-      freezer.release(members, FLAG.FREEZE_CUT);
-      const timing = {
-        freezeUs: (frozen - requested) * 1e3,
-        snapshotUs: (snapshot - frozen) * 1e3,
-        ...(leaveFrozen ? {} : { downtimeUs: (performance.now() - requested) * 1e3 }),
-      };
-      const assembly = new CutAssembly(scene);
-      for (const piece of await incoming.all) assembly.add(piece);
-      return await this.#assemble(assembly, { rootPid, timing, leaveFrozen });
-    } catch (error) {
-      freezer.release(members, FLAG.FREEZE_CUT);
-      this.#giveBack(incoming.pieces.flatMap(leavesOf));
+    const held = await this.#take(subtrees([rootPid]), { timeoutMs });
+    const { stoodStillUs } = held.resume({ leaveFrozen });
+    const tree = await held.tree.catch((error: unknown) => {
+      if (leaveFrozen) this.#thaw(rootPid);
       throw error;
-    } finally {
-      this.#incoming.delete(id);
-    }
+    });
+    let frozen = leaveFrozen;
+    return {
+      tree,
+      timing: { ...held.timing, ...(leaveFrozen ? {} : { downtimeUs: stoodStillUs }) },
+      thaw: async () => {
+        if (frozen) this.#thaw(rootPid);
+        frozen = false;
+      },
+      releaseMm: (mm) => held.releaseMm(mm),
+      release: () => held.release(),
+    };
   }
 
-  /** A cpu tells what it saw. Of a cut that was given up, its memory is given back. */
+  /** As cut(), but the tasks stand still until they are told to run, or until the lease ends. */
+  hold(scope: Scope, { leaseMs = DEFAULT_TIMEOUT_MS, timeoutMs = leaseMs }: HoldOptions): Promise<HeldCut> {
+    return this.#take(scope, { timeoutMs: Math.min(timeoutMs, leaseMs), leaseMs });
+  }
+
+  /** A cpu tells what it saw. */
   receive(piece: CutPiece): void {
-    const incoming = this.#incoming.get(piece.cut);
-    if (incoming === undefined) return this.#giveBack(leavesOf(piece));
-    incoming.pieces.push(piece);
-    if (piece.last) incoming.awaited--;
-    if (incoming.awaited === 0) incoming.done(incoming.pieces);
+    const pieces = this.#incoming.get(piece.cut);
+    if (pieces === undefined) return;
+    pieces.receive(piece);
+    if (pieces.isComplete) this.#incoming.delete(piece.cut);
   }
 
   /** The kernel is gone: nothing more will come in. */
   abandon(error: Error): void {
-    for (const { failed } of this.#incoming.values()) failed(error);
+    for (const pieces of this.#incoming.values()) pieces.discard(error);
     this.#incoming.clear();
+  }
+
+  async #take(
+    scope: Scope,
+    { timeoutMs, leaseMs }: { readonly timeoutMs: number; readonly leaseMs?: number },
+  ): Promise<HeldCut> {
+    const { table, files, memory, control, freezer } = this.#parts;
+    const requested = performance.now();
+    const members = await freezer.freeze(scope, FLAG.FREEZE_CUT, timeoutMs);
+    const frozen = performance.now();
+    const id = ++this.#lastCut;
+    const cpus = freezer.cpusOf(members);
+    // Before the cpus are asked: their answers may come in while this thread still waits for the last of them.
+    const pieces = new CutPieces(cpus.size, (snapshots) => this.#giveBack(snapshots));
+    if (cpus.size > 0) this.#incoming.set(id, pieces);
+    if (leaseMs !== undefined) control.hold(id);
+    const letGo = () => {
+      if (leaseMs !== undefined) control.letGo(id);
+      freezer.release(members);
+    };
+    try {
+      control.beginCut(id, members, cpus.size);
+      for (const cpu of cpus) control.ring(cpu, IRQ.SNAPSHOT);
+      await this.#waitForSnapshots(requested + timeoutMs, table.get(members[0] ?? 0, SLOT.PID));
+      const scene = { members, table: table.copy(), files: files.copy(), arenas: memory.handle.arenas };
+      const assembly = new CutAssembly(scene);
+      return new HeldCut({
+        tasks: members.length,
+        timing: { freezeUs: (frozen - requested) * 1e3, snapshotUs: (performance.now() - frozen) * 1e3 },
+        requested,
+        leaseMs,
+        pieces,
+        assemble: async () => {
+          for (const piece of await pieces.all) assembly.add(piece);
+          return assembly.tree(this.#versions);
+        },
+        freezeUser: () => {
+          for (const slot of members) table.raise(slot, FLAG.FREEZE_USER);
+        },
+        letGo,
+        giveBack: (snapshots) => this.#giveBack(snapshots),
+      });
+    } catch (error) {
+      letGo();
+      pieces.discard(error as Error);
+      throw error;
+    }
   }
 
   async #waitForSnapshots(deadline: number, pid: number): Promise<void> {
@@ -109,51 +145,14 @@ export class Cutter {
     }
   }
 
-  /** From here on the pieces of a cut are kept. */
-  #expect(id: number, cpus: number): Incoming {
-    let settle: Pick<Incoming, 'done' | 'failed'> | undefined;
-    const all = new Promise<readonly CutPiece[]>((done, failed) => {
-      settle = { done, failed };
-    });
-    // Whoever waits for the pieces hears of it; until then nobody does.
-    all.catch(() => undefined);
-    const incoming: Incoming = { pieces: [], awaited: cpus, all, ...settle! };
-    if (cpus === 0) incoming.done([]);
-    this.#incoming.set(id, incoming);
-    return incoming;
-  }
-
-  async #assemble(
-    assembly: CutAssembly,
-    cut: Pick<Cut, 'timing'> & { rootPid: number; leaveFrozen: boolean },
-  ): Promise<Cut> {
+  #thaw(rootPid: number): void {
     const { freezer, table } = this.#parts;
-    const tree = await assembly.tree(this.#versions);
-    const held = new Set(tree.tasks.flatMap(({ mm }) => (mm === undefined ? [] : [mm])));
-    const releaseMm = (mm: Mm) => {
-      if (held.delete(mm)) this.#giveBack([mm.memory.leaves]);
-    };
-    let frozen = cut.leaveFrozen;
-    return {
-      tree,
-      timing: cut.timing,
-      thaw: async () => {
-        if (frozen && isAlive(table, cut.rootPid)) freezer.thaw(cut.rootPid, FLAG.FREEZE_USER);
-        frozen = false;
-      },
-      releaseMm,
-      release: () => held.forEach(releaseMm),
-    };
+    const slot = table.find(rootPid);
+    if (slot === undefined || table.get(slot, SLOT.STATE) === STATE.ZOMBIE) return;
+    freezer.thaw(subtrees([rootPid]));
   }
 
   #giveBack(snapshots: readonly Int32Array[]): void {
     for (const leaves of snapshots) PageTable.release(this.#parts.memory, leaves);
   }
-}
-
-const leavesOf = ({ mms }: CutPiece): Int32Array[] => mms.map(({ leaves }) => leaves);
-
-function isAlive(table: ProcessTable, pid: number): boolean {
-  const slot = table.find(pid);
-  return slot !== undefined && table.get(slot, SLOT.STATE) !== STATE.ZOMBIE;
 }

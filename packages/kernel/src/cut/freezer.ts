@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError } from '@ckptree/errors';
 import { type CpuControl, IRQ } from '../cpu/cpu-control.js';
 import type { ProcessTable } from '../process/process-table.js';
-import { type FLAG, SLOT, STATE } from '../process/slot.js';
+import { FLAG, SLOT, STATE } from '../process/slot.js';
+import { membersLocked, type Scope } from './scope.js';
 
 /** A tick takes microseconds, so the main thread may wait for one without hurting anybody; longer it sleeps between looks. */
 const PATIENCE_MS = 2;
@@ -24,6 +25,8 @@ type FreezeFlag = typeof FLAG.FREEZE_CUT | typeof FLAG.FREEZE_USER;
 export class Freezer {
   readonly #table: ProcessTable;
   readonly #control: CpuControl;
+  /** What cuts hold frozen: slots, and the pids that are in them. */
+  readonly #cuts = new Map<readonly number[], Int32Array>();
 
   constructor(table: ProcessTable, control: CpuControl) {
     this.#table = table;
@@ -31,36 +34,47 @@ export class Freezer {
   }
 
   /**
-   * @returns the slots of the tree, depth-first, all of them at safe points
-   * @throws ESRCH no such task; ETIMEDOUT a tick took longer; the tree then runs on
+   * @returns the slots in the scope, depth-first, all of them at safe points
+   * @throws ESRCH there are none; EBUSY (a cut) another cut holds some of them; ETIMEDOUT a tick took longer; the tree then
+   *   runs on
    */
-  async freeze(rootPid: number, flag: FreezeFlag, timeoutMs: number): Promise<readonly number[]> {
+  async freeze(scope: Scope, flag: FreezeFlag, timeoutMs: number): Promise<readonly number[]> {
+    const ended = this.#table.endedTasks;
     const marked = this.#table.locked(() => {
-      const slots = this.#table.subtreeLocked(this.#root(rootPid));
+      const slots = membersLocked(this.#table, scope);
+      if (flag === FLAG.FREEZE_CUT) this.#checkFree(slots);
       for (const slot of slots) this.#table.raise(slot, flag);
       return slots;
     });
     try {
-      await this.#waitForSafePoints(flag, performance.now() + timeoutMs, rootPid);
-      return this.#table.locked(() => this.#table.subtreeLocked(this.#root(rootPid)));
+      await this.#waitForSafePoints(flag, performance.now() + timeoutMs);
+      return this.#table.locked(() => {
+        const members = membersLocked(this.#table, scope);
+        if (flag === FLAG.FREEZE_USER) return members;
+        this.#cuts.set(members, this.#pidsIn(members));
+        if (this.#table.endedTasks !== ended) this.#thawStrays();
+        return members;
+      });
     } catch (error) {
-      this.release(marked, flag);
+      this.#clear(marked, flag);
       throw error;
     }
   }
 
-  /** Lets tasks run again, except those that another flag still holds. */
-  release(slots: readonly number[], flag: FreezeFlag): void {
-    for (const slot of slots) this.#table.clear(slot, flag);
-    for (const cpu of this.cpusOf(slots)) this.#control.ring(cpu, IRQ.THAW);
+  /** Lets the tasks of a cut run again, once; except those that another flag still holds. @param slots as freeze() gave them */
+  release(slots: readonly number[]): void {
+    const pids = this.#cuts.get(slots);
+    this.#cuts.delete(slots);
+    if (pids === undefined) return;
+    // A zombie may have gone meanwhile, and its slot be another task's.
+    const same = slots.filter((slot, index) => this.#table.get(slot, SLOT.PID) === pids[index]);
+    this.#clear(same, FLAG.FREEZE_CUT);
   }
 
-  /** Clears a flag in a whole tree. */
-  thaw(rootPid: number, flag: FreezeFlag): void {
-    this.release(
-      this.#table.locked(() => this.#table.subtreeLocked(this.#root(rootPid))),
-      flag,
-    );
+  /** Lets tasks run again that people have frozen. @throws ESRCH there are none */
+  thaw(scope: Scope): void {
+    const slots = this.#table.locked(() => membersLocked(this.#table, scope));
+    this.#clear(slots, FLAG.FREEZE_USER);
   }
 
   /** The cpus that host living tasks among these. */
@@ -71,27 +85,43 @@ export class Freezer {
     return cpus;
   }
 
-  async #waitForSafePoints(flag: FreezeFlag, deadline: number, pid: number): Promise<void> {
+  #clear(slots: readonly number[], flag: FreezeFlag): void {
+    for (const slot of slots) this.#table.clear(slot, flag);
+    for (const cpu of this.cpusOf(slots)) this.#control.ring(cpu, IRQ.THAW);
+  }
+
+  #checkFree(slots: readonly number[]): void {
+    const held = slots.find((slot) => (this.#table.flags(slot) & FLAG.FREEZE_CUT) !== 0);
+    if (held === undefined) return;
+    const pid = this.#table.get(held, SLOT.PID);
+    throw new CkptError('EBUSY', `task ${pid} stands still for another checkpoint; try again`, { pid });
+  }
+
+  /** Orphans of tasks that ended before they came to a safe point have left the scope, with the flag on them. */
+  #thawStrays(): void {
+    const held = new Set([...this.#cuts.keys()].flat());
+    const strays = this.#table
+      .slotsLocked()
+      .filter((slot) => (this.#table.flags(slot) & FLAG.FREEZE_CUT) !== 0 && !held.has(slot));
+    this.#clear(strays, FLAG.FREEZE_CUT);
+  }
+
+  #pidsIn(slots: readonly number[]): Int32Array {
+    return Int32Array.from(slots, (slot) => this.#table.get(slot, SLOT.PID));
+  }
+
+  async #waitForSafePoints(flag: FreezeFlag, deadline: number): Promise<void> {
     for (let cpu = 0; cpu < this.#control.cpus; cpu++) {
       const running = this.#control.current(cpu);
       if ((this.#table.flags(running) & flag) === 0) continue;
       this.#control.ring(cpu, IRQ.FREEZE);
       while (!this.#control.waitLeft(cpu, running, PATIENCE_MS)) {
-        if (performance.now() > deadline)
-          throw new CkptError(
-            'ETIMEDOUT',
-            `task ${this.#table.get(running, SLOT.PID)} did not reach a safe point in time`,
-            { pid },
-          );
+        if (performance.now() > deadline) {
+          const pid = this.#table.get(running, SLOT.PID);
+          throw new CkptError('ETIMEDOUT', `task ${pid} did not reach a safe point in time`, { pid });
+        }
         await sleep(LOOK_AGAIN_MS);
       }
     }
-  }
-
-  #root(pid: number): number {
-    const slot = this.#table.find(pid);
-    if (slot === undefined) throw new CkptError('ESRCH', `there is no task ${pid}`, { pid });
-    // The threads of a group are one thing: none is frozen, or restarted, without the others.
-    return this.#table.leaderLocked(slot);
   }
 }

@@ -16,14 +16,17 @@ const MAX_DESCRIPTORS = 65_536;
  */
 export class Descriptors {
   readonly id: number;
+  /** What it is called wherever parts of its tree are, when it is in several kernels. */
+  readonly key: string | undefined;
   /** How many tasks use it. */
   users = 1;
   readonly #files: OpenFiles;
   #list: readonly Descriptor[];
 
   /** @param list ascending by fd; the table takes over one reference to each file */
-  constructor(id: number, files: OpenFiles, list: readonly Descriptor[] = []) {
+  constructor(id: number, files: OpenFiles, list: readonly Descriptor[] = [], key?: string) {
     this.id = id;
+    this.key = key;
     this.#files = files;
     this.#list = list;
   }

@@ -64,19 +64,20 @@ export class OpenFiles implements FilePages {
 
   /**
    * Opens a file; the caller holds the one reference.
-   * @param flags `O` bits; `pos` bytes
+   * @param flags `O` bits; `pos` bytes; `key` see FileObject
    * @throws what the host says (ENOENT, EPERM, ...); EMFILE the table is full
    */
-  open(path: string, flags: number, pos = 0): FileObject {
-    return this.#open(path, flags, pos, path.startsWith(PROGRAM_FOLDER) ? PSEUDO : openRegular(path, flags));
+  open(path: string, flags: number, pos = 0, key?: string): FileObject {
+    const hostFd = path.startsWith(PROGRAM_FOLDER) ? PSEUDO : openRegular(path, flags);
+    return this.#open(path, flags, pos, hostFd, key);
   }
 
   /** A file that need not exist here: every read of it fails with EFAULT, as of a page behind the end. */
-  openAbsent(path: string, flags: number): FileObject {
-    return this.#open(path, flags, 0, ABSENT);
+  openAbsent(path: string, flags: number, key?: string): FileObject {
+    return this.#open(path, flags, 0, ABSENT, key);
   }
 
-  #open(path: string, flags: number, pos: number, hostFd: number): FileObject {
+  #open(path: string, flags: number, pos: number, hostFd: number, key?: string): FileObject {
     try {
       const id = this.#claim();
       const access = flags & 3;
@@ -89,7 +90,7 @@ export class OpenFiles implements FilePages {
       this.#files[base + FILE.FLAGS] = flags & ~(O.CREAT | O.TRUNC);
       this.#files[base + FILE.MODE] = mode;
       this.#setPosition(id, pos);
-      return { id, path, mode, flags: flags & ~(O.CREAT | O.TRUNC) };
+      return { id, path, mode, flags: flags & ~(O.CREAT | O.TRUNC), ...(key !== undefined && { key }) };
     } catch (error) {
       if (hostFd >= 0) closeSync(hostFd);
       throw error;

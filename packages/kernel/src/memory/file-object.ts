@@ -4,6 +4,8 @@ export interface FileObject {
   readonly path: string;
   readonly mode: number;
   readonly flags: number;
+  /** What it is called wherever parts of its tree are, when it is in several kernels. */
+  readonly key?: string;
 }
 
 /** What an address space needs of the file layer. */

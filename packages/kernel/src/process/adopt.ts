@@ -9,25 +9,32 @@ import {
   type TaskTree,
 } from '@ckptree/model';
 import type { CpuControl } from '../cpu/cpu-control.js';
-import type { AdoptedTask } from '../cpu/messages.js';
+import type { AdoptedTask, TableDescription } from '../cpu/messages.js';
 import { DIGEST_BYTES } from '../cpu/task.js';
-import type { Descriptor } from '../files/descriptors.js';
 import { O, type OpenFiles } from '../files/open-files.js';
 import type { AddressSpaceDescription } from '../memory/address-space.js';
 import type { FileObject } from '../memory/file-object.js';
-import { enterAll, type NewcomerParts, type Newcomers, OpenedFiles, placeOnCpus } from './newcomers.js';
+import {
+  enterAll,
+  type NewcomerParts,
+  type Newcomers,
+  OpenedFiles,
+  placeInTree,
+  placeOnCpus,
+} from './newcomers.js';
 import type { NewTask } from './process-table.js';
-import { FLAG, KERNEL_SLOT } from './slot.js';
 
 /** Mutable lists of what one cpu is told. */
 interface Load {
   readonly tasks: AdoptedTask[];
   readonly mms: AddressSpaceDescription[];
-  readonly tables: (readonly Descriptor[])[];
+  readonly tables: TableDescription[];
 }
 
 /**
- * Enters a tree whose memory lies in this kernel's frames already; its leaves' references go over to the tasks.
+ * Enters a tree, or the part of one that is placed here, whose memory lies in this kernel's frames already; its leaves'
+ * references go over to the tasks.
+ * @param tree `rootPid` is that of the whole tree
  * @throws EEXIST a pid is taken; what the host says of a file
  */
 export function enterAdopted(parts: NewcomerParts, tree: TaskTree): Newcomers<Load> {
@@ -39,8 +46,8 @@ export function enterAdopted(parts: NewcomerParts, tree: TaskTree): Newcomers<Lo
     const cpus = placeOnCpus(control, companions(tree.tasks));
     const slots = enterAll(table, tree.tasks.length, (index, before) => {
       const task = tree.tasks[index]!;
-      const parent = parents[index] === undefined ? KERNEL_SLOT : before[parents[index]]!;
-      const entry: NewTask = { ...identity(task), parent, cpu: cpus[index]!, flags: FLAG.INCOMING };
+      const place = placeInTree({ pid: task.pid, parent: parents[index], rootPid: tree.rootPid }, before);
+      const entry: NewTask = { ...identity(task), ...place, cpu: cpus[index]!, tree: tree.rootPid };
       return task.exitState === EXIT_ZOMBIE
         ? table.addZombieLocked(entry, task.exitCode, zombieDigest(task))
         : table.addLocked(entry);
@@ -105,9 +112,9 @@ class Packer {
   #table(files: FileTable): number {
     const known = this.#tables.get(files);
     if (known !== undefined) return known;
-    this.load.tables.push(
-      files.descriptors.map(({ fd, closeOnExec, file }) => ({ fd, closeOnExec, file: this.#use(file) })),
-    );
+    const { key, descriptors } = files;
+    const list = descriptors.map(({ fd, closeOnExec, file }) => ({ fd, closeOnExec, file: this.#use(file) }));
+    this.load.tables.push({ list, ...(key !== undefined && { key }) });
     this.#tables.set(files, this.load.tables.length - 1);
     return this.load.tables.length - 1;
   }
@@ -121,11 +128,11 @@ function identity({ pid, ppid, tgid, pgid, sid, comm, exitSignal }: Task) {
   return { pid, ppid, tgid, pgid, sid, comm, exitSignal };
 }
 
-/** In the list, the parent of each task; of a thread the leader of its group. */
+/** In the list, the parent of each task; of a thread the leader of its group, unless that has gone before it. */
 function parentIndexes(tasks: readonly Task[]): (number | undefined)[] {
   const positions = new Map(tasks.map(({ pid }, index) => [pid, index]));
   return tasks.map(({ pid, ppid, tgid }, index) => {
-    const parent = positions.get(tgid === pid ? ppid : tgid);
+    const parent = (tgid === pid ? undefined : positions.get(tgid)) ?? positions.get(ppid);
     return parent === undefined || parent >= index ? undefined : parent;
   });
 }
@@ -152,13 +159,13 @@ function openFilesOf(tree: TaskTree): Set<OpenFile> {
 }
 
 /** A read-only file of which nothing was known at the checkpoint may be missing here. */
-function reopen(files: OpenFiles, { path, mode, flags, pos, version }: OpenFile): FileObject {
+function reopen(files: OpenFiles, { path, mode, flags, pos, version, key }: OpenFile): FileObject {
   const access = (mode & FMODE.WRITE) === 0 ? O.RDONLY : (mode & FMODE.READ) === 0 ? O.WRONLY : O.RDWR;
   const reopened = (flags & ~(3 | O.CREAT | O.TRUNC)) | access;
   const isProgram = path.startsWith('/ckptree/');
   return version === 0n && access === O.RDONLY && !isProgram && !existsSync(path)
-    ? files.openAbsent(path, reopened)
-    : files.open(path, reopened, pos);
+    ? files.openAbsent(path, reopened, key)
+    : files.open(path, reopened, pos, key);
 }
 
 function zombieDigest({ setChildTid, clearChildTid }: Task): Uint8Array {

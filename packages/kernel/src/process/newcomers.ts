@@ -1,7 +1,8 @@
 import type { CpuControl } from '../cpu/cpu-control.js';
 import type { OpenFiles } from '../files/open-files.js';
 import type { FileObject } from '../memory/file-object.js';
-import type { ProcessTable } from './process-table.js';
+import type { NewTask, ProcessTable } from './process-table.js';
+import { FLAG, KERNEL_SLOT } from './slot.js';
 
 /** Where tasks come in: what spawning and adopting need. */
 export interface NewcomerParts {
@@ -12,6 +13,7 @@ export interface NewcomerParts {
 
 /** Tasks that are in the process table, marked as incoming, and what each cpu must be told of them. */
 export interface Newcomers<Load> {
+  /** Of the whole tree; it may be in another kernel. */
   readonly rootPid: number;
   readonly slots: readonly number[];
   readonly perCpu: ReadonlyMap<number, Load>;
@@ -30,6 +32,18 @@ export function placeOnCpus(control: CpuControl, sharesWith: readonly (number | 
     placed.push(cpu);
   }
   return placed;
+}
+
+/** Where an incoming task hangs: below an earlier one, or below the kernel, as the root or with its parent elsewhere. */
+export function placeInTree(
+  { pid, parent, rootPid }: { pid: number; parent: number | undefined; rootPid: number },
+  slots: readonly number[],
+): Pick<NewTask, 'parent' | 'flags'> {
+  if (parent !== undefined) return { parent: slots[parent]!, flags: FLAG.INCOMING };
+  return {
+    parent: KERNEL_SLOT,
+    flags: pid === rootPid ? FLAG.INCOMING : FLAG.INCOMING | FLAG.REMOTE_PARENT,
+  };
 }
 
 /**

@@ -1,7 +1,9 @@
 import { CkptError } from '@ckptree/errors';
 import { SIGCHLD } from '@ckptree/model';
 import { Lock } from '../lock.js';
+import type { Reaper } from './reaper.js';
 import { COMM_BYTES, FLAG, KERNEL_SLOT, PID_MAX, SIGKILL, SLOT, SLOT_WORDS, STATE } from './slot.js';
+import { truncateUtf8 } from './truncate-utf8.js';
 
 /** Words of the table's head. */
 const HEAD = { LOCK: 0, FREE_LIST: 1, USED: 2, NEXT_PID: 3, LIVE: 4, ENDED: 5, WAKE_HEADS: 8 } as const;
@@ -26,6 +28,8 @@ export interface NewTask {
   readonly sid: number;
   readonly exitSignal: number;
   readonly flags: number;
+  /** Pid of the root of its tree; without it that of its parent's tree, or its own below the kernel. */
+  readonly tree?: number;
 }
 
 /**
@@ -157,6 +161,11 @@ export class ProcessTable {
     this.set(slot, SLOT.STATE, STATE.LIVE);
     this.set(slot, SLOT.EXIT_SIGNAL, task.exitSignal);
     this.set(slot, SLOT.CPU, task.cpu);
+    this.set(
+      slot,
+      SLOT.TREE,
+      task.tree ?? (task.parent === KERNEL_SLOT ? pid : this.get(task.parent, SLOT.TREE)),
+    );
     this.raise(slot, task.flags);
     this.setComm(slot, task.comm);
     this.#link(slot, task.parent);
@@ -191,7 +200,7 @@ export class ProcessTable {
 
   /**
    * A task has ended: its children get a new parent, its parent is woken, and it stays as a zombie until it is waited
-   * for. A thread, or one whose parent is the kernel, goes at once.
+   * for, or until its parent elsewhere is known to have ended. A thread, or one whose parent is the kernel, goes at once.
    * @returns the slots whose cpus must look at their wake queues
    */
   exitLocked(slot: number, status: number, digest: Uint8Array): readonly number[] {
@@ -202,7 +211,8 @@ export class ProcessTable {
     this.setDigest(slot, digest);
     const woken = this.#disown(slot);
     const parent = this.get(slot, SLOT.PARENT);
-    const waitedFor = parent !== KERNEL_SLOT && this.get(slot, SLOT.EXIT_SIGNAL) === SIGCHLD;
+    const hasParent = parent !== KERNEL_SLOT || (this.flags(slot) & FLAG.REMOTE_PARENT) !== 0;
+    const waitedFor = hasParent && this.get(slot, SLOT.EXIT_SIGNAL) === SIGCHLD;
     if (!waitedFor) this.releaseLocked(slot);
     else if (this.wakeLocked(parent)) woken.push(parent);
     return woken;
@@ -255,7 +265,7 @@ export class ProcessTable {
     return this.find(this.get(slot, SLOT.TGID)) ?? slot;
   }
 
-  /** The root of the tree that a task is in: the ancestor whose parent is the kernel. */
+  /** The topmost ancestor here, whose parent is the kernel: the root of its tree, or of a fragment of it. */
   rootLocked(slot: number): number {
     let root = slot;
     for (let up = this.get(root, SLOT.PARENT); up !== KERNEL_SLOT; up = this.get(root, SLOT.PARENT))
@@ -271,24 +281,49 @@ export class ProcessTable {
     return slots;
   }
 
-  /** Gives the children of an ended task to the root of its tree, or to the kernel, which waits for nobody. */
+  /**
+   * Hangs a task, alive or ended, below another parent.
+   * @returns the slots whose cpus must look at their wake queues
+   */
+  reparentLocked(slot: number, { slot: parent, ppid, remote }: Reaper): readonly number[] {
+    this.#unlink(slot);
+    this.#link(slot, parent);
+    this.set(slot, SLOT.PPID, ppid);
+    if (remote) this.raise(slot, FLAG.REMOTE_PARENT);
+    else this.clear(slot, FLAG.REMOTE_PARENT);
+    if (this.get(slot, SLOT.STATE) !== STATE.ZOMBIE) return [];
+    if (parent === KERNEL_SLOT && !remote) this.releaseLocked(slot);
+    return this.wakeLocked(parent) ? [parent] : [];
+  }
+
+  /** Who takes over the children of a task that hangs below the kernel, or hung below a parent in another one. */
+  reaperBehindLocked(top: number): Reaper {
+    const tree = this.get(top, SLOT.TREE);
+    if ((this.flags(top) & FLAG.REMOTE_PARENT) === 0 || tree < 0)
+      return { slot: KERNEL_SLOT, ppid: 0, remote: false };
+    const root = this.find(tree);
+    return root === undefined || this.get(root, SLOT.STATE) === STATE.ZOMBIE
+      ? { slot: KERNEL_SLOT, ppid: tree, remote: true }
+      : { slot: root, ppid: tree, remote: false };
+  }
+
+  /** Gives the children of an ended task to the root of its tree, or of its fragment; else to who comes behind that. */
   #disown(slot: number): number[] {
     const woken: number[] = [];
-    const root = this.rootLocked(slot);
-    const reaper = root === slot || this.get(root, SLOT.STATE) === STATE.ZOMBIE ? KERNEL_SLOT : root;
+    const top = this.rootLocked(slot);
+    const reaper =
+      top === slot || this.get(top, SLOT.STATE) === STATE.ZOMBIE
+        ? this.reaperBehindLocked(top)
+        : { slot: top, ppid: this.get(top, SLOT.PID), remote: false };
     for (
       let child = this.get(slot, SLOT.FIRST_CHILD);
       child !== 0;
       child = this.get(slot, SLOT.FIRST_CHILD)
     ) {
-      const signal = this.#signalOfParentDeath(slot, child);
-      this.#unlink(child);
-      this.#link(child, reaper);
-      this.set(child, SLOT.PPID, reaper === KERNEL_SLOT ? 0 : this.get(reaper, SLOT.PID));
-      if (this.get(child, SLOT.STATE) === STATE.ZOMBIE) {
-        if (reaper === KERNEL_SLOT) this.releaseLocked(child);
-        else if (this.wakeLocked(reaper)) woken.push(reaper);
-      } else if (signal !== 0 && this.signalLocked(child, signal)) woken.push(child);
+      const alive = this.get(child, SLOT.STATE) !== STATE.ZOMBIE;
+      const signal = alive ? this.#signalOfParentDeath(slot, child) : 0;
+      woken.push(...this.reparentLocked(child, reaper));
+      if (signal !== 0 && this.signalLocked(child, signal)) woken.push(child);
     }
     return woken;
   }
@@ -349,11 +384,4 @@ export class ProcessTable {
     }
     throw new CkptError('EAGAIN', 'every pid is taken');
   }
-}
-
-/** The longest prefix of `text` that takes at most `bytes` bytes and cuts no character. */
-function truncateUtf8(text: string, bytes: number): Uint8Array {
-  const target = new Uint8Array(bytes);
-  const { written } = new TextEncoder().encodeInto(text, target);
-  return target.subarray(0, written);
 }

@@ -27,8 +27,11 @@ export const SLOT = {
   DIGEST: 20,
   /** 16 bytes: the name, NUL-padded. */
   COMM: 24,
+  /** Pid of the root of its tree, which may be in another kernel; negative once that root has ended. */
+  TREE: 28,
 } as const;
-export const SLOT_WORDS = 28;
+/** Two cache lines. */
+export const SLOT_WORDS = 32;
 
 export const STATE = { FREE: 0, LIVE: 1, BLOCKED: 2, ZOMBIE: 3 } as const;
 
@@ -44,6 +47,8 @@ export const FLAG = {
   WAKING: 8,
   /** Its first tick has not come: a spawn or restart is still bringing its tree in. */
   INCOMING: 16,
+  /** It hangs below the kernel's slot because its parent is in another kernel, which may wait for it. */
+  REMOTE_PARENT: 32,
 } as const;
 export const FROZEN_FLAGS = FLAG.FREEZE_USER | FLAG.FREEZE_CUT | FLAG.INCOMING;
 

@@ -1,75 +1,102 @@
+import { CkptError } from '@ckptree/errors';
 import { SIGCHLD } from '@ckptree/model';
-import type { SpawnedTask } from '../cpu/messages.js';
+import type { SpawnedTask, TableDescription } from '../cpu/messages.js';
 import { OPEN_FLAGS } from '../files/open-files.js';
-import type { SpawnTask, SpawnTree } from '../spec/spawn-tree.js';
-import { enterAll, type NewcomerParts, type Newcomers, OpenedFiles, placeOnCpus } from './newcomers.js';
-import { FLAG, KERNEL_SLOT } from './slot.js';
+import type { FileObject } from '../memory/file-object.js';
+import type { ForestTask, SpawnForest } from '../spec/spawn-forest.js';
+import {
+  enterAll,
+  type NewcomerParts,
+  type Newcomers,
+  OpenedFiles,
+  placeInTree,
+  placeOnCpus,
+} from './newcomers.js';
 
 /**
- * Enters the tasks of a spec.
- * @throws EEXIST a pid is taken; EAGAIN the process table is full; what the host says of a file
+ * Enters the tasks of a spec, or of a part of one.
+ * @throws EINVAL the forest refers to what it does not hold; EEXIST a pid is taken; EAGAIN the process table is full; what
+ *   the host says of a file
  */
 export function enterSpawned(
   { table, files, control }: NewcomerParts,
-  tree: SpawnTree,
+  forest: SpawnForest,
 ): Newcomers<SpawnedTask[]> {
-  const parents = parentIndexes(tree.tasks);
-  const leaders = sessionsAndGroups(tree.tasks, parents);
+  const { tasks, rootPid } = forest;
+  checkReferences(forest);
+  const parents = parentIndexes(tasks);
+  const firstUsers = firstUsersOfTables(tasks);
   const opened = new OpenedFiles(files);
   try {
-    const kept = tree.files.map(({ path, flags }) => opened.keep(files.open(path, OPEN_FLAGS[flags])));
+    const kept = forest.files.map(({ path, flags, key }) =>
+      opened.keep(files.open(path, OPEN_FLAGS[flags], 0, key)),
+    );
     const cpus = placeOnCpus(
       control,
-      tree.tasks.map(({ shareMm, shareFiles }, index) =>
-        shareMm || shareFiles ? parents[index] : undefined,
+      tasks.map(
+        ({ mmOf, table }, index) => mmOf ?? (firstUsers[table] === index ? undefined : firstUsers[table]),
       ),
     );
-    const slots = enterAll(table, tree.tasks.length, (index, before) => {
-      const { pid, ppid, comm } = tree.tasks[index]!;
-      const parent = parents[index] === undefined ? KERNEL_SLOT : before[parents[index]]!;
-      const identity = { pid, ppid, comm, tgid: 0, ...leaders[index]! };
-      return table.addLocked({
-        ...identity,
-        parent,
-        cpu: cpus[index]!,
-        exitSignal: SIGCHLD,
-        flags: FLAG.INCOMING,
-      });
+    const slots = enterAll(table, tasks.length, (index, before) => {
+      const { pid, ppid, comm, pgid, sid } = tasks[index]!;
+      const place = placeInTree({ pid, parent: parents[index], rootPid }, before);
+      const identity = { pid, ppid, comm, tgid: 0, pgid, sid, exitSignal: SIGCHLD };
+      return table.addLocked({ ...identity, ...place, cpu: cpus[index]!, tree: rootPid });
     });
     const perCpu = new Map<number, SpawnedTask[]>();
-    tree.tasks.forEach(({ program, params, open, shareMm, shareFiles }, index) => {
-      const parent = parents[index] === undefined ? undefined : slots[parents[index]]!;
+    tasks.forEach(({ start, mmOf, table }, index) => {
+      const isFirst = firstUsers[table] === index;
       const task: SpawnedTask = {
         slot: slots[index]!,
-        program,
-        params,
-        descriptors: open.map(({ fd, file }) => ({ fd, closeOnExec: false, file: opened.use(kept[file]!) })),
-        ...(shareMm && parent !== undefined ? { mmOf: parent } : {}),
-        ...(shareFiles && parent !== undefined ? { filesOf: parent } : {}),
+        ...forest.starts[start]!,
+        table: isFirst ? describeTable(forest.tables[table]!, kept, opened) : { list: [] },
+        ...(mmOf !== undefined && { mmOf: slots[mmOf]! }),
+        ...(!isFirst && { filesOf: slots[firstUsers[table]!]! }),
       };
       const cpu = cpus[index]!;
       const others = perCpu.get(cpu);
       if (others === undefined) perCpu.set(cpu, [task]);
       else others.push(task);
     });
-    return { rootPid: tree.tasks[0]!.pid, slots, perCpu };
+    return { rootPid, slots, perCpu };
   } finally {
     opened.dropAll();
   }
 }
 
-function parentIndexes(tasks: readonly SpawnTask[]): (number | undefined)[] {
-  const positions = new Map(tasks.map(({ pid }, index) => [pid, index]));
-  return tasks.map(({ ppid }) => positions.get(ppid));
+function describeTable(
+  { key, open }: SpawnForest['tables'][number],
+  kept: readonly FileObject[],
+  opened: OpenedFiles,
+): TableDescription {
+  const list = open.map(({ fd, file }) => ({ fd, closeOnExec: false, file: opened.use(kept[file]!) }));
+  return { list, ...(key !== undefined && { key }) };
 }
 
-/** Sessions and groups go down the tree until a task begins one of its own. */
-function sessionsAndGroups(tasks: readonly SpawnTask[], parents: readonly (number | undefined)[]) {
-  const ids: { sid: number; pgid: number }[] = [];
-  tasks.forEach(({ pid, session, group }, index) => {
-    const above = parents[index] === undefined ? undefined : ids[parents[index]];
-    const leadsSession = above === undefined || session;
-    ids.push({ sid: leadsSession ? pid : above.sid, pgid: leadsSession || group ? pid : above.pgid });
+function checkReferences({ tasks, starts, tables, files }: SpawnForest): void {
+  for (const { open } of tables)
+    for (const { file } of open) if (files[file] === undefined) throw strayReference('file', file);
+  for (const [index, { start, table, mmOf = -1 }] of tasks.entries()) {
+    if (starts[start] === undefined) throw strayReference('start', start);
+    if (tables[table] === undefined) throw strayReference('table', table);
+    if (mmOf >= index) throw strayReference('task', mmOf);
+  }
+}
+
+const strayReference = (what: string, index: number): CkptError =>
+  new CkptError('EINVAL', `the tasks to start refer to ${what} ${index}, which is not there (yet)`);
+
+function parentIndexes(tasks: readonly ForestTask[]): (number | undefined)[] {
+  const positions = new Map(tasks.map(({ pid }, index) => [pid, index]));
+  return tasks.map(({ ppid }, index) => {
+    const parent = positions.get(ppid);
+    return parent === undefined || parent >= index ? undefined : parent;
   });
-  return ids;
+}
+
+/** For each table the first task that has it. */
+function firstUsersOfTables(tasks: readonly ForestTask[]): number[] {
+  const first: number[] = [];
+  for (const [index, { table }] of tasks.entries()) first[table] ??= index;
+  return first;
 }

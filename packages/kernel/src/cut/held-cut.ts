@@ -1,0 +1,110 @@
+import { CkptError } from '@ckptree/errors';
+import type { Mm, TaskTree } from '@ckptree/model';
+import type { CutPieces } from './cut-pieces.js';
+
+/** How long freezing and snapshotting took, in microseconds. */
+export interface HoldTiming {
+  readonly freezeUs: number;
+  readonly snapshotUs: number;
+}
+
+export interface Resumed {
+  /** From the request to freeze until every task might run again, in microseconds: the longest that any stood still. */
+  readonly stoodStillUs: number;
+  /** The tasks were let go because the lease had ended, and not because somebody said so. */
+  readonly leaseEnded: boolean;
+}
+
+export interface HeldCutParts {
+  /** Tasks of the cut, zombies included. */
+  readonly tasks: number;
+  readonly timing: HoldTiming;
+  /** When the freeze was asked for, by `performance.now()`. */
+  readonly requested: number;
+  /** How long after that the tasks are let go at the latest; none: when they are told to. */
+  readonly leaseMs: number | undefined;
+  readonly pieces: CutPieces;
+  /** Puts the pieces together. */
+  readonly assemble: () => Promise<TaskTree>;
+  /** Sets the freeze flag of people, and clears that of the cut. */
+  readonly freezeUser: () => void;
+  readonly letGo: () => void;
+  readonly giveBack: (snapshots: readonly Int32Array[]) => void;
+}
+
+/**
+ * A cut whose tasks still stand still. They do until `resume()`, or until the lease ends: whoever asked for the cut may be
+ * gone. Only then is told what the cut has seen: putting that together costs the tasks nothing.
+ */
+export class HeldCut {
+  readonly tasks: number;
+  readonly timing: HoldTiming;
+  /**
+   * What was there at the cut, from some time after `resume()` on.
+   * @throws ENOENT an open file has gone from the host; EINTR the cut was released before
+   */
+  readonly tree: Promise<TaskTree>;
+  readonly #parts: HeldCutParts;
+  readonly #lease: NodeJS.Timeout | undefined;
+  #resumed: Resumed | undefined;
+  #released = false;
+  /** Address spaces whose snapshots were not given back. */
+  readonly #held = new Set<Mm>();
+
+  constructor(parts: HeldCutParts) {
+    this.#parts = parts;
+    this.tasks = parts.tasks;
+    this.timing = parts.timing;
+    const { leaseMs, requested } = parts;
+    if (leaseMs !== undefined)
+      this.#lease = setTimeout(() => this.#letGo(true), leaseMs - (performance.now() - requested)).unref();
+    this.tree = this.#assemble();
+    // Whoever asks for the tree hears of it; perhaps nobody does.
+    this.tree.catch(() => undefined);
+  }
+
+  /**
+   * Lets the tasks run on, unless people have frozen them. Told twice, it answers the same again.
+   * @param options `leaveFrozen`: leave them frozen as by `Kernel.freeze()`
+   */
+  resume({ leaveFrozen = false }: { readonly leaveFrozen?: boolean } = {}): Resumed {
+    if (this.#resumed === undefined && leaveFrozen) this.#parts.freezeUser();
+    return this.#letGo(false);
+  }
+
+  /** Gives back the snapshot of one address space; its `memory` must not be read again. */
+  releaseMm(mm: Mm): void {
+    if (this.#held.delete(mm)) this.#parts.giveBack([mm.memory.leaves]);
+  }
+
+  /** Gives back every snapshot that is left, and lets the tasks run if they do not. */
+  release(): void {
+    this.#letGo(false);
+    this.#released = true;
+    this.#parts.pieces.discard(new CkptError('EINTR', 'the cut was released'));
+    for (const mm of [...this.#held]) this.releaseMm(mm);
+  }
+
+  #letGo(leaseEnded: boolean): Resumed {
+    if (this.#resumed !== undefined) return this.#resumed;
+    clearTimeout(this.#lease);
+    this.#parts.letGo();
+    const stoodStillUs = (performance.now() - this.#parts.requested) * 1e3;
+    this.#resumed = { stoodStillUs, leaseEnded };
+    return this.#resumed;
+  }
+
+  async #assemble(): Promise<TaskTree> {
+    const { pieces, assemble } = this.#parts;
+    try {
+      const tree = await assemble();
+      if (this.#released) throw new CkptError('EINTR', 'the cut was released');
+      pieces.handOver();
+      for (const { mm } of tree.tasks) if (mm !== undefined) this.#held.add(mm);
+      return tree;
+    } catch (error) {
+      pieces.discard(error as Error);
+      throw error;
+    }
+  }
+}

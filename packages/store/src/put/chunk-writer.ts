@@ -137,9 +137,9 @@ export class ChunkWriter {
     if (header === undefined)
       throw new CkptError('EINVAL', 'a chunk was put together wrongly; it is not stored');
     const { id, size } = header;
-    let pack = await this.#openPack();
-    // Between its promise and us, somebody else who waited for it may have filled and sealed it.
-    while (pack !== this.#pack) pack = await this.#openPack();
+    while (this.#pack === undefined) await this.#openPack();
+    // No await from here on: another caller could fill and seal the pack meanwhile.
+    const pack = this.#pack;
     if (this.#failure !== undefined) throw this.#failure;
     this.#coming.add(id);
     this.#waiting.set(id, pack.add(record));
@@ -161,16 +161,13 @@ export class ChunkWriter {
     await Promise.allSettled(this.#putting);
   }
 
-  /** The pack that is being filled; waits for one of the last to be in the store when all buffers are in use. */
-  async #openPack(): Promise<PackBuilder> {
-    while (this.#pack === undefined) {
-      this.#opening ??= this.#buffers.take().then((buffer) => {
-        this.#pack = new PackBuilder(buffer);
-        this.#opening = undefined;
-      });
-      await this.#opening;
-    }
-    return this.#pack;
+  /** Begins a pack; waits for one of the last to be in the store when all buffers are in use. */
+  #openPack(): Promise<void> {
+    this.#opening ??= this.#buffers.take().then((buffer) => {
+      this.#pack = new PackBuilder(buffer);
+      this.#opening = undefined;
+    });
+    return this.#opening;
   }
 
   #seal(pack: PackBuilder): void {

@@ -1,19 +1,19 @@
 import { CkptError } from '@ckptree/errors';
 import type { SharedObject } from '@ckptree/objhash';
 import type { Debug } from './debug.js';
-import type { ObjectHash, ObjectTypes } from './objects.js';
+import type { ObjectNumbers, ObjectTypes } from './objects.js';
 import type { PlanBuilder } from './plan-builder.js';
 
 /** What every step of planning works with: the seed's `struct ckpt_ctx`. */
 export class CheckpointContext {
-  readonly hash: ObjectHash;
+  readonly hash: ObjectNumbers;
   readonly plan: PlanBuilder;
   /** A subtree may share objects with tasks outside of it; a container may not. */
   readonly subtree: boolean;
   readonly debug: Debug;
   readonly #defined = { FILE_TABLE: 0, FILE: 0, MM: 0 };
 
-  constructor(hash: ObjectHash, plan: PlanBuilder, subtree: boolean, debug: Debug) {
+  constructor(hash: ObjectNumbers, plan: PlanBuilder, subtree: boolean, debug: Debug) {
     this.hash = hash;
     this.plan = plan;
     this.subtree = subtree;

@@ -3,7 +3,7 @@ import { encodeAuxv, encodeMm, encodeMmContext, encodeObjref } from '@ckptree/im
 import { type Mm, PAGE_SIZE, type Vma, vmaRange } from '@ckptree/model';
 import type { CheckpointContext } from './checkpoint-context.js';
 import { checkpointFile } from './checkpoint-file.js';
-import { checkpointVma } from './vma-methods.js';
+import { checkpointVma, checkSupported } from './vma-methods.js';
 
 /**
  * An address space, defined where it is first reached.
@@ -25,42 +25,55 @@ export function checkpointMm(context: CheckpointContext, mm: Mm, pid: number): n
 
 function writeMm(context: CheckpointContext, mm: Mm, objref: number): void {
   const { plan, debug } = context;
-  if (mm.outstandingAio > 0)
-    throw new CkptError(
-      'EBUSY',
-      `the address space has ${mm.outstandingAio} outstanding asynchronous requests; wait for them and try again`,
-    );
+  checkAddressSpace(mm);
   plan.addRecords(encodeObjref('MM', objref));
   const exeObjref = mm.exe === undefined ? 0 : checkpointFile(context, mm.exe);
   plan.addRecords(encodeMm(mm, exeObjref));
   plan.addRecords(encodeAuxv(mm.auxv));
 
-  const found = checkpointVmas(context, mm);
-  if (found !== mm.mapCount)
-    throw new CkptError(
-      'EBUSY',
-      `the address space says that it has ${mm.mapCount} vmas, and ${found} were found: it changed under the checkpoint`,
-    );
+  checkpointVmas(context, mm);
 
   debug.mm?.(`ldt of ${mm.context.ldt.length} bytes, vdso 0x${mm.context.vdso.toString(16)}`);
   plan.addRecords(encodeMmContext(mm.context));
 }
 
-/** @returns how many vmas there are */
-function checkpointVmas(context: CheckpointContext, { vmas, memory }: Mm): number {
-  let behindLast = 0;
+function checkpointVmas(context: CheckpointContext, { vmas, memory }: Mm): void {
   for (const vma of vmas) {
     try {
-      checkRange(vma, behindLast);
       checkpointVma(context, vma, memory);
       // The collection counted the file; not every method defines it. In a container it must not seem forgotten.
       if (vma.file !== undefined && !context.subtree) context.visitObject('FILE', vma.file);
     } catch (error) {
       throw at(error, { vma: vmaRange(vma) });
     }
+  }
+}
+
+/**
+ * Finds out whether an address space can be saved, before anything of it is written.
+ * @throws EBUSY something is under way, or it changed; ENOSYS a vma cannot be saved; EINVAL the vmas contradict each other
+ */
+export function checkAddressSpace({ vmas, mapCount, outstandingAio }: Mm): void {
+  if (outstandingAio > 0)
+    throw new CkptError(
+      'EBUSY',
+      `the address space has ${outstandingAio} outstanding asynchronous requests; wait for them and try again`,
+    );
+  let behindLast = 0;
+  for (const vma of vmas) {
+    try {
+      checkRange(vma, behindLast);
+      checkSupported(vma);
+    } catch (error) {
+      throw at(error, { vma: vmaRange(vma) });
+    }
     behindLast = vma.end;
   }
-  return vmas.length;
+  if (vmas.length !== mapCount)
+    throw new CkptError(
+      'EBUSY',
+      `the address space says that it has ${mapCount} vmas, and ${vmas.length} were found: it changed under the checkpoint`,
+    );
 }
 
 function checkRange(vma: Vma, behindLast: number): void {

@@ -1,37 +1,45 @@
 import { at, CkptError } from '@ckptree/errors';
-import type { FileTable, Mm, OpenFile, Task, TaskTree } from '@ckptree/model';
-import type { Leak } from '@ckptree/objhash';
+import type { Leak, ObjHash } from '@ckptree/objhash';
 import type { Debug } from './debug.js';
-import type { ObjectHash } from './objects.js';
+import type { CollectedFile, CollectedMm, CollectedTable, CollectedTask, CollectedTypes } from './objects.js';
+
+type Hash = ObjHash<CollectedTypes>;
 
 /**
  * Puts every shared object of a tree into the hash, in the order in which the image defines them: for each live
  * task its descriptor table, then its address space; what these consist of only when they are met for the first
  * time. Reads no page.
+ * @returns how many objects the image defines; the hash may hold more, which have users only
  */
-export function collect(tree: TaskTree, hash: ObjectHash, debug: Debug = {}): void {
-  new Collector(hash, debug).collect(tree);
+export function collect(
+  tree: { readonly tasks: readonly CollectedTask[] },
+  hash: Hash,
+  debug: Debug = {},
+): number {
+  return new Collector(hash, debug).collect(tree.tasks);
 }
 
 class Collector {
-  readonly #hash: ObjectHash;
+  readonly #hash: Hash;
   readonly #debug: Debug;
-  readonly #unwritten: OpenFile[] = [];
+  readonly #unwritten: CollectedFile[] = [];
 
-  constructor(hash: ObjectHash, debug: Debug) {
+  constructor(hash: Hash, debug: Debug) {
     this.#hash = hash;
     this.#debug = debug;
   }
 
-  collect(tree: TaskTree): void {
-    for (const task of tree.tasks) if (task.exitState === 0) this.#collectTask(task);
+  collect(tasks: readonly CollectedTask[]): number {
+    for (const task of tasks) if (task.exitState === 0) this.#collectTask(task);
+    const defined = this.#hash.size;
     // They count as users, but the image does not define them: they take the last objrefs, so that those which it
     // does define have no gaps.
     for (const file of this.#unwritten) this.#collectFile(file);
     this.#hash.closeCollection();
+    return defined;
   }
 
-  #collectTask(task: Task): void {
+  #collectTask(task: CollectedTask): void {
     try {
       if (task.files !== undefined) this.#collectFileTable(task.files);
       if (task.mm !== undefined) this.#collectMm(task.mm);
@@ -40,13 +48,13 @@ class Collector {
     }
   }
 
-  #collectFileTable(table: FileTable): void {
+  #collectFileTable(table: CollectedTable): void {
     const first = this.#hash.collect('FILE_TABLE', table);
     this.#debug.obj?.(`FILE_TABLE objref ${this.#hash.lookup(table)?.objref} first ${first}`);
     if (first) for (const { file } of table.descriptors) this.#collectFile(file);
   }
 
-  #collectMm(mm: Mm): void {
+  #collectMm(mm: CollectedMm): void {
     const first = this.#hash.collect('MM', mm);
     this.#debug.obj?.(`MM objref ${this.#hash.lookup(mm)?.objref} first ${first}`);
     if (!first) return;
@@ -58,7 +66,7 @@ class Collector {
     }
   }
 
-  #collectFile(file: OpenFile): void {
+  #collectFile(file: CollectedFile): void {
     const first = this.#hash.collect('FILE', file);
     this.#debug.obj?.(`FILE objref ${this.#hash.lookup(file)?.objref} first ${first}`);
   }
@@ -71,7 +79,7 @@ const LEAKS_NAMED = 8;
  * Container mode: nothing inside may be used from outside.
  * @throws EBUSY with every object whose real users differ from those that were collected
  */
-export function checkContained(hash: ObjectHash): void {
+export function checkContained(hash: Pick<Hash, 'leaks'>): void {
   const leaks = hash.leaks();
   const [leak] = leaks;
   if (leak === undefined) return;

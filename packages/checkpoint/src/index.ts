@@ -7,6 +7,18 @@ export {
   type SaveOptions,
   type Taken,
 } from './checkpoint.js';
+export { type Assignment, checkAssignment } from './cluster/assignment.js';
+export { describePart } from './cluster/describe-part.js';
+export { type HeadAndTail, planHeadAndTail } from './cluster/head-and-tail.js';
+export {
+  type MergedSegment,
+  type MergedTask,
+  type MergedTree,
+  type MergeOptions,
+  merge,
+} from './cluster/merge.js';
+export { type PlannedSegment, type PlanSegmentsOptions, planSegments } from './cluster/plan-segments.js';
+export { checkSkeleton, type Skeleton } from './cluster/skeleton.js';
 export { checkContained, collect } from './collect.js';
 export { DEBUG_AREAS, type Debug, type DebugArea, debugAreas } from './debug.js';
 export { type DumpProgress, dumpParallel, type ParallelDumpOptions } from './dump-parallel.js';
@@ -18,4 +30,5 @@ export { newObjectHash, type ObjectHash, type ObjectTypes } from './objects.js';
 export { OutputFile } from './output-file.js';
 export type { Batch, Plan, PlanFigures, Range, Segment, SegmentKind } from './plan.js';
 export { type PlanOptions, planCheckpoint } from './plan-checkpoint.js';
+export { planLayout } from './plan-layout.js';
 export { storeSink } from './store-sink.js';

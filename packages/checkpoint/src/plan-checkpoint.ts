@@ -52,7 +52,8 @@ export function planCheckpoint(tree: TaskTree, hash: ObjectHash, { head, debug =
   });
 }
 
-function checkpointTask(context: CheckpointContext, task: Task): void {
+/** The records of a task, and of all that is first reached from it. */
+export function checkpointTask(context: CheckpointContext, task: Task): void {
   const { plan, debug } = context;
   plan.beginSegment('task', task.pid);
   plan.addRecords(encodeTask(task));

@@ -16,16 +16,20 @@ const METHODS: { readonly [Ops in VmaOps]?: VmaMethod } = {
   special: specialMappingCheckpoint,
 };
 
-/**
- * Saves one vma of an address space by its own method.
- * @throws ENOSYS its flags, or what stands behind it, cannot be saved
- */
+/** Saves one vma of an address space by its own method. @throws ENOSYS see checkSupported() */
 export function checkpointVma(context: CheckpointContext, vma: Vma, memory: MemorySnapshot): void {
+  checkSupported(vma);
+  METHODS[vma.ops]?.(context, vma, memory);
+}
+
+/** @throws ENOSYS its flags, or what stands behind it, cannot be saved */
+export function checkSupported(vma: Vma): void {
   const bad = vma.flags & VMA_NOT_SUPPORTED;
   if (bad !== 0) throw unsupported(vma, `has the flags ${vmFlagNames(bad)}`);
-  const method = METHODS[vma.ops];
-  if (method === undefined) throw unsupported(vma, `is backed by ${vma.ops} memory`);
-  method(context, vma, memory);
+  if (METHODS[vma.ops] === undefined) throw unsupported(vma, `is backed by ${vma.ops} memory`);
+  // Pages that the kernel installed. Of those the vdso alone is known.
+  if (vma.ops === 'special' && vma.name !== '[vdso]')
+    throw unsupported(vma, `is the special mapping ${vma.name ?? 'without a name'}`);
 }
 
 /** Private anonymous memory. */
@@ -42,9 +46,8 @@ function filemapCheckpoint(context: CheckpointContext, vma: Vma, memory: MemoryS
   privateVmaCheckpoint(context, vma, memory, objref);
 }
 
-/** Pages that the kernel installed. Of those the vdso alone is known: every kernel has its own, so none is saved. */
+/** The vdso: every kernel has its own, so its pages are not saved. */
 function specialMappingCheckpoint(context: CheckpointContext, vma: Vma): void {
-  if (vma.name !== '[vdso]') throw unsupported(vma, `is the special mapping ${vma.name ?? 'without a name'}`);
   genericVmaCheckpoint(context, vma, 0);
 }
 

@@ -17,6 +17,8 @@ export interface ErrorFields {
   readonly path?: string;
   /** The field of the document, message or command line, as a JSON pointer or option name. */
   readonly field?: string;
+  /** The worker of a cluster. */
+  readonly worker?: string;
 }
 
 /** The one error class of ckptree: a code from the catalogue, a sentence, and where it happened. */

@@ -7,7 +7,7 @@ export { isProgram, releaseLeaves } from './hosting.js';
 export { type HoldScope, Kernel, type KernelOptions } from './kernel.js';
 export { PhysicalMemory, type PhysicalMemoryHandle } from './memory/physical-memory.js';
 export type { Forest } from './process/forest.js';
-export type { Fragment } from './process/fragments.js';
+export type { Disowned, Fragment, Reparented } from './process/fragments.js';
 export type { TaskStatus } from './process/task-status.js';
 export type { CloneRequest, MmapRequest, Program, Sys, Tick } from './program.js';
 export { type ParamsPlace, prepareParams } from './programs/params.js';

@@ -15,6 +15,7 @@ import { PhysicalMemory } from './memory/physical-memory.js';
 import { enterAdopted } from './process/adopt.js';
 import { Forest } from './process/forest.js';
 import {
+  type Disowned,
   describeFragmentLocked,
   disownLocked,
   type Fragment,
@@ -206,13 +207,11 @@ export class Kernel implements SnapshotSource {
   }
 
   /**
-   * Tells that tasks have ended, in any kernel: whoever hangs below them here gets another parent, as if they had ended
-   * here, and zombies that would have waited for them are gone. The end of a tree's root is to be told to every kernel
-   * that has a part of it.
-   * @returns pids of those whose parent has changed, or that have gone
+   * Tells that parents in other kernels have ended: their children here get another parent, as if it had been here, and
+   * zombies are gone that nobody is left to wait for. Of a tree's root every kernel with a part of the tree must be told.
    */
-  disown(ended: readonly number[]): readonly number[] {
-    return this.#reparent(() => disownLocked(this.#table, new Set(ended)));
+  disown(disowned: Disowned): Omit<Reparented, 'woken'> {
+    return this.#reparent(() => disownLocked(this.#table, disowned));
   }
 
   /**
@@ -295,13 +294,13 @@ export class Kernel implements SnapshotSource {
     throw failure.reason;
   }
 
-  #reparent(change: () => Reparented): readonly number[] {
-    const { pids, cpus } = this.#table.locked(() => {
-      const { pids, woken } = change();
-      return { pids, cpus: woken.map((slot) => this.#table.get(slot, SLOT.CPU)) };
+  #reparent(change: () => Reparented): Omit<Reparented, 'woken'> {
+    const { moved, gone, cpus } = this.#table.locked(() => {
+      const { woken, ...pids } = change();
+      return { ...pids, cpus: woken.map((slot) => this.#table.get(slot, SLOT.CPU)) };
     });
     for (const cpu of cpus) this.#control.ring(cpu, IRQ.WAKE);
-    return pids;
+    return { moved, gone };
   }
 
   #exited(exits: readonly TaskExit[]): void {

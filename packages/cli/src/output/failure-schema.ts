@@ -14,6 +14,7 @@ const Fields = Type.Object(
     field: Type.Optional(
       Type.String({ description: 'The option, or the place in the document as a JSON pointer.' }),
     ),
+    worker: Type.Optional(Type.String({ description: 'The worker of a cluster.' })),
   },
   { additionalProperties: false, description: 'Where it happened, as far as known.' },
 );

@@ -42,6 +42,7 @@ const PLACES: { readonly [Field in keyof ErrorFields]-?: (value: string, fields:
   object: (value, { objref }) => `${value}${objref === undefined ? '' : ` ${objref}`}`,
   objref: () => '',
   vma: (value) => `vma ${value}`,
+  worker: (value) => `worker ${value}`,
 };
 
 /** Where it happened, as far as the sentence does not say so. */

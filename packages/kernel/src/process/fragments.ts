@@ -1,5 +1,6 @@
 import { CkptError } from '@ckptree/errors';
 import type { ProcessTable } from './process-table.js';
+import type { Reaper } from './reaper.js';
 import { FLAG, KERNEL_SLOT, SLOT, STATE } from './slot.js';
 
 /**
@@ -44,31 +45,42 @@ export function describeFragmentLocked(table: ProcessTable, top: number): Fragme
   };
 }
 
+/** Whose parents in other kernels have ended: these fragment roots, or those below these parents. */
+export type Disowned = { readonly tops: readonly number[] } | { readonly parents: readonly number[] };
+
 /** What a change of parents came to. */
 export interface Reparented {
-  /** Tasks that have another parent now, or have gone. */
-  readonly pids: readonly number[];
+  /** Tasks that have another parent now. */
+  readonly moved: readonly number[];
+  /** Zombies that nobody waits for any more, and that are gone. */
+  readonly gone: readonly number[];
   /** Slots whose cpus must look at their wake queues. */
   readonly woken: readonly number[];
 }
 
 /**
- * Tasks of other kernels have ended, so that they wait for nobody any more: what happens to the children of a task that
- * ends here happens to theirs.
+ * Parents in other kernels have ended: to their children here happens what happens to those of a task that ends here.
  */
-export function disownLocked(table: ProcessTable, ended: ReadonlySet<number>): Reparented {
+export function disownLocked(table: ProcessTable, disowned: Disowned): Reparented {
+  const orphans = orphansOf(table, disowned);
+  const ended = new Set(
+    'parents' in disowned ? disowned.parents : orphans.map((top) => table.get(top, SLOT.PPID)),
+  );
   forgetRoots(table, ended);
-  const pids: number[] = [];
-  const woken: number[] = [];
-  for (const top of topsLocked(table)) {
-    const isRemote = (table.flags(top) & FLAG.REMOTE_PARENT) !== 0;
-    if (!isRemote || !ended.has(table.get(top, SLOT.PPID))) continue;
-    pids.push(table.get(top, SLOT.PID));
-    const signal = table.get(top, SLOT.STATE) === STATE.ZOMBIE ? 0 : table.get(top, SLOT.PDEATH_SIGNAL);
-    woken.push(...table.reparentLocked(top, table.reaperBehindLocked(top)));
-    if (signal !== 0 && table.signalLocked(top, signal)) woken.push(top);
-  }
-  return { pids, woken };
+  const changes = orphans.map((top) => orphan(table, top));
+  return {
+    moved: changes.flatMap(({ moved }) => moved),
+    gone: changes.flatMap(({ gone }) => gone),
+    woken: changes.flatMap(({ woken }) => woken),
+  };
+}
+
+function orphansOf(table: ProcessTable, disowned: Disowned): number[] {
+  const [word, pids] =
+    'tops' in disowned ? [SLOT.PID, new Set(disowned.tops)] : [SLOT.PPID, new Set(disowned.parents)];
+  return topsLocked(table).filter(
+    (top) => (table.flags(top) & FLAG.REMOTE_PARENT) !== 0 && pids.has(table.get(top, word)),
+  );
 }
 
 /** From now on nobody in these trees is given to their roots. */
@@ -77,6 +89,20 @@ function forgetRoots(table: ProcessTable, ended: ReadonlySet<number>): void {
   if (!topsLocked(table).some(isOfThem)) return;
   for (const slot of table.slotsLocked())
     if (isOfThem(slot)) table.set(slot, SLOT.TREE, -table.get(slot, SLOT.TREE));
+}
+
+function orphan(table: ProcessTable, top: number): Reparented {
+  const isAlive = table.get(top, SLOT.STATE) !== STATE.ZOMBIE;
+  const signal = isAlive ? table.get(top, SLOT.PDEATH_SIGNAL) : 0;
+  const change = move(table, top, table.reaperBehindLocked(top));
+  const mustTell = signal !== 0 && table.signalLocked(top, signal);
+  return mustTell ? { ...change, woken: [...change.woken, top] } : change;
+}
+
+function move(table: ProcessTable, top: number, reaper: Reaper): Reparented {
+  const pid = table.get(top, SLOT.PID);
+  const woken = table.reparentLocked(top, reaper);
+  return table.find(pid) === top ? { moved: [pid], gone: [], woken } : { moved: [], gone: [pid], woken };
 }
 
 /**
@@ -99,5 +125,5 @@ export function setParentLocked(table: ProcessTable, pid: number, ppid: number):
   if (isHere && table.rootLocked(parent) === top)
     throw new CkptError('EINVAL', `task ${ppid} is below task ${pid} and cannot be its parent`, { pid });
   const reaper = { slot: isHere ? parent : KERNEL_SLOT, ppid, remote: !isHere && ppid !== 0 };
-  return { pids: [pid], woken: table.reparentLocked(top, reaper) };
+  return move(table, top, reaper);
 }

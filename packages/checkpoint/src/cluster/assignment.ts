@@ -1,0 +1,63 @@
+import { CkptError } from '@ckptree/errors';
+import { type Static, Type } from 'typebox';
+import { documentCheck } from './document-check.js';
+
+const Index = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 });
+const Objrefs = (of: string) =>
+  Type.Array(Index, { description: `The objref of each of the ${of} of the part; 0: not in the tree.` });
+
+/** What one worker is told to write: which of its tasks are saved, in which order, and the numbers of its objects. */
+export const Assignment = Type.Object(
+  {
+    subtree: Type.Boolean({ description: 'The tree may share objects with tasks outside of it.' }),
+    order: Type.Array(Index, {
+      description:
+        'The tasks of the part in the order of the image, as pairs: a task, and how many from it on follow each other.',
+    }),
+    segments: Type.Array(Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }), {
+      description: 'How many of these tasks each segment consists of.',
+    }),
+    tables: Objrefs('descriptor tables'),
+    mms: Objrefs('address spaces'),
+    files: Objrefs('open files'),
+    foreignTables: Type.Array(Index, { description: 'Tables that another worker writes.' }),
+    foreignFiles: Type.Array(Index, { description: 'Open files that another worker writes.' }),
+  },
+  { additionalProperties: false },
+);
+
+export type Assignment = Static<typeof Assignment>;
+
+const checkShape = documentCheck(Assignment);
+
+/** Gives a document that came from a coordinator its type. @throws EBADMSG it is no assignment, or contradicts itself */
+export function checkAssignment(document: unknown): Assignment {
+  const assignment = checkShape('the assignment', document);
+  const { order, segments } = assignment;
+  let ordered = 0;
+  for (let pair = 1; pair < order.length; pair += 2) ordered += order[pair]!;
+  const assigned = segments.reduce((sum, tasks) => sum + tasks, 0);
+  if (order.length % 2 === 0 && ordered === assigned) return assignment;
+  throw new CkptError(
+    'EBADMSG',
+    `the assignment contradicts itself: it orders ${ordered} tasks, and its segments consist of ${assigned}`,
+    { field: '/segments' },
+  );
+}
+
+/** The tasks that an assignment is about, in order. */
+export function* orderedTasks({ order }: Assignment): Generator<number> {
+  for (let pair = 0; pair < order.length; pair += 2)
+    for (let step = 0; step < order[pair + 1]!; step++) yield order[pair]! + step;
+}
+
+/** Numbers as `Assignment.order` has them. */
+export function pairsOf(tasks: readonly number[]): number[] {
+  const pairs: number[] = [];
+  for (const task of tasks) {
+    const length = pairs.length;
+    if (length > 0 && pairs[length - 2]! + pairs[length - 1]! === task) pairs[length - 1]!++;
+    else pairs.push(task, 1);
+  }
+  return pairs;
+}

@@ -10,6 +10,7 @@ export const layers = [
   ['packages/cli'],
   ['packages/client'],
   ['packages/carrier'],
+  ['packages/service'],
   ['packages/protocol'],
   ['packages/nats-server'],
   ['packages/restart'],

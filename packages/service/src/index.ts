@@ -1,0 +1,21 @@
+export type { Announcement } from './announcement.js';
+export { commonOptions, natsOptions } from './config/common-options.js';
+export { type NatsAccess, natsAccess } from './config/nats-access.js';
+export { bytes, choice, duration, onOff, path, secret, text, wholeNumber } from './config/option.js';
+export { type ConfigOf, readConfig } from './config/read-config.js';
+export { type Check, Readiness, type ReadinessReport } from './http/readiness.js';
+export { type StatusServer, startStatusServer } from './http/status-server.js';
+export { createLog, LOG_LEVELS, type Log, type LogLevel, loggedError } from './log/log.js';
+export { type MetricDefinition, type MetricsOf, type MetricTable, register } from './metrics/define.js';
+export * from './metrics/metrics.js';
+export { metricsPage } from './metrics/page.js';
+export { ALL_METRICS } from './metrics/tables.js';
+export { ROLES, type Role } from './role.js';
+export { runService } from './run-service.js';
+export type {
+  CommonConfig,
+  RunningService,
+  ServiceComponents,
+  ServiceConfig,
+  ServiceDefinition,
+} from './service-definition.js';

@@ -1,0 +1,59 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** A metric as a table has it; the name exists there and nowhere else. */
+export interface MetricDefinition {
+  readonly kind: 'counter' | 'gauge' | 'histogram';
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds; of a histogram only. */
+  readonly buckets?: readonly number[];
+}
+
+export type MetricTable = Readonly<Record<string, MetricDefinition>>;
+
+export const counter = <const Labels extends readonly string[] = []>(
+  name: string,
+  help: string,
+  labels?: Labels,
+) => ({ kind: 'counter', name, help, labels: labels ?? ([] as unknown as Labels) }) as const;
+
+export const gauge = <const Labels extends readonly string[] = []>(
+  name: string,
+  help: string,
+  labels?: Labels,
+) => ({ kind: 'gauge', name, help, labels: labels ?? ([] as unknown as Labels) }) as const;
+
+export const histogram = <const Labels extends readonly string[] = []>(
+  name: string,
+  help: string,
+  buckets: readonly number[],
+  labels?: Labels,
+) => ({ kind: 'histogram', name, help, buckets, labels: labels ?? ([] as unknown as Labels) }) as const;
+
+type LabelOf<Definition extends MetricDefinition> = Definition['labels'][number];
+
+/** What prom-client makes of a definition. */
+export type MetricOf<Definition extends MetricDefinition> = Definition['kind'] extends 'counter'
+  ? Counter<LabelOf<Definition>>
+  : Definition['kind'] extends 'gauge'
+    ? Gauge<LabelOf<Definition>>
+    : Histogram<LabelOf<Definition>>;
+
+export type MetricsOf<Table extends MetricTable> = { readonly [Key in keyof Table]: MetricOf<Table[Key]> };
+
+/** The metrics of a table in a registry. Those that are there already are the same ones. */
+export function register<Table extends MetricTable>(registry: Registry, table: Table): MetricsOf<Table> {
+  const metrics = Object.entries(table).map(([key, definition]) => [
+    key,
+    registry.getSingleMetric(definition.name) ?? make(registry, definition),
+  ]);
+  return Object.fromEntries(metrics) as MetricsOf<Table>;
+}
+
+function make(registry: Registry, { kind, name, help, labels, buckets = [] }: MetricDefinition) {
+  const common = { name, help, labelNames: [...labels], registers: [registry] };
+  if (kind === 'counter') return new Counter(common);
+  if (kind === 'gauge') return new Gauge(common);
+  return new Histogram({ ...common, buckets: [...buckets] });
+}

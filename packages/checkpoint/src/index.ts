@@ -17,7 +17,13 @@ export {
   type MergeOptions,
   merge,
 } from './cluster/merge.js';
-export { type PlannedSegment, type PlanSegmentsOptions, planSegments } from './cluster/plan-segments.js';
+export {
+  type PlannedPart,
+  type PlannedSegment,
+  type PlanSegmentsOptions,
+  planPart,
+  planSegments,
+} from './cluster/plan-segments.js';
 export { checkSkeleton, type Skeleton } from './cluster/skeleton.js';
 export { checkContained, collect } from './collect.js';
 export { DEBUG_AREAS, type Debug, type DebugArea, debugAreas } from './debug.js';

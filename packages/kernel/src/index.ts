@@ -1,6 +1,7 @@
 export type { TaskExit } from './cpu/messages.js';
 export type { HoldOptions } from './cut/cutter.js';
 export type { HeldCut, HoldTiming, Resumed } from './cut/held-cut.js';
+export { digestOfZombie, type ExitStatus, exitStatus } from './exit-status.js';
 export { contentVersion } from './files/file-versions.js';
 export { PROGRAM_FOLDER } from './files/open-files.js';
 export { isProgram, releaseLeaves } from './hosting.js';

@@ -24,22 +24,63 @@ export interface PlanSegmentsOptions {
   readonly debug?: Debug;
 }
 
+/** All that one worker writes of an image. */
+export interface PlannedPart {
+  /** Its segments, one behind the other as if nothing stood between them. */
+  readonly plan: Plan;
+  /** Byte positions in the plan at which the segments end; the last is its size. */
+  readonly ends: readonly number[];
+}
+
 /**
- * Plans the segments that one worker writes of an image: one behind the other with those of the others, in the order in
- * which `merge` has them, between head and tail, they are the image that one machine would have written.
+ * Plans what one worker writes of an image: its segments, in the order in which `merge` has them, are with those of the
+ * others, between head and tail, the image that one machine would have written.
  * @param part the part of the cut that was described
  * @throws as `planCheckpoint`, with the worker's name; EINVAL the assignment is of another part
  */
-export function planSegments(
+export function planPart(
   part: TaskTree,
   assignment: Assignment,
   { worker, debug = {} }: PlanSegmentsOptions,
+): PlannedPart {
+  const { whole, marks } = planMarked(part, assignment, { worker, debug });
+  return { plan: whole, ends: marks.slice(1).map(({ position }) => position) };
+}
+
+/** As planPart(), with a plan for each segment. */
+export function planSegments(
+  part: TaskTree,
+  assignment: Assignment,
+  options: PlanSegmentsOptions,
 ): PlannedSegment[] {
+  const { whole, marks, segments } = planMarked(part, assignment, options);
+  return segments.map((tasks, index) => {
+    const [from, to] = [marks[index]!, marks[index + 1]!];
+    const figures = { tasks: tasks.length, mms: to.mms - from.mms, files: to.files - from.files };
+    return {
+      plan: slicePlan(whole, { start: from.position, end: to.position }, figures),
+      tree: { rootPid: tasks[0]!.pid, tasks },
+    };
+  });
+}
+
+function planMarked(
+  part: TaskTree,
+  assignment: Assignment,
+  { worker, debug = {} }: PlanSegmentsOptions,
+): MarkedPlan {
   try {
     return new SegmentPlanner(part, assignment, debug).plan();
   } catch (error) {
     throw onWorker(worker, error);
   }
+}
+
+interface MarkedPlan {
+  readonly whole: Plan;
+  /** Before each segment, and behind the last. */
+  readonly marks: readonly Mark[];
+  readonly segments: readonly (readonly Task[])[];
 }
 
 /** Where a segment begins, and what the image defined before it. */
@@ -60,7 +101,7 @@ class SegmentPlanner {
     this.#segments = tasksOfSegments(part.tasks, assignment);
   }
 
-  plan(): PlannedSegment[] {
+  plan(): MarkedPlan {
     const marks: Mark[] = [];
     for (const tasks of this.#segments) {
       marks.push(this.#mark());
@@ -69,15 +110,7 @@ class SegmentPlanner {
     marks.push(this.#mark());
     this.#context.checkVisited();
     const { position: _, ...figures } = marks.at(-1)!;
-    const whole = this.#plan.finish(figures);
-    return this.#segments.map((tasks, index) => {
-      const [from, to] = [marks[index]!, marks[index + 1]!];
-      const figures = { tasks: tasks.length, mms: to.mms - from.mms, files: to.files - from.files };
-      return {
-        plan: slicePlan(whole, { start: from.position, end: to.position }, figures),
-        tree: { rootPid: tasks[0]!.pid, tasks },
-      };
-    });
+    return { whole: this.#plan.finish(figures), marks, segments: this.#segments };
   }
 
   #checkpoint(task: Task): void {

@@ -1,6 +1,5 @@
-import { constants } from 'node:os';
 import { errorFromData } from '@ckptree/errors';
-import type { TaskExit } from '@ckptree/kernel';
+import { digestOfZombie, exitStatus, type TaskExit } from '@ckptree/kernel';
 import type { Task } from '@ckptree/model';
 import { type Static, Type } from 'typebox';
 import { failureOf } from '../output/failure.js';
@@ -39,7 +38,7 @@ function reportExit({ pid, comm, status, digest, ticks, error }: TaskExit): Task
   return {
     pid,
     comm,
-    ...decodeStatus(status),
+    ...exitStatus(status),
     digest,
     ticks,
     ...(error === undefined ? {} : { error: failureOf(errorFromData(error)) }),
@@ -47,11 +46,9 @@ function reportExit({ pid, comm, status, digest, ticks, error }: TaskExit): Task
 }
 
 /** A task that had ended before its tree was saved. Its digest is where it had its last two pointers. */
-export function reportZombie({ pid, comm, exitCode, setChildTid, clearChildTid }: Task<unknown>): TaskReport {
-  const digest = Buffer.alloc(16);
-  digest.writeBigUInt64LE(setChildTid, 0);
-  digest.writeBigUInt64LE(clearChildTid, 8);
-  return { pid, comm, ...decodeStatus(exitCode), digest: digest.toString('hex'), zombie: true };
+export function reportZombie(task: Task<unknown>): TaskReport {
+  const { pid, comm, exitCode } = task;
+  return { pid, comm, ...exitStatus(exitCode), digest: digestOfZombie(task), zombie: true };
 }
 
 export const isZombie = ({ exitState }: Task<unknown>): boolean => exitState !== 0;
@@ -63,15 +60,4 @@ export const isFault = ({ error }: TaskReport): boolean => error !== undefined &
 export function reportEnds(zombies: readonly TaskReport[], ends: readonly TaskExit[]): TaskReport[] {
   const inOrder = ends.toSorted((one, other) => one.order - other.order).map(reportExit);
   return [...zombies, ...inOrder].sort((one, other) => one.pid - other.pid);
-}
-
-/** @param status as wait() tells it: exit status << 8, or the number of a signal */
-function decodeStatus(status: number): Pick<TaskReport, 'exitCode' | 'signal'> {
-  const signal = status & 0x7f;
-  return signal === 0 ? { exitCode: status >> 8 } : { exitCode: 128 + signal, signal: signalName(signal) };
-}
-
-function signalName(signal: number): string {
-  const named = Object.entries(constants.signals).find(([, number]) => number === signal);
-  return named?.[0] ?? `signal ${signal}`;
 }

@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { runWorker } from '@ckptree/worker';
+
+await runWorker();

@@ -1,0 +1,43 @@
+import { openCarrier } from '@ckptree/carrier';
+import type { Connection } from '@ckptree/protocol';
+import { poolEngine, type Secret, Store } from '@ckptree/store';
+
+export interface StoreAccessOptions {
+  /** The folder of the store, where this host shares it with the storage services. */
+  readonly volume?: string;
+  /** Threads that hash and compress. */
+  readonly threads: number;
+  readonly secrets: readonly Secret[];
+}
+
+/**
+ * The store of the cluster, opened when it is first needed: a worker starts, and hosts tasks, before there is any storage
+ * service.
+ */
+export class StoreAccess {
+  readonly #open: () => Promise<Store>;
+  #store: Promise<Store> | undefined;
+
+  constructor(connection: Connection, { volume, threads, secrets }: StoreAccessOptions) {
+    this.#open = async () => {
+      const backend = await openCarrier(connection, volume === undefined ? {} : { volume });
+      return Store.openBackend(backend, { engine: poolEngine(threads), secrets });
+    };
+  }
+
+  /** @throws what opening it throws; the next call tries again */
+  async store(): Promise<Store> {
+    this.#store ??= this.#open();
+    try {
+      return await this.#store;
+    } catch (error) {
+      this.#store = undefined;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const opened = await Promise.allSettled([this.#store]);
+    for (const result of opened) if (result.status === 'fulfilled') await result.value?.close();
+  }
+}

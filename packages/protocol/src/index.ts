@@ -1,6 +1,25 @@
+export { Bucket, type Change, type Entry, type WatchOptions } from './connection/bucket.js';
 export { Connection, type ConnectionStatus } from './connection/connection.js';
+export { type ClusterOptions, ensureCluster } from './connection/ensure-cluster.js';
+export { EventPublisher, type EventPublisherOptions, type NewEvent } from './connection/event-publisher.js';
+export type { Published } from './connection/jetstream-publish.js';
 export type { ConnectionOptions, Observation, TlsOptions } from './connection/options.js';
+export type { Start } from './connection/ordered.js';
+export {
+  type EventFilter,
+  type ReadEventsOptions,
+  readEvents,
+  type StoredEvent,
+} from './connection/read-events.js';
+export { CONTROL_KEYS, type Records, recordsOf } from './connection/records.js';
 export { type Exchange, exchange, type RequestOptions, request } from './connection/request.js';
+export {
+  type QueuedRequest,
+  queueRequest,
+  type RequestQueueOptions,
+  takeRequests,
+} from './connection/request-queue.js';
+export { type RetryOptions, retrying } from './connection/retry.js';
 export {
   type Handler,
   type Incoming,

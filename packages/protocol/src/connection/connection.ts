@@ -24,6 +24,7 @@ const DRAIN_TIMEOUT_MS = 10_000;
 
 /** What modules of this folder use. */
 interface Inner {
+  readonly inboxPrefix: string;
   readonly connection: NatsConnection;
   readonly jetstream: JetStreamClient;
   readonly manager: JetStreamManager;
@@ -52,7 +53,8 @@ export class Connection {
     try {
       const jetstream = connection.jetstream({ timeout: API_TIMEOUT_MS });
       const manager = await jetstream.jetstreamManager(false);
-      const opened = new Connection({ connection, jetstream, manager }, options);
+      const inboxPrefix = options.inboxPrefix ?? '_INBOX';
+      const opened = new Connection({ connection, jetstream, manager, inboxPrefix }, options);
       opened.#follow(delays.reset, options.onError);
       return opened;
     } catch (error) {
@@ -69,6 +71,24 @@ export class Connection {
   /** Largest message that the server takes, in bytes. */
   get maxPayload(): number {
     return this[NATS].connection.info?.max_payload ?? 2 ** 20;
+  }
+
+  /** @throws EINTR `signal`; EPIPE the connection was closed */
+  async whenConnected(signal?: AbortSignal): Promise<void> {
+    while (this.#status === 'disconnected' && signal?.aborted !== true)
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          forget();
+          signal?.removeEventListener('abort', done);
+          resolve();
+        };
+        const forget = this.onStatus(done);
+        signal?.addEventListener('abort', done, { once: true });
+      });
+    if (signal?.aborted === true)
+      throw new CkptError('EINTR', 'waiting for the NATS server was given up', {}, signal.reason);
+    if (this.#status === 'closed')
+      throw new CkptError('EPIPE', 'the connection to the NATS server is closed');
   }
 
   /** @returns what ends it */

@@ -1,0 +1,81 @@
+import { DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig } from 'nats';
+import { BUCKETS, STREAMS, SUBJECTS } from '../subjects.js';
+import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
+import { apiErrorOf, fromNats } from './nats-error.js';
+
+export interface ClusterOptions {
+  /** Copies of every stream, over the servers of a NATS cluster. Default 1. */
+  readonly replicas?: number;
+  /** Events are kept so long, and no more bytes than this of them. Default a week, 1 GiB. */
+  readonly eventsMaxAgeMs?: number;
+  readonly eventsMaxBytes?: number;
+  /** A worker that has said nothing for so long is gone. Default 10 s. */
+  readonly workerTtlMs?: number;
+}
+
+const HOUR_MS = 3_600_000;
+const WEEK_MS = 168 * HOUR_MS;
+const STREAM_NAME_IN_USE = 10_058;
+
+/** Makes the streams and buckets of a cluster, or brings them to these settings; may be done at any time, by several. */
+export async function ensureCluster(connection: Connection, options: ClusterOptions = {}): Promise<void> {
+  for (const stream of streamsOf(options)) await ensureStream(connection, stream);
+}
+
+function streamsOf(options: ClusterOptions): Partial<StreamConfig>[] {
+  const { replicas = 1, eventsMaxAgeMs = WEEK_MS, eventsMaxBytes = 2 ** 30, workerTtlMs = 10_000 } = options;
+  const common = { storage: StorageType.File, num_replicas: replicas };
+  return [
+    {
+      ...common,
+      name: STREAMS.events,
+      subjects: [`${SUBJECTS.events}.>`],
+      max_age: nanos(eventsMaxAgeMs),
+      max_bytes: eventsMaxBytes,
+      // Longer than anybody goes on telling the same event again: a takeover, an outage.
+      duplicate_window: nanos(HOUR_MS),
+      allow_direct: true,
+    },
+    {
+      ...common,
+      name: STREAMS.requests,
+      subjects: [SUBJECTS.checkpointRequest],
+      retention: RetentionPolicy.Workqueue,
+      discard: DiscardPolicy.New,
+      max_msgs: 100_000,
+      max_msg_size: 2 ** 16,
+      duplicate_window: nanos(HOUR_MS),
+    },
+    bucket(BUCKETS.workers, { ...common, max_age: nanos(workerTtlMs) }),
+    bucket(BUCKETS.checkpoints, common),
+    bucket(BUCKETS.trees, common),
+    bucket(BUCKETS.control, common),
+    bucket(BUCKETS.keys, { ...common, max_age: nanos(WEEK_MS) }),
+  ];
+}
+
+/** A stream as the key-value store has it (ADR-8 of nats-architecture-and-design). */
+const bucket = (name: string, config: Partial<StreamConfig>): Partial<StreamConfig> => ({
+  ...config,
+  name: `KV_${name}`,
+  subjects: [`$KV.${name}.>`],
+  max_msgs_per_subject: 1,
+  discard: DiscardPolicy.New,
+  deny_delete: true,
+  allow_rollup_hdrs: true,
+  allow_direct: true,
+});
+
+async function ensureStream(connection: Connection, config: Partial<StreamConfig>): Promise<void> {
+  const { streams } = connection[NATS].manager;
+  const name = config.name ?? '';
+  try {
+    await streams.add(config);
+  } catch (error) {
+    const asked = { responder: 'JetStream', what: `making the stream ${name}`, timeoutMs: API_TIMEOUT_MS };
+    if (apiErrorOf(error) !== STREAM_NAME_IN_USE) throw fromNats(error, asked);
+    await streams.update(name, config).catch((cause) => {
+      throw fromNats(cause, asked);
+    });
+  }
+}

@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CkptError, isCkptError } from '@ckptree/errors';
+import { AckPolicy, type ConsumerInfo, DeliverPolicy, nanos } from 'nats';
+import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
+import type { Delivered } from './delivered.js';
+import { apiErrorOf, fromNats } from './nats-error.js';
+import { backoff } from './options.js';
+import { pull } from './pull.js';
+
+/** Where in a stream to begin. */
+export type Start =
+  | { readonly at: 'beginning' }
+  /** What is published from now on. */
+  | { readonly at: 'now' }
+  | { readonly at: 'sequence'; readonly sequence: number }
+  | { readonly at: 'time'; readonly time: Date }
+  /** The newest message of each subject, then what comes. */
+  | { readonly at: 'newest of each' };
+
+export interface OrderedOptions {
+  readonly stream: string;
+  /** Subjects, with wildcards of NATS. */
+  readonly filter: string;
+  readonly start: Start;
+  /** Wait for what comes when all is read; otherwise end. Default true. */
+  readonly follow?: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** Called once, when everything that was there at the beginning has been given out. */
+  readonly onCaughtUp?: () => void;
+}
+
+const BATCH = 256;
+/** A consumer that nobody pulls from is forgotten by the server; it is made again, from where it stood. */
+const INACTIVE_MS = 300_000;
+
+/** Errors of JetStream's API: server/errors.json of nats-server. */
+const STREAM_NOT_FOUND = 10_059;
+
+/**
+ * Messages of a stream in their order, each once, over any outage: whatever breaks, it goes on behind the last message
+ * that was given out. Ends without a word when the signal says so.
+ * @throws ENOENT there is no such stream; EPERM this user may not read it; EPIPE the connection was closed
+ */
+export async function* orderedMessages(
+  connection: Connection,
+  options: OrderedOptions,
+): AsyncGenerator<Delivered> {
+  const { signal } = options;
+  const reader = new Reader(connection, options);
+  const delays = backoff();
+  const stopped = (): boolean => signal?.aborted === true;
+  while (!stopped()) {
+    try {
+      await connection.whenConnected(signal);
+      for await (const delivered of reader.session()) {
+        delays.reset();
+        yield delivered;
+      }
+      return;
+    } catch (error) {
+      if (stopped()) return;
+      if (!isCkptError(error) || !isPassing(error)) throw error;
+      await sleep(delays.next(), undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** What another attempt may mend. */
+const isPassing = ({ code }: CkptError): boolean => code === 'EAGAIN' || code === 'ETIMEDOUT';
+
+/** Knows how far the reading is. */
+class Reader {
+  readonly #connection: Connection;
+  readonly #options: OrderedOptions;
+  /** Sequence of the message that was given out last; of the one before the first, as soon as that is known. */
+  #last = 0;
+  #start: Start;
+  #caughtUp = false;
+
+  constructor(connection: Connection, options: OrderedOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#start = options.start;
+  }
+
+  /** What one consumer delivers, as long as nothing of it is lost. Ends when all is read that was to be read. */
+  async *session(): AsyncGenerator<Delivered> {
+    const { stream, follow = true, signal } = this.#options;
+    const info = await this.#createConsumer();
+    if (info.num_pending === 0 && this.#isAtEnd(follow)) return;
+    let expected = 1;
+    try {
+      for await (const delivered of pull(this.#connection, {
+        stream,
+        consumer: info.name,
+        batch: BATCH,
+        signal,
+      })) {
+        if (delivered.delivery !== expected)
+          throw new CkptError('EAGAIN', `messages of ${stream} were lost on the way`);
+        expected++;
+        // A consumer that was made again begins with the newest of each subject again.
+        if (delivered.sequence > this.#last) {
+          this.#passed(delivered.sequence);
+          yield delivered;
+        }
+        if (delivered.left === 0 && this.#isAtEnd(follow)) return;
+      }
+    } finally {
+      // A consumer that is left over is forgotten by the server after a while.
+      this.#connection[NATS].manager.consumers.delete(stream, info.name).catch(() => undefined);
+    }
+  }
+
+  #passed(sequence: number): void {
+    this.#last = sequence;
+    if (this.#start.at !== 'newest of each') this.#start = { at: 'sequence', sequence: sequence + 1 };
+  }
+
+  #isAtEnd(follow: boolean): boolean {
+    if (!this.#caughtUp) this.#options.onCaughtUp?.();
+    this.#caughtUp = true;
+    return !follow;
+  }
+
+  async #createConsumer(): Promise<ConsumerInfo> {
+    const { stream, filter } = this.#options;
+    try {
+      const info = await this.#connection[NATS].manager.consumers.add(stream, {
+        name: `ckptree-${randomBytes(8).toString('hex')}`,
+        ack_policy: AckPolicy.None,
+        mem_storage: true,
+        num_replicas: 1,
+        inactive_threshold: nanos(INACTIVE_MS),
+        filter_subject: filter,
+        ...deliverFrom(this.#start),
+      });
+      // What comes between now and the first message must not be lost when the consumer is.
+      if (this.#start.at === 'now') this.#start = { at: 'sequence', sequence: info.delivered.stream_seq + 1 };
+      return info;
+    } catch (error) {
+      if (apiErrorOf(error) === STREAM_NOT_FOUND)
+        throw new CkptError(
+          'ENOENT',
+          `the NATS server has no stream ${stream}: no coordinator of ckptree has run there yet`,
+          {},
+          error,
+        );
+      const asked = { responder: 'JetStream', what: `reading ${stream}`, timeoutMs: API_TIMEOUT_MS };
+      throw fromNats(error, asked);
+    }
+  }
+}
+
+function deliverFrom(start: Start) {
+  switch (start.at) {
+    case 'beginning':
+      return { deliver_policy: DeliverPolicy.All };
+    case 'now':
+      return { deliver_policy: DeliverPolicy.New };
+    case 'sequence':
+      return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(start.sequence, 1) };
+    case 'time':
+      return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: start.time.toISOString() };
+    case 'newest of each':
+      return { deliver_policy: DeliverPolicy.LastPerSubject };
+  }
+}

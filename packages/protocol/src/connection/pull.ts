@@ -1,0 +1,88 @@
+import { CkptError } from '@ckptree/errors';
+import { createInbox, type Msg, nanos } from 'nats';
+import { type Connection, NATS } from './connection.js';
+import { type Delivered, deliveryOf } from './delivered.js';
+import { Mailbox } from './mailbox.js';
+
+export interface PullOptions {
+  readonly stream: string;
+  readonly consumer: string;
+  /** Most messages that wait here. */
+  readonly batch: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A pull request that found nothing ends after so long, and another is made. */
+const EXPIRES_MS = 30_000;
+const HEARTBEAT_MS = 4_000;
+/** Without any sign of life for so long, something is wrong that nobody told us of. */
+const SILENCE_MS = 3 * HEARTBEAT_MS;
+
+/** Statuses of a pull request: https://docs.nats.io/reference/reference-protocols/nats_api_reference */
+const STATUS = { heartbeat: 100, notFound: 404, timeout: 408 } as const;
+
+/**
+ * Messages of a consumer, pulled a batch at a time: who does not ask gets none. Ends without a word when the signal says
+ * so.
+ * @throws EAGAIN the connection broke, or the consumer is gone or silent: it must be made again
+ */
+export async function* pull(connection: Connection, options: PullOptions): AsyncGenerator<Delivered> {
+  const { stream, consumer, batch, signal } = options;
+  const { connection: nats, inboxPrefix } = connection[NATS];
+  const inbox = createInbox(inboxPrefix);
+  const arrived = new Mailbox<Msg>();
+  const subscription = nats.subscribe(inbox, {
+    callback: (error, message) => (error === null ? arrived.put(message) : arrived.end(error)),
+  });
+  const release = endWith(connection, arrived, signal);
+  try {
+    while (!arrived.ended) {
+      const request = { batch, expires: nanos(EXPIRES_MS), idle_heartbeat: nanos(HEARTBEAT_MS) };
+      nats.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), {
+        reply: inbox,
+      });
+      yield* oneBatch(arrived, options);
+    }
+  } finally {
+    release();
+    if (!subscription.isClosed()) subscription.unsubscribe();
+  }
+}
+
+/** Whoever waits for the next message learns that none can come. */
+function endWith(connection: Connection, arrived: Mailbox<Msg>, signal: AbortSignal | undefined): () => void {
+  const broke = (): void => arrived.end(new CkptError('EAGAIN', 'the connection to the NATS server broke'));
+  const stop = (): void => arrived.end();
+  const forget = connection.onStatus((status) => {
+    if (status !== 'connected') broke();
+  });
+  signal?.addEventListener('abort', stop, { once: true });
+  if (signal?.aborted === true) stop();
+  if (!connection.connected) broke();
+  return () => {
+    forget();
+    signal?.removeEventListener('abort', stop);
+  };
+}
+
+async function* oneBatch(arrived: Mailbox<Msg>, options: PullOptions): AsyncGenerator<Delivered> {
+  for (let left = options.batch; left > 0; ) {
+    const message = await arrived.next(SILENCE_MS);
+    // What came before the signal is not given out behind it.
+    if (message === undefined || options.signal?.aborted === true) return;
+    const delivered = deliveryOf(message);
+    if (delivered !== undefined) {
+      left--;
+      yield delivered;
+    } else if (isOver(message, options)) return;
+  }
+}
+
+/** @returns the pull request has ended, and another may be made @throws EAGAIN the consumer is no more */
+function isOver({ headers }: Msg, { stream, consumer }: PullOptions): boolean {
+  const code = headers?.code ?? 0;
+  if (code === STATUS.heartbeat) return false;
+  if (code === STATUS.notFound || code === STATUS.timeout) return true;
+  const what = `${code} ${headers?.description ?? ''}`.trim();
+  throw new CkptError('EAGAIN', `consumer ${consumer} of ${stream} does not answer any more (${what})`);
+}

@@ -1,0 +1,51 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { bytes, duration, path, secret, wholeNumber } from '@ckptree/service';
+import { Type } from 'typebox';
+
+const MAX_CPUS = 64;
+const cores = Math.min(availableParallelism(), MAX_CPUS);
+
+/** What a worker can be told, beside what every service can. */
+export const workerOptions = {
+  volume: Type.Optional(
+    path({
+      description: 'folder of the store, where it is shared with the storage services: packs then go by claim check',
+      placeholder: 'dir',
+    }),
+  ),
+  cpus: wholeNumber({
+    description: 'threads that run tasks',
+    placeholder: 'n',
+    default: cores,
+    minimum: 1,
+    maximum: MAX_CPUS,
+  }),
+  threads: wholeNumber({
+    description: 'threads that hash, compress and load',
+    placeholder: 'n',
+    default: cores,
+    minimum: 1,
+    maximum: MAX_CPUS,
+  }),
+  memory: bytes({
+    description: 'simulated physical memory; the host commits it as it is touched',
+    minimum: 2 ** 20,
+    maximum: 2 ** 42,
+    default: Math.floor(totalmem() / 4),
+  }),
+  maxTasks: wholeNumber({
+    description: 'most tasks that it hosts',
+    placeholder: 'n',
+    default: 131_072,
+    minimum: 1,
+    maximum: 4_000_000,
+  }),
+  heartbeatMs: duration({
+    name: 'heartbeat',
+    description: 'how often it says that it is there',
+    default: 2_000,
+    minimum: 100,
+    maximum: 4_000,
+  }),
+  storePassphrase: Type.Optional(secret({ description: 'opens the store, where it is encrypted' })),
+};

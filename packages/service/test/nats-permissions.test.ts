@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { AckPolicy, consumerOpts, DeliverPolicy, type JetStreamManager, type NatsConnection, RetentionPolicy, StringCodec } from 'nats';
+import {
+  AckPolicy,
+  consumerOpts,
+  DeliverPolicy,
+  type JetStreamManager,
+  type NatsConnection,
+  RetentionPolicy,
+  StringCodec,
+} from 'nats';
 import { Nats, Refusals, USERS, type User } from './support/nats.js';
 import { eventually } from './support/service.js';
 
@@ -40,6 +48,7 @@ const PUBLISH: Readonly<Record<string, readonly User[]>> = {
   '$KV.ckptree-control.leader': ['coordinator'],
   '$KV.ckptree-keys.k1': ['client', 'coordinator'],
   '$KV.others.k1': [],
+  '$JS.API.STREAM.NAMES': ['client', 'coordinator'],
   '$JS.API.STREAM.CREATE.CKPTREE_EVENTS': ['coordinator'],
   '$JS.API.STREAM.UPDATE.KV_ckptree-keys': ['coordinator'],
   '$JS.API.STREAM.DELETE.CKPTREE_EVENTS': ['coordinator'],

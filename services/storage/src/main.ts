@@ -1,0 +1,12 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, statfs } from 'node:fs/promises';
+import { ensureVolumeMark } from '@ckptree/carrier';
+import { asCkptError, isCkptError } from '@ckptree/errors';
+import { Connection } from '@ckptree/protocol';
+import { runService, type ServiceComponents, storageMetrics } from '@ckptree/service';
+import { FolderBackend, hostOwners, readConfig, type Secret, Store } from '@ckptree/store';
+import { storeAdmission } from './admission.js';
+import { storeMaintenance } from './maintenance.js';
+import { metricsObserver, metricsOfMaintenance } from './metrics.js';
+import { storageOptions } from './options.js';
+import { storageService } from './storage.js';

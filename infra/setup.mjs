@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Brings a fresh clone to a built state: npm install when the lock file changed, system tools when asked for
-// (`--tools`: gdb and readelf, which some tests use as independent judges), then an incremental build.
+// (`--nats`: nats-server, which a cluster stands on; `--tools`: that, and gdb and readelf, which some tests use as
+// independent judges), then an incremental build.
 // Needs nothing but Node and npm; does nothing that is already done.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -22,10 +23,23 @@ function fail(message) {
   process.exit(1);
 }
 
+/** Debian has servers in /usr/sbin, which is not on everybody's PATH. */
 function has(tool) {
-  return (process.env.PATH ?? '')
-    .split(':')
-    .some((folder) => folder !== '' && existsSync(join(folder, tool)));
+  return [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin'].some(
+    (folder) => folder !== '' && existsSync(join(folder, tool)),
+  );
+}
+
+/** Installs what is missing of these tools, each by the name of its package, where that is possible. */
+function installTools(tools) {
+  const packages = Object.entries(tools).flatMap(([tool, name]) => (has(tool) ? [] : [name]));
+  if (packages.length === 0 || process.getuid?.() !== 0 || !has('apt-get')) return;
+  process.stderr.write(`setup: installing ${packages.join(', ')} (apt-get)\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const install = () =>
+    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { env });
+  if (!install() && !(run('apt-get', ['update', '-qq'], { env }) && install()))
+    process.stderr.write(`setup: could not install ${packages.join(', ')}; what needs them will say so\n`);
 }
 
 const major = Number(process.versions.node.split('.')[0]);
@@ -43,20 +57,9 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   writeFileSync(stamp, lock);
 }
 
-if (process.argv.includes('--tools')) {
-  const missing = Object.entries({ gdb: 'gdb', readelf: 'binutils' }).filter(([tool]) => !has(tool));
-  if (missing.length > 0 && process.getuid?.() === 0 && has('apt-get')) {
-    const packages = missing.map(([, name]) => name);
-    process.stderr.write(`setup: installing ${packages.join(', ')} (apt-get)\n`);
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    const install = () =>
-      run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { env });
-    if (!install() && !(run('apt-get', ['update', '-qq'], { env }) && install()))
-      process.stderr.write(
-        `setup: could not install ${packages.join(', ')}; tests that use them are left out\n`,
-      );
-  }
-}
+const asked = (option) => process.argv.includes(option);
+if (asked('--tools')) installTools({ gdb: 'gdb', readelf: 'binutils', 'nats-server': 'nats-server' });
+else if (asked('--nats') && !process.env.NATS_URL) installTools({ 'nats-server': 'nats-server' });
 
 if (!run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']))
   fail('the build failed; see its messages above');

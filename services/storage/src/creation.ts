@@ -1,3 +1,4 @@
+import { isCkptError } from '@ckptree/errors';
 import {
   contentHash,
   type DraftContent,
@@ -7,7 +8,6 @@ import {
   type Owners,
   withLease,
 } from '@ckptree/store';
-import { isCkptError } from '@ckptree/errors';
 import type { Admission } from './admission.js';
 import type { StorageObserver } from './observer.js';
 

@@ -17,7 +17,8 @@ export class Gate {
   /** @throws EBUSY too many wait already */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;
-    else if (this.#waiting.length < this.#queue) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else if (this.#waiting.length < this.#queue)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else throw new CkptError('EBUSY', `there are too many ${this.#what} at once; try again`);
     try {
       return await work();

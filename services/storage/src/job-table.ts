@@ -38,7 +38,8 @@ export class JobTable {
   /** @throws ENOENT no such job; what the job threw */
   async wait(id: string, waitMs = WAIT_MS): Promise<JobReply> {
     const job = this.#jobs.get(id);
-    if (job === undefined) throw new CkptError('EAGAIN', `there is no job ${id} here any more; begin it anew`);
+    if (job === undefined)
+      throw new CkptError('EAGAIN', `there is no job ${id} here any more; begin it anew`);
     const end = new AbortController();
     try {
       const late = sleep(waitMs, undefined, { signal: end.signal, ref: false }).catch(() => undefined);

@@ -1,6 +1,6 @@
+import { isCkptError } from '@ckptree/errors';
 import type { Handler, storage } from '@ckptree/protocol';
 import type { FolderBackend, GcReport, StoreReport } from '@ckptree/store';
-import { isCkptError } from '@ckptree/errors';
 import type { JobReply, JobTable } from './job-table.js';
 import type { Maintenance } from './maintenance.js';
 

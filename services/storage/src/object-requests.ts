@@ -1,8 +1,14 @@
 import { CkptError } from '@ckptree/errors';
-import { type Handler, storage } from '@ckptree/protocol';
+import type { Handler, storage } from '@ckptree/protocol';
 import type { DraftContent } from '@ckptree/store';
 import type { ByteBudget } from './byte-budget.js';
-import { type CreationComponents, type CreationReply, type CreationRequest, create, hashOf } from './creation.js';
+import {
+  type CreationComponents,
+  type CreationReply,
+  type CreationRequest,
+  create,
+  hashOf,
+} from './creation.js';
 import { Gate } from './gate.js';
 
 type HandlerOf<Verb extends keyof typeof storage> = Handler<(typeof storage)[Verb]['definition']>;

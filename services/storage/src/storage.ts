@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Connection, STORAGE_QUEUE, type Served, serve, storage, storageAt } from '@ckptree/protocol';
+import { type Connection, type Served, STORAGE_QUEUE, serve, storage, storageAt } from '@ckptree/protocol';
 import { ByteBudget } from './byte-budget.js';
 import type { CreationComponents } from './creation.js';
 import { JobTable } from './job-table.js';
@@ -65,9 +65,19 @@ export const storageService =
     const at = storageAt(instance);
     // First what is asked of this instance by name: it is told to others only by what follows.
     const own: Served[] = [
-      serve(connection, at.piece, ({ upload, position }, { payload }) => uploads.piece(upload, position, payload), alone),
-      serve(connection, at.finish, ({ upload, hash, ...creation }) => uploads.finish(upload, hash, creation), alone),
-      serve(connection, at.drop, async ({ upload }) => (await uploads.drop(upload), {}), alone),
+      serve(
+        connection,
+        at.piece,
+        ({ upload, position }, { payload }) => uploads.piece(upload, position, payload),
+        alone,
+      ),
+      serve(
+        connection,
+        at.finish,
+        ({ upload, hash, ...creation }) => uploads.finish(upload, hash, creation),
+        alone,
+      ),
+      serve(connection, at.drop, ({ upload }) => uploads.drop(upload).then(() => ({})), alone),
       serve(connection, at.job, ({ job, waitMs }) => jobs.wait(job, waitMs), alone),
     ];
     const shared: Served[] = [

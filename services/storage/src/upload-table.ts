@@ -64,7 +64,8 @@ export class UploadTable {
   async piece(id: string, position: number, bytes: Uint8Array): Promise<{ readonly credits: number }> {
     const upload = this.#find(id);
     try {
-      if (upload.takes(position, bytes.length)) await this.#budget.hold(bytes.length, () => upload.write(bytes));
+      if (upload.takes(position, bytes.length))
+        await this.#budget.hold(bytes.length, () => upload.write(bytes));
       else await upload.written();
     } catch (error) {
       if ((error as CkptError).code !== 'EBUSY') await this.drop(id);
@@ -75,11 +76,7 @@ export class UploadTable {
   }
 
   /** When it resolves, the object is durable. */
-  finish(
-    id: string,
-    hash: string,
-    creation: Omit<CreationRequest, 'name'>,
-  ): Promise<CreationReply> {
+  finish(id: string, hash: string, creation: Omit<CreationRequest, 'name'>): Promise<CreationReply> {
     const done = this.#done.get(id);
     if (done !== undefined) return done;
     const upload = this.#find(id);
@@ -109,7 +106,7 @@ export class UploadTable {
     hash: string,
     creation: Omit<CreationRequest, 'name'>,
   ): Promise<CreationReply> {
-    const { name, size } = upload;
+    const { name } = upload;
     try {
       this.#components.admission.lease(name, creation.lease);
       const draft = await upload.complete(hash);

@@ -1,14 +1,17 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { asCkptError } from '@ckptree/errors';
-import type { Measurement, Scenario } from './scenario.js';
+import { formatMachine, thisMachine } from './machine.js';
+import type { Scenario } from './scenario.js';
 import { oneMachine } from './scenarios/one-machine.js';
+import { store } from './scenarios/store.js';
+import { formatSection } from './table.js';
 
-const SCENARIOS: readonly Scenario[] = [oneMachine];
+const SCENARIOS: readonly Scenario[] = [oneMachine, store];
 
-const HELP = `usage: npm run bench [-- [NAME] [--memory MiB] [--runs N] [--folder DIR] [--json FILE]]
+const HELP = `usage: npm run bench [-- [NAME ...] [--memory MiB] [--runs N] [--folder DIR] [--core FILE] [--json FILE]]
 
 Measures ckptree against what this machine can do, in one run; quote the ratios.
 
@@ -17,6 +20,7 @@ ${SCENARIOS.map(({ name, summary }) => `                ${name}: ${summary}`).jo
   --memory MiB  task memory (default 1024)
   --runs N      counted runs of each thing, after one that warms up (default 5)
   --folder DIR  where files go: on the disk to be measured (default: the system's temporary folder)
+  --core FILE   an ELF core whose memory to use (default: that of a Node process made for it, by gdb)
   --json FILE   also writes the figures there
 `;
 
@@ -39,6 +43,7 @@ async function run(args: readonly string[]): Promise<number> {
       memory: { type: 'string', default: '1024' },
       runs: { type: 'string', default: '5' },
       folder: { type: 'string', default: tmpdir() },
+      core: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -51,47 +56,27 @@ async function run(args: readonly string[]): Promise<number> {
     return values.help ? 0 : 2;
   }
   const folder = await mkdtemp(join(resolve(values.folder), 'ckptree-bench-'));
-  const machine = {
-    cores: cpus().length,
-    model: cpus()[0]?.model ?? '',
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    node: process.version,
-  };
-  process.stdout.write(
-    `${machine.cores} x ${machine.model}, ${machine.memoryGiB} GiB, Node ${machine.node}\n`,
-  );
+  const machine = thisMachine();
+  process.stdout.write(`${formatMachine(machine)}; median (min to max) of ${runs} runs\n`);
   try {
     const results = [];
-    for (const scenario of chosen) {
-      const measurements = await scenario.run({
+    for (const { name, run: measure } of chosen) {
+      const sections = await measure({
         folder,
         runs,
         memoryMiB,
+        ...(values.core !== undefined && { core: resolve(values.core) }),
         tell: (message) => process.stderr.write(`  ${message}\n`),
       });
-      process.stdout.write(
-        `\n${scenario.name}, ${memoryMiB} MiB: median (min to max) of ${runs} runs\n${table(measurements)}`,
-      );
-      results.push({ scenario: scenario.name, memoryMiB, measurements });
+      for (const section of sections) process.stdout.write(`\n${name}: ${formatSection(section)}`);
+      results.push({ scenario: name, sections });
     }
-    if (values.json !== undefined)
-      await writeFile(
-        values.json,
-        `${JSON.stringify({ date: new Date().toISOString(), machine, results }, null, 2)}\n`,
-      );
+    if (values.json !== undefined) {
+      const report = { date: new Date().toISOString(), machine, memoryMiB, runs, results };
+      await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+    }
     return 0;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function table(measurements: readonly Measurement[]): string {
-  const width = Math.max(...measurements.map(({ what }) => what.length));
-  const number = (value: number) => value.toPrecision(3);
-  return measurements
-    .map(({ what, unit, figures: { median, min, max }, ratio }) => {
-      const held = ratio === undefined ? '' : `   ${ratio.value.toFixed(2)} x ${ratio.to}`;
-      return `  ${what.padEnd(width)}  ${number(median).padStart(7)} ${unit} (${number(min)} to ${number(max)})${held}\n`;
-    })
-    .join('');
 }

@@ -1,40 +1,54 @@
-import { spawnSync } from 'node:child_process';
-import { CkptError } from '@ckptree/errors';
 import { type Figures, figures } from './statistics.js';
+
+/** How long something took, and what it cost all cores together. */
+export interface Timing {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
+
+/** Timings of repeated runs. */
+export interface Series {
+  readonly seconds: Figures;
+  /** Depends on the machine's other load far less. */
+  readonly cpuSeconds: Figures;
+}
 
 /** Bytes a second in units of 10^9. */
 export const gigabytesPerSecond = (bytes: number, seconds: number): number => bytes / seconds / 1e9;
 
-/** Seconds that each of several things takes: once to warm up, then `runs` times in turn, so that drift hits all alike. */
-export async function inTurn(
+/** What several things take: once to warm up, then `runs` times in turn, so that drift hits all alike. */
+export async function inTurn<Name extends string>(
   runs: number,
-  things: Readonly<Record<string, () => Promise<number>>>,
-): Promise<Readonly<Record<string, Figures>>> {
-  const times = new Map<string, number[]>(Object.keys(things).map((name) => [name, []]));
-  for (let run = 0; run <= runs; run++) {
-    for (const [name, thing] of Object.entries(things)) {
-      const seconds = await thing();
-      if (run > 0) times.get(name)!.push(seconds);
+  things: Readonly<Record<Name, () => Promise<Timing>>>,
+): Promise<Readonly<Record<Name, Series>>> {
+  const entries = Object.entries(things) as [Name, () => Promise<Timing>][];
+  const timings = new Map<Name, Timing[]>(entries.map(([name]) => [name, []]));
+  for (let run = 0; run <= runs; run++)
+    for (const [name, thing] of entries) {
+      const timing = await thing();
+      if (run > 0) timings.get(name)!.push(timing);
     }
-  }
-  return Object.fromEntries([...times].map(([name, values]) => [name, figures(values)]));
+  const series = [...timings].map(([name, values]) => [name, seriesOf(values)] as const);
+  return Object.fromEntries(series) as Record<Name, Series>;
 }
 
-/** Seconds of wall clock. */
-export async function timed(action: () => Promise<unknown>): Promise<number> {
+export const seriesOf = (timings: readonly Timing[]): Series => ({
+  seconds: figures(timings.map(({ seconds }) => seconds)),
+  cpuSeconds: figures(timings.map(({ cpuSeconds }) => cpuSeconds)),
+});
+
+/** Of this process, all threads. */
+export async function timed(action: () => Promise<unknown>): Promise<Timing> {
+  const cpuBefore = process.cpuUsage();
   const start = performance.now();
   await action();
-  return (performance.now() - start) / 1e3;
+  const seconds = (performance.now() - start) / 1e3;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { seconds, cpuSeconds: (user + system) / 1e6 };
 }
 
-/** `cp` and `sync` of one file, as anybody would do it by hand. */
-export async function copyAndSync(from: string, to: string): Promise<void> {
-  for (const [command, ...args] of [
-    ['cp', '--reflink=never', from, to],
-    ['sync', to],
-  ] as const) {
-    const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-    if (status !== 0)
-      throw new CkptError('EIO', `${command} ${args.join(' ')} failed: ${stderr.trim()}`, { path: to });
-  }
-}
+/** One after the other, as one thing. */
+export const sum = (...timings: readonly Timing[]): Timing => ({
+  seconds: timings.reduce((total, { seconds }) => total + seconds, 0),
+  cpuSeconds: timings.reduce((total, { cpuSeconds }) => total + cpuSeconds, 0),
+});

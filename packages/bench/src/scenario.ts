@@ -3,10 +3,27 @@ import type { Figures } from './statistics.js';
 /** Something that is measured, in the order of the report. */
 export interface Measurement {
   readonly what: string;
-  readonly unit: 'GB/s' | 'ms' | 'us' | 's';
+  readonly unit: 'GB/s' | 'ms' | 'us' | 's' | 'MB' | 'MiB' | '%';
   readonly figures: Figures;
-  /** This median over that of what it is held against, and what that is. */
-  readonly ratio?: { readonly value: number; readonly to: string };
+  /** What it cost all cores together. */
+  readonly cpuSeconds?: Figures;
+  /** How many times as good as what it is held against, and what that is. */
+  readonly ratio?: Ratio;
+}
+
+export interface Ratio {
+  readonly value: number;
+  readonly to: string;
+  /** The same by what it cost all cores together. */
+  readonly cpu?: number;
+  /** What was hoped for. */
+  readonly goal?: number;
+}
+
+/** Measurements that belong together, under a heading. */
+export interface Section {
+  readonly heading: string;
+  readonly measurements: readonly Measurement[];
 }
 
 export interface ScenarioOptions {
@@ -16,6 +33,8 @@ export interface ScenarioOptions {
   readonly runs: number;
   /** MiB of task memory. */
   readonly memoryMiB: number;
+  /** An ELF core whose memory is to be used in place of one that is made for the purpose. */
+  readonly core?: string;
   readonly tell: (message: string) => void;
 }
 
@@ -23,5 +42,5 @@ export interface ScenarioOptions {
 export interface Scenario {
   readonly name: string;
   readonly summary: string;
-  run(options: ScenarioOptions): Promise<readonly Measurement[]>;
+  run(options: ScenarioOptions): Promise<readonly Section[]>;
 }

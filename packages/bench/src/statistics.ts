@@ -13,3 +13,11 @@ export function figures(values: readonly number[]): Figures {
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
   return { runs: sorted.length, min: at(0), median: at(0.5), p99: at(0.99), max: at(1) };
 }
+
+/** Of something that was counted once: it does not vary. */
+export const exactly = (value: number): Figures => figures([value]);
+
+/** Figures of something that falls when the other rises, such as throughput by time. */
+export function inverse({ runs, min, median, p99, max }: Figures, of: (value: number) => number): Figures {
+  return { runs, min: of(max), median: of(median), p99: of(p99), max: of(min) };
+}

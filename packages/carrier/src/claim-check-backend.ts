@@ -6,8 +6,14 @@ import { ObjectContent } from './object-content.js';
 import type { PatienceOptions } from './patience.js';
 import { readVolumeMark } from './volume.js';
 
-/** Bytes: up to this size an object is sent rather than deposited; a request costs less than a file. */
-const SMALL = 128 * 1024;
+/** A request costs less than a file that is written, read and linked. */
+const SMALL_BYTES = 128 * 1024;
+
+export interface ClaimCheckOptions extends PatienceOptions {
+  /** Up to this size an object is sent rather than deposited. */
+  readonly smallBytes?: number;
+}
+
 const DEPOSIT_PIECE = 4 * 1024 * 1024;
 
 /**
@@ -21,7 +27,15 @@ export class ClaimCheckBackend implements ObjectBackend {
   readonly #folder: FolderBackend;
   readonly #remote: NatsBackend;
 
-  private constructor(connection: Connection, folder: FolderBackend, remote: NatsBackend) {
+  readonly #smallBytes: number;
+
+  private constructor(
+    connection: Connection,
+    folder: FolderBackend,
+    remote: NatsBackend,
+    { smallBytes = SMALL_BYTES }: ClaimCheckOptions,
+  ) {
+    this.#smallBytes = smallBytes;
     this.location = folder.location;
     this.#connection = connection;
     this.#folder = folder;
@@ -36,7 +50,7 @@ export class ClaimCheckBackend implements ObjectBackend {
   static async open(
     connection: Connection,
     volume: string,
-    options: PatienceOptions = {},
+    options: ClaimCheckOptions = {},
   ): Promise<ClaimCheckBackend> {
     const folder = await FolderBackend.open(volume);
     const remote = await NatsBackend.open(connection, options);
@@ -47,13 +61,13 @@ export class ClaimCheckBackend implements ObjectBackend {
         `${volume} is not the folder that the storage service ${info.instance} has at ${info.store}; mount that one, or send objects over NATS`,
         { path: volume },
       );
-    return new ClaimCheckBackend(connection, folder, remote);
+    return new ClaimCheckBackend(connection, folder, remote, options);
   }
 
   async put(name: string, content: readonly Uint8Array[], lease?: string): Promise<boolean> {
     checkObjectName(name);
     const object = new ObjectContent(content);
-    if (object.size <= SMALL) return this.#remote.put(name, content, lease);
+    if (object.size <= this.#smallBytes) return this.#remote.put(name, content, lease);
     const incoming = await this.#folder.deposit(bytesOf(object));
     try {
       const body = {

@@ -1,4 +1,4 @@
-export { ClaimCheckBackend } from './claim-check-backend.js';
+export { ClaimCheckBackend, type ClaimCheckOptions } from './claim-check-backend.js';
 export { NatsBackend } from './nats-backend.js';
 export { type CarrierOptions, openCarrier } from './open-carrier.js';
 export type { PatienceOptions } from './patience.js';

@@ -10,6 +10,11 @@ export function isProgram(path: string): boolean {
   return path.startsWith(PROGRAM_FOLDER) && PROGRAMS.has(path.slice(PROGRAM_FOLDER.length));
 }
 
+/** Whether the program with this executable waits for children of its own. */
+export function waitsForChildren(path: string): boolean {
+  return path.startsWith(PROGRAM_FOLDER) && PROGRAMS.get(path.slice(PROGRAM_FOLDER.length))?.waits === true;
+}
+
 /** Gives back leaves (pairs of leaf number and leaf frame) with all that they map. */
 export function releaseLeaves(memory: PhysicalMemory, leaves: Int32Array): void {
   PageTable.release(memory, leaves);

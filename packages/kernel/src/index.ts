@@ -4,9 +4,18 @@ export type { HeldCut, HoldTiming, Resumed } from './cut/held-cut.js';
 export { digestOfZombie, type ExitStatus, exitStatus } from './exit-status.js';
 export { contentVersion } from './files/file-versions.js';
 export { PROGRAM_FOLDER } from './files/open-files.js';
-export { isProgram, releaseLeaves } from './hosting.js';
+export { isProgram, releaseLeaves, waitsForChildren } from './hosting.js';
 export { type HoldScope, Kernel, type KernelOptions } from './kernel.js';
 export { PhysicalMemory, type PhysicalMemoryHandle } from './memory/physical-memory.js';
+export { type FragmentRoot, fragmentRoots } from './placement/fragment-roots.js';
+export { placeSpawn } from './placement/place-spawn.js';
+export {
+  type PlacingOptions,
+  type PlacingTask,
+  type PlacingWorker,
+  placementLoad,
+  placeTasks,
+} from './placement/place-tasks.js';
 export type { Forest } from './process/forest.js';
 export type { Disowned, Fragment, Reparented } from './process/fragments.js';
 export type { TaskStatus } from './process/task-status.js';

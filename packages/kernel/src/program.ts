@@ -16,6 +16,8 @@ export interface Program {
   readonly params: TObject;
   /** The parameter that lists programs which it will execute, each with `program` and `params`. */
   readonly executes?: string;
+  /** It waits for children of its own, who must then be in the same kernel as it is. */
+  readonly waits?: boolean;
   /** What the schema cannot say about valid parameters: a sentence about what is wrong, or undefined. */
   check?(params: unknown): string | undefined;
   /** Once, when the program is executed: lays out memory and sets the registers. */

@@ -1,3 +1,13 @@
 export { type FileSource, openFileSource } from './file-source.js';
 export type { LoadOptions } from './load-memory.js';
-export { hostTree, type RestartOptions, type RestartResult, restartImage, restartSource } from './restart.js';
+export { type PartOptions, partOfImage } from './part-of-image.js';
+export { placeImage } from './place-image.js';
+export { describePlacement, type PlacedPart, Placement, type SpreadObject } from './placement.js';
+export {
+  hostPart,
+  hostTree,
+  type RestartOptions,
+  type RestartResult,
+  restartImage,
+  restartSource,
+} from './restart.js';

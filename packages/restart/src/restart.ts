@@ -1,8 +1,9 @@
 import { type ImageContents, readTree } from '@ckptree/image';
-import type { Kernel } from '@ckptree/kernel';
+import type { Forest, Kernel } from '@ckptree/kernel';
 import type { ByteSource, StoredPages, TaskTree } from '@ckptree/model';
 import { openFileSource } from './file-source.js';
 import { type LoadOptions, loadMemory } from './load-memory.js';
+import { type PartOptions, partOfImage } from './part-of-image.js';
 import { checkRestartable } from './restartable.js';
 
 export interface RestartOptions extends LoadOptions {
@@ -58,4 +59,21 @@ export async function hostTree(
   await checkRestartable(tree);
   const loaded = await loadMemory(kernel.memory, tree, source, options);
   return kernel.adopt(loaded, { frozen: options.frozen ?? false });
+}
+
+/**
+ * Loads what one worker hosts of a tree that is spread over several. Its tasks are held until all have loaded theirs: then
+ * `start()` lets them run, or `abandon()` ends them.
+ * @param tree the whole tree, as the image has it
+ * @throws as restartImage(), of this part alone; EINVAL, ESRCH see partOfImage()
+ */
+export async function hostPart(
+  kernel: Kernel,
+  source: ByteSource,
+  tree: TaskTree<StoredPages>,
+  { treeId, worker, placement, ...loading }: PartOptions & LoadOptions,
+): Promise<Forest> {
+  const part = partOfImage(tree, { treeId, worker, placement });
+  await checkRestartable(part);
+  return kernel.loadAdopted(await loadMemory(kernel.memory, part, source, loading));
 }

@@ -1,6 +1,5 @@
 export type { Announcement } from './announcement.js';
 export { commonOptions, natsOptions } from './config/common-options.js';
-export { type NatsAccess, natsAccess } from './config/nats-access.js';
 export { bytes, choice, duration, onOff, path, secret, text, wholeNumber } from './config/option.js';
 export { type ConfigOf, readConfig } from './config/read-config.js';
 export { type Check, Readiness, type ReadinessReport } from './http/readiness.js';
@@ -10,6 +9,8 @@ export { type MetricDefinition, type MetricsOf, type MetricTable, register } fro
 export * from './metrics/metrics.js';
 export { metricsPage } from './metrics/page.js';
 export { ALL_METRICS } from './metrics/tables.js';
+export { type NatsAccess, natsAccess } from './nats/nats-access.js';
+export { openConnection } from './nats/open-connection.js';
 export { ROLES, type Role } from './role.js';
 export { runService } from './run-service.js';
 export type {

@@ -132,7 +132,7 @@ describe('a service whose configuration makes no sense', () => {
       signal: null,
       stdout: '',
       stderr: [
-        'ckptree worker: EINVAL: --id must be a name of at most 63 letters, digits, - and _, not "a.b"; ' +
+        'ckptree worker: EINVAL: --id must be a name of 1 to 63 of a-z, 0-9 and -, not beginning with -, not "a.b"; ' +
           '--http must be a whole number from 0 to 65535, not "70000"; ' +
           'CKPTREE_LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, not "loud"',
         '  ckptree worker --help tells more',

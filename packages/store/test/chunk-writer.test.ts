@@ -1,3 +1,4 @@
+import { hostOwners } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
 import { ChunkReader } from '../dist/chunk-reader.js';
 import { contentHash } from '../dist/content-hash.js';
@@ -16,7 +17,7 @@ describe('a chunk writer', () => {
     const engine = inlineEngine(settings);
     const index = await ChunkIndex.open(backend, hash);
     const chunks = new ChunkReader(backend, index, engine);
-    const owners = { self: 'test', state: () => 'alive' } as const;
+    const owners = hostOwners();
     // Three chunks to a pack, so that whoever waited for a pack often finds it full.
     const writer = new ChunkWriter({
       ...{ backend, owners, index, chunks, settings, hash, engine },

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { checkpoint, DumpPool } from '@ckptree/checkpoint';
 import { Kernel, parseSpec } from '@ckptree/kernel';
 import { restartImage } from '@ckptree/restart';
-import { copyAndSync, gigabytesPerSecond, inTurn, timed } from '../measure.js';
+import { runCommand } from '../command.js';
+import { gigabytesPerSecond, inTurn, sum, type Timing, timed } from '../measure.js';
 import type { Measurement, Scenario, ScenarioOptions } from '../scenario.js';
-import { type Figures, figures } from '../statistics.js';
+import { figures, inverse } from '../statistics.js';
 
 const CUTS = 50;
 const MIB = 2 ** 20;
@@ -40,7 +41,8 @@ export const oneMachine: Scenario = {
       await kernel.thaw(root);
       options.tell(`taking ${CUTS} cuts of the running tree`);
       const downtime = await downtimes(kernel, root);
-      return [...downtime, ...(await throughput(kernel, root, options))];
+      const heading = `a tree with ${options.memoryMiB} MiB of random bytes that writes all the while`;
+      return [{ heading, measurements: [...downtime, ...(await throughput(kernel, root, options))] }];
     } finally {
       await kernel.shutdown();
     }
@@ -78,24 +80,25 @@ async function throughput(
     return timed(() => checkpoint(kernel, root, { output: image, pool }));
   };
   tell('dumping, copying, restarting in turn');
-  const seconds = await inTurn(runs, {
+  const series = await inTurn(runs, {
     one: dump(pools[0]!),
     two: dump(pools[1]!),
     cp: async () => {
       await rm(copy, { force: true });
-      return timed(() => copyAndSync(image, copy));
+      return copyAndSync(image, copy);
     },
     restart: () => restartOnce(image),
   });
   await Promise.all(pools.map((pool) => pool.close()));
   const bytes = statSync(image).size;
-  const row = (what: string, name: string): Measurement => ({
+  const row = (what: string, name: keyof typeof series): Measurement => ({
     what,
     unit: 'GB/s',
-    figures: throughputFigures(bytes, seconds[name]!),
+    figures: inverse(series[name].seconds, (seconds) => gigabytesPerSecond(bytes, seconds)),
+    cpuSeconds: series[name].cpuSeconds,
     ...(name === 'cp'
       ? {}
-      : { ratio: { value: seconds.cp!.median / seconds[name]!.median, to: 'cp + sync' } }),
+      : { ratio: { value: series.cp.seconds.median / series[name].seconds.median, to: 'cp + sync' } }),
   });
   return [
     row('checkpoint to a durable image, 1 thread', 'one'),
@@ -105,18 +108,17 @@ async function throughput(
   ];
 }
 
+/** `cp` and `sync` of one file, as anybody would do it by hand. */
+async function copyAndSync(from: string, to: string): Promise<Timing> {
+  return sum(await runCommand(['cp', '--reflink=never', from, to]), await runCommand(['sync', to]));
+}
+
 /** Verifies, loads and hosts the image in a new kernel, frozen. The kernel's own start is not counted. */
-async function restartOnce(image: string): Promise<number> {
+async function restartOnce(image: string): Promise<Timing> {
   const kernel = Kernel.boot({ cpus: 2, memoryBytes: statSync(image).size * 1.25 + 512 * MIB });
   try {
     return await timed(() => restartImage(kernel, image, { frozen: true, threads: 2 }));
   } finally {
     await kernel.shutdown();
   }
-}
-
-/** Times turned into throughput: the slowest time is the lowest throughput. */
-function throughputFigures(bytes: number, { runs, min, median, p99, max }: Figures): Figures {
-  const rate = (seconds: number) => gigabytesPerSecond(bytes, seconds);
-  return { runs, min: rate(max), median: rate(median), p99: rate(p99), max: rate(min) };
 }

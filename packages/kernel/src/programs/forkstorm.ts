@@ -9,6 +9,7 @@ import { fold } from './random.js';
 export const forkstorm = machine({
   name: 'forkstorm',
   summary: 'Forks short-lived children one after the other, with a bounded number alive and pids used again.',
+  waits: true,
   params: Type.Object(
     {
       forks: CountParam(1000, 1, 100_000_000, 'How many children in all.'),

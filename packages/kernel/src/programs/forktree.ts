@@ -34,6 +34,7 @@ const painting = (seed: number, node: number, layer: number, page: number) =>
 export const forktree = machine({
   name: 'forktree',
   summary: 'Forks a tree of given depth and fan-out whose nodes share memory and then diverge.',
+  waits: true,
   params: Type.Object(
     {
       depth: CountParam(3, 0, MAX_DEPTH, 'Levels below the root.'),

@@ -33,6 +33,7 @@ export interface MachineDefinition<Params extends TObject, Variable extends stri
   readonly summary: string;
   readonly params: Params;
   readonly executes?: string;
+  readonly waits?: boolean;
   /** At most as many as there are registers for them. They begin as 0. */
   readonly variables: readonly Variable[];
   /** What the schema cannot say: a sentence about what is wrong, or undefined. */
@@ -61,6 +62,7 @@ export function machine<Params extends TObject, Variable extends string, State e
     summary: definition.summary,
     params: definition.params,
     ...(definition.executes !== undefined && { executes: definition.executes }),
+    ...(definition.waits !== undefined && { waits: definition.waits }),
     ...(check !== undefined && { check: (params) => check(params as Static<Params>) }),
     start: (sys, params) => start(sys, params as Static<Params>, frameOf(sys.regs)),
     step(sys) {

@@ -68,6 +68,7 @@ function execute(sys: Sys, { program, params = {}, session, group }: Command): v
 export const shell = machine({
   name: 'shell',
   summary: 'Executes other programs as its children, all at once or one by one, and waits for each.',
+  waits: true,
   params: Type.Object(
     {
       commands: Type.Array(Command, {

@@ -72,6 +72,7 @@ function leave(sys: Sys, frame: GroupFrame): void {
 export const threads = machine({
   name: 'threads',
   summary: 'A group of tasks that share memory and files and work off the blocks of a file or of memory.',
+  waits: true,
   params: Type.Object(
     {
       members: CountParam(4, 1, 1000, 'Tasks beside the leader; their pids follow its own.'),

@@ -10,6 +10,7 @@ export const zombies = machine({
   name: 'zombies',
   summary:
     'Forks children that end at once, each with its own status, and waits for none until the very end.',
+  waits: true,
   params: Type.Object(
     {
       count: CountParam(16, 1, 100_000, 'How many.'),

@@ -3,8 +3,8 @@ import { LOG_LEVELS } from '../log/log.js';
 import type { Role } from '../role.js';
 import { choice, duration, onOff, path, secret, text, wholeNumber } from './option.js';
 
-/** A token of a NATS subject: no dot, star, or space. */
-const ID = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
+/** As packages/protocol has the ids of instances, which are tokens of subjects. */
+const ID = '^[a-z0-9][a-z0-9-]{0,62}$';
 const NATS_URLS = '^(nats|tls|ws|wss)://[^\\s,]+(,(nats|tls|ws|wss)://[^\\s,]+)*$';
 
 /** The options that every service has. */
@@ -14,7 +14,7 @@ export const commonOptions = (role: Role) => ({
       {
         description: 'name of this instance; one of its own is made up when there is none',
         placeholder: 'name',
-        expected: 'a name of at most 63 letters, digits, - and _',
+        expected: 'a name of 1 to 63 of a-z, 0-9 and -, not beginning with -',
       },
       ID,
     ),

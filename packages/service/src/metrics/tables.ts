@@ -13,7 +13,6 @@ export const SERVICE_METRICS = {
 export const PROTOCOL_METRICS = {
   connected: gauge('ckptree_nats_connected', '1 while there is a connection to NATS'),
   reconnects: counter('ckptree_nats_reconnects_total', 'Connections to NATS that were lost and made again'),
-  roundTrip: gauge('ckptree_nats_round_trip_seconds', 'Last measured round trip to the NATS server'),
   requests: counter(
     'ckptree_protocol_requests_total',
     'Requests that were answered; code is ok, or that of the error',
@@ -27,7 +26,12 @@ export const PROTOCOL_METRICS = {
   ),
   invalidMessages: counter(
     'ckptree_protocol_invalid_messages_total',
-    'Messages that break the schema of their subject',
+    'Messages that break the schema of their subject or a limit, and were answered so',
+    ['request'],
+  ),
+  droppedMessages: counter(
+    'ckptree_protocol_dropped_messages_total',
+    'Messages that had nowhere to be answered to',
     ['request'],
   ),
 } as const;

@@ -2,7 +2,17 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError } from '@ckptree/errors';
-import { bytes, choice, duration, path, runService, secret, workerMetrics } from '@ckptree/service';
+import {
+  bytes,
+  choice,
+  duration,
+  onOff,
+  openConnection,
+  path,
+  runService,
+  secret,
+  workerMetrics,
+} from '@ckptree/service';
 import { Type } from 'typebox';
 
 const NEVER = 2 ** 30;
@@ -33,13 +43,15 @@ await runService({
       description: 'what goes wrong',
       default: 'plain',
     }),
+    connect: onOff({ description: 'with a connection to NATS' }),
     storeKey: Type.Optional(secret({ description: 'key of the store' })),
   },
   check: ({ data }) => {
     if (data === '/')
       throw new CkptError('EINVAL', '--data must not be the root folder', { field: '--data' });
   },
-  start: async ({ config, log, registry, readiness, signal, fail }) => {
+  start: async (components) => {
+    const { config, log, registry, readiness, signal, fail } = components;
     const { gate, workMs, startMs, mode } = config;
     if (mode === 'start-fails') throw new CkptError('EBUSY', 'the folder is in use', { path: config.data });
     await sleep(startMs, undefined, mode === 'deaf' ? {} : { signal });
@@ -54,6 +66,7 @@ await runService({
       if (mode === 'fail')
         fail(new CkptError('EPERM', 'NATS refused the password', { field: '--nats-password' }));
     });
+    const connection = config.connect ? await openConnection('worker', components) : undefined;
     return {
       drain: async (deadline) => {
         log.info({ aborted: deadline.aborted }, 'draining');
@@ -61,6 +74,7 @@ await runService({
         log.info('drained');
       },
       close: async () => {
+        await connection?.close();
         log.info('closed');
       },
     };

@@ -1,5 +1,5 @@
-import type { natsOptions } from './common-options.js';
-import type { ConfigOf } from './read-config.js';
+import type { natsOptions } from '../config/common-options.js';
+import type { ConfigOf } from '../config/read-config.js';
 
 /** What the options say about NATS, in the words of the `nats` package, which takes it as a part of its own options. */
 export interface NatsAccess {

@@ -1,0 +1,81 @@
+import { open, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openFileSource } from '@ckptree/restart';
+import { poolEngine, Store } from '@ckptree/store';
+import { runCommand } from '../command.js';
+import { type Timing, timed } from '../measure.js';
+import type { Contestant } from './contestant.js';
+import { folderSize } from './folder-size.js';
+
+const COMMAND = new URL('../../../cli/bin/ckptree.js', import.meta.url).pathname;
+const NAME = 'bench';
+
+/** ckptree as a command: each time a process that starts, opens the store and ends, as the peers do. */
+export function command(image: string, folder: string, { encrypt = false } = {}): Contestant {
+  const name = encrypt ? 'ckptree command, encrypted' : 'ckptree command';
+  const store = join(folder, encrypt ? 'encrypted' : 'plain');
+  const passphrase = join(folder, 'passphrase');
+  const run = (...args: string[]) =>
+    runCommand([process.execPath, COMMAND, ...args, '--quiet', '--store', store], {
+      CKPTREE_PASSPHRASE: '',
+      ...(encrypt && { CKPTREE_PASSPHRASE: 'bench' }),
+    });
+  return {
+    name,
+    deduplicates: true,
+    async fresh() {
+      await rm(store, { recursive: true, force: true });
+      await writeFile(passphrase, 'bench\n');
+      await run('store', 'init', ...(encrypt ? ['--passphrase-file', passphrase] : []));
+    },
+    put: () => run('import', image, '--name', NAME),
+    restore: (target) => run('export', NAME, '--output', target),
+    storedBytes: () => folderSize(store),
+  };
+}
+
+/** ckptree in a process that goes on, as those are whose memory is stored again and again. */
+export function openStore(image: string, folder: string): Contestant {
+  const path = join(folder, 'open');
+  let store: Store | undefined;
+  return {
+    name: 'ckptree, store open',
+    deduplicates: true,
+    async fresh() {
+      await store?.close();
+      await rm(path, { recursive: true, force: true });
+      store = await Store.init(path, { engine: poolEngine() });
+    },
+    put: () => timed(() => putFile(store!, image)),
+    restore: (target) => timedExport(store!, target),
+    storedBytes: () => folderSize(path),
+    async close() {
+      await store?.close();
+    },
+  };
+}
+
+async function putFile(store: Store, image: string): Promise<void> {
+  const file = openFileSource(image);
+  const session = await store.begin({ name: NAME });
+  try {
+    await session.importImage(file);
+    await session.commit();
+  } finally {
+    await session.abort();
+    file.close();
+  }
+}
+
+function timedExport(store: Store, target: string): Promise<Timing> {
+  return timed(async () => {
+    const file = await open(target, 'wx');
+    try {
+      const { id } = await store.resolve(NAME);
+      await store.export(id, { write: async (bytes) => void (await file.write(bytes)) });
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
+}

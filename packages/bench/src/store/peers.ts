@@ -1,0 +1,52 @@
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Peer, runCommand } from '../command.js';
+import { sum } from '../measure.js';
+import type { Contestant } from './contestant.js';
+import { folderSize } from './folder-size.js';
+
+export const RESTIC: Peer = { program: 'restic', debianPackage: 'restic' };
+export const ZSTD: Peer = { program: 'zstd', debianPackage: 'zstd' };
+
+/** A backup program with deduplication, compression and encryption, in its default settings. */
+export function restic(image: string, folder: string): Contestant {
+  const repository = join(folder, 'restic');
+  const env = { RESTIC_PASSWORD: 'bench', RESTIC_CACHE_DIR: join(folder, 'restic-cache') };
+  const run = (...args: string[]) => runCommand(['restic', '--quiet', '--repo', repository, ...args], env);
+  return {
+    name: 'restic',
+    deduplicates: true,
+    async fresh() {
+      await rm(repository, { recursive: true, force: true });
+      await run('init');
+    },
+    put: () => run('backup', image),
+    async restore(target) {
+      const parent = `${target}.restic`;
+      const restored = await run('restore', 'latest', '--target', parent);
+      const synced = await runCommand(['sync', join(parent, image)]);
+      await runCommand(['mv', join(parent, image), target]);
+      await rm(parent, { recursive: true });
+      return sum(restored, synced);
+    },
+    storedBytes: () => folderSize(repository),
+  };
+}
+
+/** A compressor: no deduplication, one thread, and a sync as anybody would do it by hand. */
+export function zstd(image: string, folder: string): Contestant {
+  const packed = join(folder, 'zstd', 'image.zst');
+  return {
+    name: 'zstd -1 and sync',
+    deduplicates: false,
+    async fresh() {
+      await rm(join(folder, 'zstd'), { recursive: true, force: true });
+      await mkdir(join(folder, 'zstd'));
+    },
+    put: async () =>
+      sum(await runCommand(['zstd', '-q', '-1', image, '-o', packed]), await runCommand(['sync', packed])),
+    restore: async (target) =>
+      sum(await runCommand(['zstd', '-q', '-d', packed, '-o', target]), await runCommand(['sync', target])),
+    storedBytes: async () => (await stat(packed)).size,
+  };
+}

@@ -1,0 +1,74 @@
+import { CkptError } from '@ckptree/errors';
+import type { PlacingTask } from './place-tasks.js';
+
+/** Tasks that go to one worker together. */
+export interface Group {
+  load: number;
+  /** Where it goes, when that is known. */
+  worker: string | undefined;
+}
+
+/** Puts tasks together that are bound to each other, then those that are to be near each other. */
+export class Groups {
+  readonly #tasks: readonly PlacingTask[];
+  readonly #groups: Group[];
+  /** For each task another one of its group, itself for one of them. */
+  readonly #up: number[];
+
+  /** @throws EINVAL tasks that are bound to each other are to be on different workers */
+  constructor(tasks: readonly PlacingTask[], placement: ReadonlyMap<number, string>) {
+    this.#tasks = tasks;
+    this.#groups = tasks.map(({ pid, load }) => ({ load, worker: placement.get(pid) }));
+    this.#up = tasks.map((_, index) => index);
+    for (const [index, { bound = [] }] of tasks.entries())
+      for (const other of bound) this.#bind(index, other);
+    for (const [index, { near = [] }] of tasks.entries())
+      for (const other of near) if (this.#canJoin(index, other)) this.#join(index, other);
+  }
+
+  /** In the order of their first tasks. */
+  list(): Group[] {
+    return this.#groups.filter((_, index) => this.#top(index) === index);
+  }
+
+  workerOf(index: number): string {
+    return this.#groups[this.#top(index)]!.worker!;
+  }
+
+  #bind(index: number, other: number): void {
+    if (!this.#canJoin(index, other)) {
+      const [{ pid }, { pid: otherPid }] = [this.#tasks[index]!, this.#tasks[other]!];
+      throw new CkptError(
+        'EINVAL',
+        `tasks ${otherPid} and ${pid} share what cannot be on two workers, and the placement puts them apart`,
+        { pid },
+      );
+    }
+    this.#join(index, other);
+  }
+
+  #canJoin(index: number, other: number): boolean {
+    const [one, two] = [this.#groups[this.#top(index)]!.worker, this.#groups[this.#top(other)]!.worker];
+    return one === undefined || two === undefined || one === two;
+  }
+
+  /** The group of the earliest task takes the other one over. */
+  #join(index: number, other: number): void {
+    const [one, two] = [this.#top(index), this.#top(other)];
+    if (one === two) return;
+    const [into, from] = one < two ? [one, two] : [two, one];
+    this.#up[from] = into;
+    this.#groups[into]!.load += this.#groups[from]!.load;
+    this.#groups[into]!.worker ??= this.#groups[from]!.worker;
+  }
+
+  #top(index: number): number {
+    let top = index;
+    while (this.#up[top] !== top) {
+      // Halves the way for whoever comes next.
+      this.#up[top] = this.#up[this.#up[top]!]!;
+      top = this.#up[top]!;
+    }
+    return top;
+  }
+}

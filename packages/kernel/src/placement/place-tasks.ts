@@ -1,0 +1,110 @@
+import { CkptError } from '@ckptree/errors';
+import { Groups } from './groups.js';
+
+/** A worker that can take tasks. */
+export interface PlacingWorker {
+  readonly id: string;
+  /** What it has to do already, see `placementLoad`. */
+  readonly load: number;
+}
+
+export interface PlacingTask {
+  readonly pid: number;
+  /** What it will add to its worker's load. */
+  readonly load: number;
+  /** Earlier tasks, by their index, that it cannot be apart from. */
+  readonly bound?: readonly number[];
+  /** Earlier tasks that it is to be with, unless somebody says explicitly where it goes. */
+  readonly near?: readonly number[];
+}
+
+export interface PlacingOptions {
+  /** At least one; the tasks are spread so that all are loaded alike. */
+  readonly workers: readonly PlacingWorker[];
+  /** Which worker somebody wants a task on, by pid. */
+  readonly placement?: ReadonlyMap<number, string>;
+}
+
+/** What memory adds to the load that a task is: as much as one task more for each MiB. */
+const BYTES_OF_ONE = 2 ** 20;
+
+/** The load of tasks and their memory, in tasks. */
+export const placementLoad = ({ tasks, memoryBytes }: { tasks: number; memoryBytes: number }): number =>
+  tasks + memoryBytes / BYTES_OF_ONE;
+
+/**
+ * A worker for each task of a tree. Tasks one behind the other stay together as far as the loads allow: a tree falls into
+ * few fragments.
+ * @param tasks depth-first
+ * @throws EINVAL an explicit placement names a task or worker that is not there, or parts what cannot be apart; EAGAIN there
+ *   is no worker
+ */
+export function placeTasks(
+  tasks: readonly PlacingTask[],
+  { workers, placement = new Map() }: PlacingOptions,
+): Map<number, string> {
+  if (workers.length === 0) throw new CkptError('EAGAIN', 'there is no worker that could host the tasks');
+  checkPlacement(tasks, workers, placement);
+  const groups = new Groups(tasks, placement);
+  const added = new Map(workers.map(({ id, load }) => [id, load]));
+  const free = groups.list().filter(({ worker, load }) => {
+    if (worker !== undefined) added.set(worker, added.get(worker)! + load);
+    return worker === undefined;
+  });
+  const shares = sharesOf(
+    [...added],
+    free.reduce((sum, { load }) => sum + load, 0),
+  );
+  let [current, given] = [0, 0];
+  for (const group of free) {
+    // A group goes where most of it fits.
+    while (current < shares.length - 1 && given + group.load / 2 > shares[current]!.share) {
+      current++;
+      given = 0;
+    }
+    group.worker = shares[current]!.id;
+    given += group.load;
+  }
+  return new Map(tasks.map(({ pid }, index) => [pid, groups.workerOf(index)]));
+}
+
+/** How much each worker gets of a load so that all come to the same level; the least loaded first. */
+function sharesOf(
+  workers: readonly (readonly [id: string, load: number])[],
+  load: number,
+): { readonly id: string; readonly share: number }[] {
+  const ascending = workers.toSorted(([, one], [, other]) => one - other);
+  let level = 0;
+  let sum = load;
+  for (const [index, [, own]] of ascending.entries()) {
+    sum += own;
+    level = sum / (index + 1);
+    if (level <= (ascending[index + 1]?.[1] ?? Number.POSITIVE_INFINITY)) break;
+  }
+  return ascending
+    .filter(([, own], index) => index === 0 || own < level)
+    .map(([id, own]) => ({ id, share: level - own }));
+}
+
+function checkPlacement(
+  tasks: readonly PlacingTask[],
+  workers: readonly PlacingWorker[],
+  placement: ReadonlyMap<number, string>,
+): void {
+  if (placement.size === 0) return;
+  const pids = new Set(tasks.map(({ pid }) => pid));
+  const ids = new Set(workers.map(({ id }) => id));
+  for (const [pid, worker] of placement) {
+    if (!pids.has(pid))
+      throw new CkptError('EINVAL', `the placement names task ${pid}, which is not in the tree`, { pid });
+    if (!ids.has(worker))
+      throw new CkptError(
+        'EINVAL',
+        `the placement puts task ${pid} on worker ${worker}, which is not there`,
+        {
+          pid,
+          worker,
+        },
+      );
+  }
+}

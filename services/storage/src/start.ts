@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, statfs } from 'node:fs/promises';
+import { ensureVolumeMark } from '@ckptree/carrier';
+import { CkptError } from '@ckptree/errors';
+import { Connection } from '@ckptree/protocol';
+import { type RunningService, type ServiceComponents, storageMetrics } from '@ckptree/service';
+import { hostOwners, readConfig, type Secret } from '@ckptree/store';
+import { storeAdmission } from './admission.js';
+import { connectionOptions } from './connection-options.js';
+import { storeMaintenance } from './maintenance.js';
+import { maintenanceMetrics, objectMetrics } from './metrics.js';
+import type { storageOptions } from './options.js';
+import { type StorageService, storageService } from './storage.js';
+import { openStoreFolder } from './store-folder.js';
+
+type Components = ServiceComponents<typeof storageOptions>;
+
+/** Bytes of a message beside its content. */
+const HEADERS = 8 * 1024;
+
+/** Wires the parts of the service together. */
+export async function start(components: Components): Promise<RunningService> {
+  const { config, log, registry, readiness, signal } = components;
+  const secrets = await secretsOf(config);
+  const { folder, config: storeConfig } = await openStoreFolder(config.store, config.init, secrets);
+  const metrics = storageMetrics(registry);
+  const connection = await Connection.open({
+    ...connectionOptions(config, 'storage'),
+    signal,
+    onError: (error) => log.error({ err: error }, 'NATS refuses something'),
+  });
+  try {
+    const instance = instanceName(config.id);
+    const service = await storageService({
+      instance,
+      volumeMark: await ensureVolumeMark(folder.location),
+      pieceBytes: Math.min(config.pieceSize, connection.maxPayload - HEADERS),
+      maxUploads: config.maxUploads,
+      maxBufferedBytes: config.maxBuffered,
+      uploadIdleMs: config.uploadIdleMs,
+    })({
+      connection,
+      folder,
+      owners: hostOwners(),
+      admission: storeAdmission(folder, storeConfig),
+      observer: objectMetrics(metrics),
+      maintenance: storeMaintenance(config.store, secrets),
+      maintenanceObserver: maintenanceMetrics(metrics),
+    });
+    readiness.add('nats', () => {
+      if (!connection.connected) throw new CkptError('EAGAIN', 'there is no connection to NATS');
+    });
+    readiness.add('store', async () => {
+      await readConfig(folder);
+    });
+    collectGauges(metrics, service, config.store);
+    log.info({ instance, store: folder.location, encrypted: storeConfig.encrypted }, 'serving');
+    return {
+      drain: (deadline) => service.drain(deadline),
+      close: async () => {
+        await service.stop();
+        await connection.close();
+      },
+    };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+/** A token of a subject. No two runs have the same: what is sent to one that is gone is answered by nobody, at once. */
+const instanceName = (id: string): string =>
+  `${id.toLowerCase().replaceAll('_', '-').slice(0, 50)}-${randomBytes(4).toString('hex')}`;
+
+async function secretsOf({ passphrase, keyFile }: Components['config']): Promise<Secret[]> {
+  if (passphrase !== undefined) return [{ passphrase }];
+  return keyFile === undefined ? [] : [{ keyFile: await readFile(keyFile) }];
+}
+
+/** What is asked of the service, and of the disk, whenever somebody looks. */
+function collectGauges(
+  { uploads, inFlightBytes, volumeFree, volumeSize }: ReturnType<typeof storageMetrics>,
+  service: StorageService,
+  path: string,
+): void {
+  const collect = async (): Promise<void> => {
+    uploads.set(service.uploads.count);
+    inFlightBytes.set(service.uploads.bytes);
+    const { bavail, blocks, bsize } = await statfs(path);
+    volumeFree.set(bavail * bsize);
+    volumeSize.set(blocks * bsize);
+  };
+  // A scrape asks for one metric after the other: each that is asked first brings the rest.
+  for (const gauge of [uploads, inFlightBytes, volumeFree, volumeSize]) Object.assign(gauge, { collect });
+}

@@ -1,0 +1,118 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClaimCheckBackend, collectGarbage, NatsBackend, verifyStorage } from '@ckptree/carrier';
+import type { Connection } from '@ckptree/protocol';
+import { type ObjectBackend, Store } from '@ckptree/store';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { exported, put } from '../../../packages/store/test/support/folder.js';
+import { buildImage, pages } from '../../../packages/store/test/support/image.js';
+import { Cluster, eventually, type StorageProcess } from './support/cluster.js';
+
+let cluster: Cluster;
+beforeAll(async () => {
+  cluster = await Cluster.start();
+});
+afterAll(() => cluster.end());
+
+/** A third of the pages are the same in all of them. */
+const image = (seed: number, count = 900) =>
+  buildImage([
+    { pid: 1, ppid: 0, pages: pages(count, (index) => (index < count / 3 ? index : index + seed * 10_000)) },
+  ]);
+
+/** Small packs and pieces: there is always an upload under way. */
+const SMALL = { packSize: 512 * 1024 };
+const PIECES = ['--piece-size', '64K'];
+
+/** Puts checkpoints until it is told to stop, and forgets every other one. @returns what must be there */
+async function writer(store: Store, first: number, stopped: () => boolean): Promise<Map<string, number>> {
+  const kept = new Map<string, number>();
+  for (let seed = first; !stopped(); seed++) {
+    const { id } = await put(store, image(seed), seed % 2 === 0 ? { name: 'shared' } : {});
+    if (seed % 2 === 0) kept.set(id, seed);
+    else await store.forget([id]);
+  }
+  return kept;
+}
+
+async function check(store: Store, kept: ReadonlyMap<string, number>): Promise<void> {
+  const listing = await store.list();
+  expect(listing.damaged).toEqual([]);
+  expect(listing.checkpoints.map(({ id }) => id).sort()).toEqual([...kept.keys()].sort());
+  for (const [id, seed] of kept) expect((await exported(store, id)).equals(image(seed))).toBe(true);
+  expect(await store.verify({ readData: true })).toMatchObject({ ok: true, damaged: [] });
+}
+
+const ways: Record<string, (path: string, connection: Connection) => Promise<ObjectBackend>> = {
+  'over NATS': (_, connection) => NatsBackend.open(connection),
+  'by claim check': (path, connection) => ClaimCheckBackend.open(connection, path),
+};
+
+describe.each(Object.entries(ways))('writers %s', (_, open) => {
+  test('go on when one storage service after the other is killed, and no checkpoint is lost', async () => {
+    const path = await cluster.folder();
+    const services: StorageProcess[] = [
+      await cluster.storage(path, PIECES),
+      await cluster.storage(path, PIECES),
+    ];
+    const stores = await Promise.all(
+      [1, 2].map(async () => Store.openBackend(await open(path, await cluster.connect()), SMALL)),
+    );
+    let stopped = false;
+    let acknowledged = 0;
+    const writing = stores.map((store, index) =>
+      writer(store, 1 + index * 1000, () => {
+        acknowledged++;
+        return stopped;
+      }),
+    );
+    for (let round = 0; round < 4; round++) {
+      const before = acknowledged;
+      await eventually(() => acknowledged > before + 1);
+      await services.shift()!.stop('SIGKILL');
+      services.push(await cluster.storage(path, PIECES));
+    }
+    stopped = true;
+    const kept = new Map((await Promise.all(writing)).flatMap((one) => [...one]));
+    expect(kept.size).toBeGreaterThan(2);
+    const local = await Store.open(path);
+    await check(local, kept);
+    expect((await local.gc()).waitingFor).toEqual([]);
+    for (const service of services) await service.stop();
+    // What the dead left is cleaned up, by whoever comes next.
+    await cluster.storage(path).then((service) => service.stop());
+    expect(await readdir(join(path, 'tmp'))).toEqual([]);
+    await check(local, kept);
+  });
+});
+
+describe('garbage collectors', () => {
+  test('race with writers over NATS and by claim check, and take nothing that is needed', async () => {
+    const path = await cluster.folder();
+    await cluster.storage(path, PIECES);
+    await cluster.storage(path, PIECES);
+    const connection = await cluster.connect();
+    const backends = [
+      await NatsBackend.open(await cluster.connect()),
+      await ClaimCheckBackend.open(await cluster.connect(), path),
+    ];
+    const stores = await Promise.all(backends.map((backend) => Store.openBackend(backend, SMALL)));
+    let stopped = false;
+    const writing = stores.map((store, index) => writer(store, 1 + index * 1000, () => stopped));
+    const far = await Store.openBackend(await NatsBackend.open(await cluster.connect()), SMALL);
+    let deleted = 0;
+    // Until both kinds of collectors have deleted something: those of the service, and one that works over NATS.
+    for (let [near, away] = [0, 0]; near < 2 || away < 2; ) {
+      const { deletedPacks } = await collectGarbage(connection, { waitMs: 500 });
+      near += Math.sign(deletedPacks);
+      const collected = (await far.gc({ waitMs: 500 })).deletedPacks.length;
+      away += Math.sign(collected);
+      deleted += deletedPacks + collected;
+    }
+    stopped = true;
+    const kept = new Map((await Promise.all(writing)).flatMap((one) => [...one]));
+    expect(deleted).toBeGreaterThan(0);
+    await check(far, kept);
+    expect(await verifyStorage(connection, { readData: true })).toMatchObject({ ok: true, damaged: [] });
+  });
+});

@@ -248,6 +248,16 @@ export class Kernel implements SnapshotSource {
     return this.#until(() => this.#table.liveTasks === 0 && this.#toldExits === this.#table.endedTasks);
   }
 
+  /** Tasks that have not ended. */
+  get tasks(): number {
+    return this.#table.liveTasks;
+  }
+
+  /** How many tasks these and all below them are, zombies included. Those that are not there are left out. */
+  countBelow(pids: readonly number[]): number {
+    return this.#table.locked(() => membersLocked(this.#table, subtreesIfAny(pids)).length);
+  }
+
   /** The process table, ascending by pid. */
   ps(): TaskStatus[] {
     const rows = this.#table.locked(() =>

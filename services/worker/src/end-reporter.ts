@@ -36,7 +36,8 @@ export class EndReporter {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const [{ tree, rootPid }, ends] of this.#waiting)
-      for (let at = 0; at < ends.length; at += BATCH) this.#publish(tree, rootPid, ends.slice(at, at + BATCH));
+      for (let at = 0; at < ends.length; at += BATCH)
+        this.#publish(tree, rootPid, ends.slice(at, at + BATCH));
     this.#waiting.clear();
   }
 

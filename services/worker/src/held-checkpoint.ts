@@ -4,14 +4,18 @@ import type { HeldCut, Resumed } from '@ckptree/kernel';
 import type { Store } from '@ckptree/store';
 import { type DumpedPart, type DumpProgress, dumpPart } from './dump-part.js';
 import { News } from './news.js';
+import type { WorkerObserver } from './worker-observer.js';
 
 export type CheckpointState = 'prepared' | 'held' | 'dumping' | 'sealed' | 'failed';
 
 export interface HeldCheckpointParts {
   readonly checkpoint: string;
+  /** The task that is saved, with all below it. */
+  readonly pid: number;
   readonly worker: string;
   readonly tree: string;
   readonly cut: HeldCut;
+  readonly observer: WorkerObserver;
   readonly store: () => Promise<Store>;
   readonly onProgress: (progress: DumpProgress) => void;
 }
@@ -25,6 +29,7 @@ export type Sealed = Omit<DumpedPart, 'session'>;
  */
 export class HeldCheckpoint {
   readonly checkpoint: string;
+  readonly pid: number;
   readonly tree: string;
   readonly cut: HeldCut;
   readonly #parts: HeldCheckpointParts;
@@ -41,6 +46,7 @@ export class HeldCheckpoint {
 
   constructor(parts: HeldCheckpointParts) {
     this.checkpoint = parts.checkpoint;
+    this.pid = parts.pid;
     this.tree = parts.tree;
     this.cut = parts.cut;
     this.#parts = parts;
@@ -100,7 +106,8 @@ export class HeldCheckpoint {
   }
 
   async #dump(assignment: Assignment, parent: string | undefined): Promise<void> {
-    const { worker, store, onProgress } = this.#parts;
+    const { worker, store, observer, onProgress } = this.#parts;
+    const started = performance.now();
     try {
       const part = await this.cut.tree;
       this.#dumped = await dumpPart(await store(), part, assignment, {
@@ -114,9 +121,11 @@ export class HeldCheckpoint {
         },
       });
       this.#state = 'sealed';
+      observer.dumped((performance.now() - started) / 1e3, this.#dumped);
     } catch (error) {
       this.#failure = errorToData(error);
       this.#state = 'failed';
+      observer.notDumped(this.#interruption.signal.aborted ? 'cancelled' : 'failed');
     } finally {
       // While snapshots are held, each page that a task writes costs a copy.
       this.cut.release();

@@ -4,15 +4,18 @@ import type { Store } from '@ckptree/store';
 import type { DumpProgress } from './dump-part.js';
 import { HeldCheckpoint } from './held-checkpoint.js';
 import type { HostedTree } from './hosted-tree.js';
+import type { WorkerObserver } from './worker-observer.js';
 
 /** A checkpoint that nobody has asked for in so long is given up: whoever led it is gone, and nobody took over. */
 const FORGOTTEN_MS = 10 * 60_000;
 const LOOK_MS = 30_000;
+const IDLE_LOOK_MS = 200;
 
 export interface HeldCheckpointsParts {
   readonly kernel: Kernel;
   readonly worker: string;
   readonly store: () => Promise<Store>;
+  readonly observer: WorkerObserver;
   readonly onProgress: (checkpoint: HeldCheckpoint, progress: DumpProgress) => void;
   /** Of what was forgotten; releasing it may fail. */
   readonly onError: (error: unknown) => void;
@@ -20,6 +23,7 @@ export interface HeldCheckpointsParts {
 
 export interface PrepareRequest {
   readonly checkpoint: string;
+  readonly pid: number;
   readonly roots: readonly number[];
   readonly leaseMs: number;
 }
@@ -38,6 +42,17 @@ export class HeldCheckpoints {
 
   get all(): readonly HeldCheckpoint[] {
     return [...this.#settled.values()];
+  }
+
+  /** How many are being dumped. */
+  get dumping(): number {
+    return this.all.filter(({ state }) => state === 'dumping').length;
+  }
+
+  /** Resolves when no dump is under way any more, or `deadline` is raised. */
+  async idle(deadline: AbortSignal): Promise<void> {
+    while (this.dumping > 0 && !deadline.aborted)
+      await Promise.all(this.all.map((held) => held.waitForNews(IDLE_LOOK_MS)));
   }
 
   /**
@@ -94,16 +109,21 @@ export class HeldCheckpoints {
     await Promise.all([...this.#held.keys()].map((checkpoint) => this.release(checkpoint)));
   }
 
-  async #hold(hosted: HostedTree, { checkpoint, roots, leaseMs }: PrepareRequest): Promise<HeldCheckpoint> {
-    const { kernel, worker, store, onProgress } = this.#parts;
+  async #hold(
+    hosted: HostedTree,
+    { checkpoint, pid, roots, leaseMs }: PrepareRequest,
+  ): Promise<HeldCheckpoint> {
+    const { kernel, worker, store, observer, onProgress } = this.#parts;
     // Of a whole tree also what became a fragment of it after it was started.
     const scope = roots.includes(hosted.rootPid) ? { rootPid: hosted.rootPid } : { pids: roots };
     const cut = await kernel.hold(scope, { leaseMs });
     const held: HeldCheckpoint = new HeldCheckpoint({
       checkpoint,
+      pid,
       worker,
       tree: hosted.tree,
       cut,
+      observer,
       store,
       onProgress: (progress) => onProgress(held, progress),
     });

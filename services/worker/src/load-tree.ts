@@ -15,9 +15,13 @@ const isPlacement = ajv.compile<Placement>(Placement as TSchema);
 export function checkForest(document: unknown): SpawnForest {
   if (isForest(document)) return document;
   const [fault] = isForest.errors ?? [];
-  throw new CkptError('EINVAL', `the part of the tree: ${fault?.instancePath ?? ''} ${fault?.message ?? ''}`, {
-    field: fault?.instancePath ?? '/',
-  });
+  throw new CkptError(
+    'EINVAL',
+    `the part of the tree: ${fault?.instancePath ?? ''} ${fault?.message ?? ''}`,
+    {
+      field: fault?.instancePath ?? '/',
+    },
+  );
 }
 
 /** @throws EINVAL the document is no placement, with the field */

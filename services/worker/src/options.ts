@@ -9,7 +9,8 @@ const cores = Math.min(availableParallelism(), MAX_CPUS);
 export const workerOptions = {
   volume: Type.Optional(
     path({
-      description: 'folder of the store, where it is shared with the storage services: packs then go by claim check',
+      description:
+        'folder of the store, where it is shared with the storage services: packs then go by claim check',
       placeholder: 'dir',
     }),
   ),

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Kernel } from '@ckptree/kernel';
+import { PAGE_SIZE } from '@ckptree/model';
 import type { Records, WorkerRecord } from '@ckptree/protocol';
 
 export interface RegistrationParts {
@@ -92,7 +93,7 @@ export class Registration {
       at: new Date().toISOString(),
       state: this.#state,
       capacity,
-      load: { tasks: kernel.tasks, memoryBytes: kernel.memory.usedBytes, dumps: dumps() },
+      load: { tasks: kernel.tasks, memoryBytes: kernel.memory.stats().used * PAGE_SIZE, dumps: dumps() },
     };
   }
 }

@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Kernel } from '@ckptree/kernel';
+import { DocumentShelf, EventPublisher, ensureCluster, recordsOf, serveAll, worker } from '@ckptree/protocol';
+import { type Log, openConnection, runService, workerMetrics } from '@ckptree/service';
+import { EndReporter } from './end-reporter.js';
+import { HeldCheckpoints } from './held-checkpoints.js';
+import { HostedTrees } from './hosted-trees.js';
+import { workerOptions } from './options.js';
+import { ProgressReporter } from './progress-reporter.js';
+import { Registration } from './registration.js';
+import { StoreAccess } from './store-access.js';
+import { WorkerObserver } from './worker-observer.js';
+import { workerHandlers } from './worker-service.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  readonly version: string;
+};
+
+/** The main() of the worker service. */
+export const runWorker = (): Promise<void> =>
+  runService({
+    role: 'worker',
+    description: 'Hosts tasks, and saves and loads their memory where it is.',
+    version,
+    options: workerOptions,
+    start: async (components) => {
+      const { config, log, registry } = components;
+      const onError = complain(log);
+      const observer = new WorkerObserver(workerMetrics(registry));
+      const connection = await openConnection('worker', components);
+      await ensureCluster(connection);
+      const events = new EventPublisher(connection);
+      const kernel = Kernel.boot({
+        cpus: config.cpus,
+        memoryBytes: config.memory,
+        maxTasks: config.maxTasks,
+      });
+      const incarnation = randomBytes(4).toString('hex');
+      const reporter = new EndReporter({ events, worker: config.id, incarnation, onError });
+      const trees = new HostedTrees(kernel, (hosted, end) => {
+        reporter.add(hosted, end);
+        observer.ended(end);
+      });
+      const store = new StoreAccess(connection, {
+        ...(config.volume !== undefined && { volume: config.volume }),
+        threads: config.threads,
+        secrets: config.storePassphrase === undefined ? [] : [{ passphrase: config.storePassphrase }],
+      });
+      const progress = new ProgressReporter(events, config.id);
+      const checkpoints = new HeldCheckpoints({
+        kernel,
+        worker: config.id,
+        store: () => store.store(),
+        observer,
+        onProgress: (held, figures) => progress.tell(held, figures),
+        onError,
+      });
+      const shelf = new DocumentShelf(connection, config.id);
+      const handlers = workerHandlers({
+        worker: config.id,
+        kernel,
+        trees,
+        checkpoints,
+        store,
+        shelf,
+        observer,
+      });
+      const { document: _, page: __, ...endpoints } = worker(config.id);
+      const served = serveAll(connection, endpoints, handlers);
+      const looking = setInterval(() => observer.look(kernel, trees, checkpoints), 1_000);
+      const registration = await Registration.begin(
+        { kernel, workers: recordsOf(connection).workers, dumps: () => checkpoints.dumping, onError },
+        {
+          worker: config.id,
+          software: version,
+          heartbeatMs: config.heartbeatMs,
+          capacity: { cpus: config.cpus, memoryBytes: config.memory, tasks: config.maxTasks },
+        },
+      );
+      return {
+        drain: async (deadline) => {
+          await registration.drain();
+          await checkpoints.idle(deadline);
+        },
+        close: async () => {
+          clearInterval(looking);
+          await registration.end();
+          await served.stop();
+          await checkpoints.close();
+          trees.close();
+          await kernel.shutdown();
+          reporter.flush();
+          await shelf.close();
+          await events.close();
+          await store.close();
+          await connection.close();
+        },
+      };
+    },
+  });
+
+const complain =
+  (log: Log) =>
+  (error: unknown): void =>
+    log.error({ err: error }, 'something could not be told or given back');

@@ -1,0 +1,200 @@
+import { checkAssignment } from '@ckptree/checkpoint';
+import { CkptError, errorFromData } from '@ckptree/errors';
+import type { Kernel } from '@ckptree/kernel';
+import type { DocumentShelf, Handlers, TaskRow, worker } from '@ckptree/protocol';
+import type { StoredParts } from '@ckptree/store';
+import type { HeldCheckpoints } from './held-checkpoints.js';
+import type { HostedTree } from './hosted-tree.js';
+import type { HostedTrees } from './hosted-trees.js';
+import { checkForest, checkPlacement, loadCheckpoint } from './load-tree.js';
+import { pageOf } from './page-of.js';
+import type { StoreAccess } from './store-access.js';
+import type { WorkerObserver } from './worker-observer.js';
+
+type Endpoints = Omit<ReturnType<typeof worker>, 'document' | 'page'>;
+/** What a worker answers, by verb. */
+export type WorkerHandlers = Handlers<Endpoints>;
+
+export interface WorkerParts {
+  readonly worker: string;
+  readonly kernel: Kernel;
+  readonly trees: HostedTrees;
+  readonly checkpoints: HeldCheckpoints;
+  readonly store: StoreAccess;
+  readonly shelf: DocumentShelf;
+  readonly observer: WorkerObserver;
+}
+
+/** What a worker has stored of a checkpoint, as it tells the coordinator. */
+export type StoredDocument = StoredParts;
+
+/**
+ * Everything that a worker does for the coordinator. Each request may come again: its answer may have been lost, or another
+ * coordinator leads by now.
+ */
+export function workerHandlers(parts: WorkerParts): WorkerHandlers {
+  return { ...treeHandlers(parts), ...checkpointHandlers(parts), ...taskHandlers(parts) };
+}
+
+/** Trees come, and go. */
+function treeHandlers({ worker, kernel, trees, store, shelf }: WorkerParts) {
+  return {
+    spawn: async ({ tree, rootPid, part }) => {
+      const forest = checkForest(await shelf.take(part));
+      const hosted = trees.load(tree, rootPid, () => kernel.loadSpawned(forest));
+      await hosted.loaded;
+      await throwFailure(trees, hosted);
+      return { tasks: hosted.tasks };
+    },
+    restore: async ({ tree, rootPid, checkpoint, part }) => {
+      const placement = checkPlacement(await shelf.take(part));
+      trees.load(tree, rootPid, async (hosted) =>
+        loadCheckpoint(kernel, await store.store(), hosted, { worker, checkpoint, placement }),
+      );
+      return {};
+    },
+    start: async ({ tree, frozen }) => {
+      const hosted = trees.get(tree);
+      hosted.start(frozen ?? false);
+      return { tasks: hosted.tasks };
+    },
+    abandon: async ({ tree }) => {
+      await trees.abandon(tree);
+      return {};
+    },
+    disown: async ({ parents }) => ({ gone: kernel.disown({ parents }).gone.length }),
+    setparent: async ({ parents }) => {
+      for (const { pid, ppid } of parents) kernel.setParent(pid, ppid);
+      return { changed: parents.length };
+    },
+    trees: async ({ after, limit }) => {
+      const { items, next } = pageOf(trees.all, { after, limit });
+      const told = items.map((hosted) => {
+        const fragments = kernel.fragments(hosted.rootPid);
+        return {
+          tree: hosted.tree,
+          rootPid: hosted.rootPid,
+          state: hosted.state === 'failed' ? ('loading' as const) : hosted.state,
+          tasks: fragments.reduce((sum, { tasks }) => sum + tasks, 0),
+          roots: fragments.map(({ pid, ppid }) => ({ pid, ppid })),
+        };
+      });
+      return { trees: told, ...next };
+    },
+  } satisfies Partial<WorkerHandlers>;
+}
+
+/** Checkpoints, step by step. */
+function checkpointHandlers({ trees, checkpoints, shelf, observer }: WorkerParts) {
+  return {
+    prepare: async ({ tree, ...request }) => {
+      const { cut } = await checkpoints.prepare(trees.get(tree), request);
+      return { tasks: cut.tasks, ...cut.timing };
+    },
+    resume: async ({ checkpoint, leaveFrozen }) => {
+      const held = checkpoints.get(checkpoint);
+      const { stoodStillUs, leaseEnded } = held.resume(leaveFrozen ?? false);
+      observer.resumed(held.cut.timing, { stoodStillUs, leaseEnded });
+      return { downtimeUs: stoodStillUs, expired: leaseEnded };
+    },
+    abort: async ({ checkpoint }) => {
+      await checkpoints.release(checkpoint);
+      return {};
+    },
+    describe: async ({ checkpoint }) => {
+      const skeleton = await checkpoints.get(checkpoint).describe();
+      return { tasks: skeleton.tasks.pid.length, skeleton: await shelf.offer(skeleton) };
+    },
+    dump: async ({ checkpoint, parent, assignment }) => {
+      const checked = checkAssignment(await shelf.take(assignment));
+      checkpoints.get(checkpoint).dump(checked, parent);
+      return { segments: checked.segments.length };
+    },
+    status: async ({ checkpoint, tree, waitMs = 0 }) => {
+      if (checkpoint !== undefined) return checkpointStatus(checkpoints, checkpoint, waitMs);
+      if (tree !== undefined) return loadStatus(trees, tree, waitMs);
+      throw new CkptError('EINVAL', 'the status of what? name a checkpoint or a tree', {
+        field: '/checkpoint',
+      });
+    },
+    result: async ({ checkpoint }) => {
+      const { stored, logicalBytes } = checkpoints.get(checkpoint).sealed;
+      return {
+        logicalBytes,
+        newBytes: stored.added.new,
+        storedBytes: stored.added.stored,
+        stored: await shelf.offer(stored),
+      };
+    },
+    release: async ({ checkpoint }) => {
+      await checkpoints.release(checkpoint);
+      return {};
+    },
+  } satisfies Partial<WorkerHandlers>;
+}
+
+/** Tasks that run. */
+function taskHandlers({ worker, kernel, trees }: WorkerParts) {
+  return {
+    signal: async ({ tree, roots, signal }) => {
+      const { rootPid } = trees.get(tree);
+      const pids = roots.includes(rootPid) ? kernel.fragments(rootPid).map(({ pid }) => pid) : roots;
+      if (pids.length === 0) return { tasks: 0 };
+      const tasks = kernel.countBelow(pids);
+      if (signal === 'freeze') await kernel.freeze(pids);
+      else if (signal === 'thaw') await kernel.thaw(pids);
+      else await kernel.kill(pids);
+      return { tasks };
+    },
+    ps: async ({ tree, pid, after, limit }) => {
+      const root = tree === undefined ? undefined : trees.find(tree)?.rootPid;
+      const rows = kernel
+        .ps()
+        .filter(
+          (row) => (tree === undefined || row.rootPid === root) && (pid === undefined || row.pid === pid),
+        )
+        .flatMap(({ rootPid, cpu: _, ...row }): TaskRow[] => {
+          const hosted = trees.ofTask(rootPid);
+          return hosted === undefined ? [] : [{ ...row, tree: hosted.tree, worker }];
+        });
+      const { items, next } = pageOf(rows, { after, limit });
+      return { tasks: items, ...next };
+    },
+    ends: async ({ tree, after, limit }) => {
+      const hosted = trees.get(tree);
+      const { items, next } = pageOf(hosted.ends, { after, limit });
+      return { ends: items, running: trees.running(hosted), ...next };
+    },
+  } satisfies Partial<WorkerHandlers>;
+}
+
+/** A load that failed leaves nothing behind: it may be asked for again. */
+async function throwFailure(trees: HostedTrees, hosted: HostedTree): Promise<void> {
+  if (hosted.failure === undefined) return;
+  await trees.abandon(hosted.tree);
+  throw errorFromData(hosted.failure);
+}
+
+async function checkpointStatus(checkpoints: HeldCheckpoints, checkpoint: string, waitMs: number) {
+  const held = checkpoints.find(checkpoint);
+  if (held === undefined) return { state: 'unknown' as const };
+  await held.waitForNews(waitMs);
+  const { bytes, totalBytes, mms } = held.progress;
+  return {
+    state: held.state,
+    bytes,
+    totalBytes,
+    mms: [...mms],
+    ...(held.failure !== undefined && { error: held.failure }),
+  };
+}
+
+async function loadStatus(trees: HostedTrees, tree: string, waitMs: number) {
+  const hosted = trees.find(tree);
+  if (hosted === undefined) return { state: 'unknown' as const };
+  if (hosted.state === 'loading') await Promise.race([hosted.loaded, pause(waitMs)]);
+  const { state, loading, failure } = hosted;
+  return { state, ...loading, ...(failure !== undefined && { error: failure }) };
+}
+
+const pause = (waitMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, waitMs));

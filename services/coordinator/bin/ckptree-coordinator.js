@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { runCoordinator } from '@ckptree/coordinator';
+
+await runCoordinator();

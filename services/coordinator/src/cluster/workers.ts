@@ -1,0 +1,120 @@
+import { CkptError } from '@ckptree/errors';
+import type { Connection, EventPublisher, Records, WorkerRecord } from '@ckptree/protocol';
+
+/** A worker that has not been heard of for so long is lost. */
+const SILENT_MS = 6_000;
+const LOOK_MS = 500;
+
+export interface WorkersParts {
+  readonly connection: Connection;
+  readonly workers: Records['workers'];
+  readonly events: EventPublisher;
+  readonly onLost: (worker: string) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Known {
+  readonly record: WorkerRecord;
+  /** When its last heartbeat came, by performance.now(). */
+  heard: number;
+}
+
+/** The workers that are alive, as their heartbeats tell. Only the leader looks. */
+export class Workers {
+  readonly #parts: WorkersParts;
+  readonly #known = new Map<string, Known>();
+  readonly #abort = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #watching: Promise<void>;
+  /** Resolves when those that were there at the beginning are known. */
+  readonly ready: Promise<void>;
+
+  constructor(parts: WorkersParts) {
+    this.#parts = parts;
+    let caughtUp: () => void = () => undefined;
+    this.ready = new Promise((resolve) => {
+      caughtUp = resolve;
+    });
+    this.#watching = this.#watch(caughtUp).finally(caughtUp);
+    this.#timer = setInterval(() => this.#sweep(), LOOK_MS).unref();
+  }
+
+  list(): WorkerRecord[] {
+    return [...this.#known.values()]
+      .map(({ record }) => record)
+      .sort((one, other) => (one.worker < other.worker ? -1 : 1));
+  }
+
+  isAlive(worker: string): boolean {
+    return this.#known.has(worker);
+  }
+
+  /** Those that take new tasks. @throws EAGAIN there is none */
+  serving(): WorkerRecord[] {
+    const serving = this.list().filter(({ state }) => state === 'serving');
+    if (serving.length > 0) return serving;
+    throw new CkptError('EAGAIN', 'there is no worker to host tasks; start one: ckptree worker');
+  }
+
+  /** @throws ENOENT no such worker is alive */
+  get(worker: string): WorkerRecord {
+    const known = this.#known.get(worker);
+    if (known !== undefined) return known.record;
+    throw new CkptError(
+      'ENOENT',
+      `there is no worker ${worker}; those that are there: ${[...this.#known.keys()].join(', ') || 'none'}`,
+      { worker },
+    );
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#abort.abort(new CkptError('EINTR', 'the term has ended'));
+    await this.#watching;
+  }
+
+  async #watch(onCaughtUp: () => void): Promise<void> {
+    const { workers, onError } = this.#parts;
+    const { signal } = this.#abort;
+    try {
+      for await (const { key, value } of workers.watch({ signal, onCaughtUp })) {
+        if (value === undefined) this.#lose(key, 'left');
+        else this.#hear(value);
+      }
+    } catch (error) {
+      if (!signal.aborted) onError(error);
+    }
+  }
+
+  #hear(record: WorkerRecord): void {
+    const { worker, host, started } = record;
+    const known = this.#known.get(worker);
+    this.#known.set(worker, { record, heard: performance.now() });
+    if (known?.record.started === started) return;
+    // The same name, started anew: what the one before hosted is gone.
+    if (known !== undefined) this.#parts.onLost(worker);
+    this.#tell({ type: 'worker.joined', worker, host }, `${worker}.joined.${Date.parse(started)}`);
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    if (!this.#parts.connection.connected) {
+      // During an outage of NATS nobody can be heard.
+      for (const known of this.#known.values()) known.heard = now;
+      return;
+    }
+    for (const [worker, { heard }] of this.#known) if (now - heard > SILENT_MS) this.#lose(worker, 'silent');
+  }
+
+  #lose(worker: string, reason: 'silent' | 'left'): void {
+    const known = this.#known.get(worker);
+    if (!this.#known.delete(worker)) return;
+    const started = Date.parse(known?.record.started ?? '');
+    this.#tell({ type: 'worker.lost', worker, reason }, `${worker}.lost.${started}`);
+    this.#parts.onLost(worker);
+  }
+
+  #tell(event: Parameters<EventPublisher['publish']>[0], id: string): void {
+    this.#parts.events.publish(event, id).catch(this.#parts.onError);
+  }
+}

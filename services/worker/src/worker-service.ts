@@ -146,6 +146,21 @@ function taskHandlers({ worker, kernel, trees }: WorkerParts) {
       else await kernel.kill(pids);
       return { tasks };
     },
+    fragments: async ({ tree }) => {
+      const fragments = kernel.fragments(trees.get(tree).rootPid);
+      return {
+        tasks: fragments.reduce((sum, { tasks }) => sum + tasks, 0),
+        roots: fragments.map(({ pid, ppid }) => ({ pid, ppid })),
+      };
+    },
+    living: async ({ tree, pids }) => {
+      const { rootPid } = trees.get(tree);
+      const asked = new Set(pids);
+      const living = kernel
+        .ps()
+        .filter((row) => row.rootPid === rootPid && row.state !== 'zombie' && asked.has(row.pid));
+      return { pids: living.map(({ pid }) => pid) };
+    },
     ps: async ({ tree, pid, after, limit }) => {
       const root = tree === undefined ? undefined : trees.find(tree)?.rootPid;
       const rows = kernel

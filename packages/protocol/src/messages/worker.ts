@@ -227,6 +227,27 @@ export const workerMessages = {
     example: { request: { checkpoint }, reply: {} },
   }),
 
+  fragments: message({
+    summary: 'Tells which fragments of a tree are hosted here: its tasks whose parents are not.',
+    request: { tree: TreeId() },
+    reply: {
+      tasks: Count('Tasks of the tree that are hosted here, zombies among them.'),
+      roots: Type.Array(
+        Type.Object({ pid: Pid(), ppid: Type.Integer({ minimum: 0, description: 'Its parent.' }) }),
+        { maxItems: 100_000, description: 'The fragment roots.' },
+      ),
+    },
+    example: { request: { tree }, reply: { tasks: 6, roots: [{ pid: 1, ppid: 0 }] } },
+  }),
+
+  living: message({
+    summary: 'Tells which of some tasks are hosted here and have not ended.',
+    request: { tree: TreeId(), pids: Pids('The tasks.') },
+    reply: { pids: Pids('Those that live here.') },
+    maxBytes: 2 ** 20,
+    example: { request: { tree, pids: [1, 9] }, reply: { pids: [1] } },
+  }),
+
   signal: message({
     summary:
       'Freezes, thaws or kills tasks that are hosted here, each with all below it that is hosted here.',

@@ -1,14 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { CheckpointRequest, exampleCheckpointRequest } from '../messages/checkpoint-request.js';
 import { CheckpointFigures, CheckpointStateField } from '../messages/checkpoint-state.js';
-import { CheckpointId, Count, Failure, InstanceId, Pid, Time, TreeId, WorkerId } from '../messages/fields.js';
-
-/** A part of a checkpoint: what one worker hosts of the tree. */
-const Part = Type.Object({
-  worker: WorkerId(),
-  roots: Type.Array(Pid(), { maxItems: 100_000, description: 'The tasks whose subtrees it is.' }),
-  downtimeUs: Type.Optional(Type.Number({ minimum: 0 })),
-});
+import { CheckpointId, Count, Failure, InstanceId, Pid, Time, TreeId, Workers } from '../messages/fields.js';
 
 /** A checkpoint: bucket `ckptree-checkpoints`, its id as key; changed by compare-and-set alone. */
 export const CheckpointRecord = Type.Object({
@@ -21,8 +14,14 @@ export const CheckpointRecord = Type.Object({
   created: Time('When the record was made; also the time of the manifest'),
   updated: Time('When it was last changed'),
   tree: Type.Optional(TreeId()),
-  parts: Type.Optional(Type.Array(Part, { maxItems: 10_000 })),
+  rootPid: Type.Optional(Pid('Root of that tree.')),
+  workers: Type.Optional(Workers),
   parent: Type.Optional(CheckpointId('What it is compared with.')),
+  system: Type.Object(
+    { release: Type.String({ maxLength: 64 }), version: Type.String({ maxLength: 64 }) },
+    { description: 'What the image says of the system; whoever composes it again says the same.' },
+  ),
+  durationMs: Type.Optional(Count('What the manifest says of how long it took.')),
   figures: Type.Optional(CheckpointFigures),
   error: Type.Optional(Failure),
   announced: Type.Optional(Type.Boolean({ description: 'Its last event is published.' })),
@@ -39,5 +38,7 @@ export const exampleCheckpoint: CheckpointRecord = {
   created: '2026-11-23T15:39:26.200Z',
   updated: '2026-11-23T15:39:26.300Z',
   tree: 't-5f0c6a1b2d3e',
-  parts: [{ worker: 'worker-1', roots: [1], downtimeUs: 2_300 }],
+  rootPid: 1,
+  workers: ['worker-1'],
+  system: { release: '6.1.0', version: '#1 SMP' },
 };

@@ -1,0 +1,86 @@
+import { asCkptError, CkptError } from '@ckptree/errors';
+import { askAll, isUnreachable, tellAll } from '../cluster/fan-out.js';
+import type { StepParts, Underway } from './step-parts.js';
+import { eventId, ofCheckpoint } from './tell.js';
+
+/**
+ * Takes the cut: every worker with a part of the tree freezes and snapshots it, and when all have answered within the lease
+ * (counted from before the first was asked: theirs began later, so that all of them still stood still) their tasks go on.
+ * @throws ESRCH no such task; EBUSY another checkpoint stands in the way; ETIMEDOUT the tasks did not stop within the
+ *   lease; EPIPE a worker is gone. The tasks run then, as far as their workers are there
+ */
+export async function prepare(parts: StepParts, { keeper, signal }: Underway): Promise<void> {
+  const { connection, table, events, limits } = parts;
+  const { checkpoint, request } = keeper.record;
+  const located = await table.locate(request.pid);
+  checkWhole(parts, located.tree);
+  const { tree, rootPid } = located;
+  const workers = [...located.workers];
+  await keeper.change({ state: 'preparing', tree, rootPid, workers });
+  const leaseMs = request.leaseMs ?? limits.leaseMs;
+  const started = performance.now();
+  try {
+    // Of everything that belongs to the tree: which tasks are below the one that is saved is known when all stand still.
+    const body = { checkpoint, pid: request.pid, tree, roots: [rootPid], leaseMs };
+    const prepared = await askAll(connection, workers, 'prepare', () => body, { timeoutMs: leaseMs, signal });
+    const prepareMs = performance.now() - started;
+    if (prepareMs > leaseMs)
+      throw new CkptError(
+        'ETIMEDOUT',
+        `the workers took ${Math.round(prepareMs)} ms to stop the tasks; the lease is ${leaseMs} ms`,
+      );
+    const resumed = await askAll(
+      connection,
+      workers,
+      'resume',
+      () => ({ checkpoint, leaveFrozen: request.leaveFrozen ?? false }),
+      { signal },
+    );
+    const figures = {
+      workers: workers.length,
+      tasks: sum(prepared.values(), ({ tasks }) => tasks),
+      freezeUs: most(prepared.values(), ({ freezeUs }) => freezeUs),
+      snapshotUs: most(prepared.values(), ({ snapshotUs }) => snapshotUs),
+      prepareMs,
+    };
+    const whole = { ...figures, downtimeUs: most(resumed.values(), ({ downtimeUs }) => downtimeUs) };
+    await keeper.change({ state: 'dumping', figures: whole });
+    const { record } = keeper;
+    events.tell(
+      { type: 'prepared', ...ofCheckpoint(record), workers, figures },
+      eventId(record, 'prepared'),
+    );
+    events.tell({ type: 'resumed', ...ofCheckpoint(record), figures: whole }, eventId(record, 'resumed'));
+  } catch (error) {
+    await tellAll(connection, workers, 'abort', () => ({ checkpoint }));
+    throw lostWorker(error);
+  }
+}
+
+/** @throws EPIPE a part of the tree is gone with its worker */
+function checkWhole({ trees, workers }: StepParts, tree: string): void {
+  const { workers: placed, lost = [] } = trees.get(tree);
+  const gone = lost[0] ?? placed.find((id) => !workers.isAlive(id));
+  if (gone !== undefined)
+    throw new CkptError('EPIPE', `worker ${gone}, which hosts a part of tree ${tree}, is gone`, {
+      worker: gone,
+    });
+}
+
+/** A worker that does not answer while tasks stand still is as good as gone. */
+function lostWorker(error: unknown): CkptError {
+  const known = asCkptError(error);
+  const { worker } = known.fields;
+  if (worker === undefined || !isUnreachable(known) || known.code === 'ETIMEDOUT') return known;
+  return new CkptError(
+    'EPIPE',
+    `worker ${worker}, which hosts a part of the tree, is gone`,
+    known.fields,
+    known,
+  );
+}
+
+const sum = <T>(values: Iterable<T>, of: (value: T) => number): number =>
+  [...values].reduce((total, value) => total + of(value), 0);
+
+const most = <T>(values: Iterable<T>, of: (value: T) => number): number => Math.max(0, ...[...values].map(of));

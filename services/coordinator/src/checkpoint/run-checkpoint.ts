@@ -1,0 +1,127 @@
+import { CkptError, errorToData } from '@ckptree/errors';
+import type { Session } from '@ckptree/store';
+import { tellAll } from '../cluster/fan-out.js';
+import { commit } from './commit.js';
+import { dump } from './dump.js';
+import { gather } from './gather.js';
+import { prepare } from './prepare.js';
+import type { RecordKeeper } from './record-keeper.js';
+import type { StepParts, Underway } from './step-parts.js';
+import { eventId, ofCheckpoint } from './tell.js';
+
+/**
+ * Takes a checkpoint from wherever its record stands to its end: completed, or failed with a reason. Each step may have been
+ * done before, by a leader that is gone, and is then only confirmed.
+ * @throws EPERM it is not ours any more: another leader has it, or it was cancelled
+ */
+export async function runCheckpoint(parts: StepParts, underway: Underway): Promise<void> {
+  const { keeper } = underway;
+  try {
+    if (keeper.record.state === 'preparing')
+      throw new CkptError(
+        'EPIPE',
+        'the coordinator was lost before the cut was complete; ask for the checkpoint again',
+      );
+    if (keeper.record.state === 'requested') await prepare(parts, underway);
+    await save(parts, underway);
+  } catch (error) {
+    await fail(parts, underway, error);
+  } finally {
+    await release(parts, keeper);
+  }
+}
+
+/** From the cut to the manifest. */
+async function save(parts: StepParts, underway: Underway): Promise<void> {
+  const { keeper, signal } = underway;
+  const { name, labels } = keeper.record.request;
+  const store = await parts.store();
+  const { parent } = keeper.record;
+  // Before any worker stores anything: what they store must not be collected before it is listed (docs/store.md).
+  const session: Session = await store.begin({
+    ...(name !== undefined && { name }),
+    ...(labels !== undefined && { labels }),
+    ...(parent !== undefined && { parent }),
+  });
+  try {
+    const planning = performance.now();
+    const tree = await gather(parts, underway);
+    const dumping = performance.now();
+    const stored = await dump(parts, underway, tree);
+    const committing = performance.now();
+    signal.throwIfAborted();
+    await toCommitting(keeper, tree.figures, { planMs: dumping - planning, dumpMs: committing - dumping });
+    const { sizes } = await commit(session, underway, tree, stored);
+    await complete(parts, keeper, {
+      logicalBytes: sizes.logical,
+      newBytes: sizes.new,
+      storedBytes: sizes.stored,
+      commitMs: performance.now() - committing,
+    });
+  } finally {
+    await session.end();
+  }
+}
+
+/** From here on it cannot be cancelled. */
+async function toCommitting(
+  keeper: RecordKeeper,
+  figures: object,
+  timings: { readonly planMs: number; readonly dumpMs: number },
+): Promise<void> {
+  const { record } = keeper;
+  // Another leader had come so far: the manifest must be the same.
+  if (record.state === 'committing') return;
+  const durationMs = Math.max(0, Date.now() - Date.parse(record.created));
+  await keeper.change({
+    state: 'committing',
+    durationMs,
+    figures: { ...record.figures, ...figures, ...timings },
+  });
+}
+
+async function complete(
+  { events, connection, table, trees }: StepParts,
+  keeper: RecordKeeper,
+  sizes: object,
+): Promise<void> {
+  const totalMs = Math.max(0, Date.now() - Date.parse(keeper.record.created));
+  const figures = { ...keeper.record.figures, ...sizes, totalMs };
+  await keeper.change({ state: 'completed', figures });
+  const { record } = keeper;
+  events.tell({ type: 'stored', ...ofCheckpoint(record), figures }, eventId(record, 'stored'));
+  await announce({ events }, keeper);
+  if (record.request.stop !== true || record.tree === undefined) return;
+  const body = { tree: record.tree, roots: [record.request.pid], signal: 'kill' as const };
+  if (trees.find(record.tree) !== undefined)
+    await tellAll(connection, table.workersOf(record.tree), 'signal', () => body);
+}
+
+async function fail(parts: StepParts, { keeper, signal }: Underway, reason: unknown): Promise<void> {
+  if (keeper.isOver) throw reason;
+  const cause: unknown = signal.aborted ? signal.reason : reason;
+  await keeper.change({ state: 'failed', error: errorToData(cause) });
+  await announce(parts, keeper);
+}
+
+/** Tells the last event of a checkpoint, and notes that it was told. */
+export async function announce({ events }: Pick<StepParts, 'events'>, keeper: RecordKeeper): Promise<void> {
+  const { record } = keeper;
+  const { state, figures = {}, error } = record;
+  if (record.announced === true) return;
+  if (state === 'completed')
+    await events.told({ type: state, ...ofCheckpoint(record), figures }, eventId(record, state));
+  else if (state === 'failed')
+    await events.told(
+      { type: state, ...ofCheckpoint(record), figures, error: error! },
+      eventId(record, state),
+    );
+  else if (state === 'cancelled')
+    await events.told({ type: state, ...ofCheckpoint(record) }, eventId(record, state));
+  await keeper.change({ announced: true });
+}
+
+async function release({ connection }: StepParts, { record }: RecordKeeper): Promise<void> {
+  const { checkpoint, workers = [] } = record;
+  await tellAll(connection, workers, 'release', () => ({ checkpoint }));
+}

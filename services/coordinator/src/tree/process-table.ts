@@ -1,0 +1,164 @@
+import { CkptError, isCkptError } from '@ckptree/errors';
+import type { Connection, TaskEnd, TaskRow } from '@ckptree/protocol';
+import { ask, isUnreachable } from '../cluster/fan-out.js';
+import type { Workers } from '../cluster/workers.js';
+import type { Trees } from './trees.js';
+
+const PAGE = 5_000;
+
+export interface ProcessTableParts {
+  readonly connection: Connection;
+  readonly workers: Workers;
+  readonly trees: Trees;
+}
+
+/** Where a task is. */
+export interface Located {
+  readonly tree: string;
+  /** Root of that tree. */
+  readonly rootPid: number;
+  /** Workers that may host something of the tree and are alive. */
+  readonly workers: readonly string[];
+}
+
+export interface Listing<Row> {
+  readonly rows: Row[];
+  /** Workers that did not answer. */
+  readonly missing: string[];
+}
+
+/** The process table of the cluster. Nothing is kept here: the workers know. */
+export class ProcessTable {
+  readonly #parts: ProcessTableParts;
+
+  constructor(parts: ProcessTableParts) {
+    this.#parts = parts;
+  }
+
+  /** Rows of all workers, or of a tree's, ascending by pid. */
+  async list(filter: { readonly tree?: string; readonly pid?: number } = {}): Promise<Listing<TaskRow>> {
+    const { tree } = filter;
+    const ids = tree === undefined ? this.#alive() : this.workersOf(tree);
+    const listing = await this.#gather(ids, (id) => this.#rowsOf(id, filter));
+    listing.rows.sort((one, other) => one.pid - other.pid);
+    return listing;
+  }
+
+  /** A task with all below it, depth-first order not kept: ascending by pid. @throws ESRCH no such task */
+  async subtree(pid: number): Promise<Listing<TaskRow>> {
+    const { tree } = await this.locate(pid);
+    const { rows, missing } = await this.list({ tree });
+    const children = new Map<number, TaskRow[]>();
+    for (const row of rows) {
+      const parent = row.tgid === row.pid ? row.ppid : row.tgid;
+      const siblings = children.get(parent);
+      if (siblings === undefined) children.set(parent, [row]);
+      else siblings.push(row);
+    }
+    const found: TaskRow[] = [];
+    const pending = rows.filter((row) => row.pid === pid);
+    for (let row = pending.pop(); row !== undefined; row = pending.pop()) {
+      found.push(row);
+      pending.push(...(children.get(row.pid) ?? []));
+    }
+    return { rows: found.sort((one, other) => one.pid - other.pid), missing };
+  }
+
+  /** @throws ESRCH no such task runs; EPIPE the worker that may host it does not answer */
+  async locate(pid: number): Promise<Located> {
+    const { trees } = this.#parts;
+    const root = trees.running.find(({ rootPid }) => rootPid === pid);
+    if (root !== undefined)
+      return { tree: root.tree, rootPid: root.rootPid, workers: this.workersOf(root.tree) };
+    const { rows, missing } = await this.list({ pid });
+    const [row] = rows;
+    if (row !== undefined)
+      return {
+        tree: row.tree,
+        rootPid: trees.get(row.tree).rootPid,
+        workers: this.workersOf(row.tree),
+      };
+    throw missing.length === 0
+      ? new CkptError('ESRCH', `there is no task ${pid}`, { pid })
+      : new CkptError(
+          'EPIPE',
+          `there is no task ${pid} on the workers that answer; ${missing.join(', ')} did not`,
+          { pid },
+        );
+  }
+
+  /** Every pid that is in use. */
+  async pids(): Promise<ReadonlySet<number>> {
+    return new Set((await this.list()).rows.map(({ pid }) => pid));
+  }
+
+  /** How the tasks of a tree ended, as far as the workers that are left know. */
+  async ends(tree: string): Promise<Listing<TaskEnd> & { readonly running: number }> {
+    let running = 0;
+    const listing = await this.#gather(this.workersOf(tree), async (id) => {
+      const ends: TaskEnd[] = [];
+      for (let after: number | undefined = 0; after !== undefined; ) {
+        const page = await this.#endsPage(id, tree, after);
+        ends.push(...page.ends);
+        after = page.next;
+        if (after === undefined) running += page.running;
+      }
+      return ends;
+    });
+    return { ...listing, running };
+  }
+
+  /** Workers of a tree that are alive. */
+  workersOf(tree: string): readonly string[] {
+    const { trees, workers } = this.#parts;
+    const { workers: placed, lost = [] } = trees.get(tree);
+    return placed.filter((id) => workers.isAlive(id) && !lost.includes(id));
+  }
+
+  #alive(): readonly string[] {
+    return this.#parts.workers.list().map(({ worker }) => worker);
+  }
+
+  async #rowsOf(
+    id: string,
+    filter: { readonly tree?: string; readonly pid?: number },
+  ): Promise<readonly TaskRow[]> {
+    const rows: TaskRow[] = [];
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const body: { after: number; limit: number; tree?: string; pid?: number } = {
+        ...filter,
+        after,
+        limit: PAGE,
+      };
+      const page: { tasks: TaskRow[]; next?: number } = await ask(this.#parts.connection, id, 'ps', body);
+      rows.push(...page.tasks);
+      after = page.next;
+    }
+    return rows;
+  }
+
+  async #endsPage(id: string, tree: string, after: number) {
+    try {
+      return await ask(this.#parts.connection, id, 'ends', { tree, after, limit: PAGE });
+    } catch (error) {
+      // The worker was started anew and knows nothing of the tree.
+      if (isCkptError(error) && error.code === 'ESRCH') return { ends: [], running: 0 };
+      throw error;
+    }
+  }
+
+  async #gather<Row>(
+    ids: readonly string[],
+    rowsOf: (id: string) => Promise<readonly Row[]>,
+  ): Promise<Listing<Row>> {
+    const answers = await Promise.allSettled(ids.map(rowsOf));
+    const rows: Row[] = [];
+    const missing: string[] = [];
+    for (const [index, answer] of answers.entries()) {
+      if (answer.status === 'fulfilled') for (const row of answer.value) rows.push(row);
+      else if (isUnreachable(answer.reason)) missing.push(ids[index]!);
+      else throw answer.reason;
+    }
+    return { rows, missing };
+  }
+}

@@ -1,0 +1,78 @@
+import { CkptError } from '@ckptree/errors';
+import { readTree } from '@ckptree/image';
+import type { StoredPages, TaskTree } from '@ckptree/model';
+import type { coordinator, ReplyOf, RequestOf } from '@ckptree/protocol';
+import { placeImage } from '@ckptree/restart';
+import { tellAll } from '../cluster/fan-out.js';
+import { placementMap, placingWorker, told } from './spawn.js';
+import { startTree } from './start-tree.js';
+import type { TreeParts } from './tree-parts.js';
+import { newTreeId } from './trees.js';
+
+type Restart = (typeof coordinator)['restart']['definition'];
+
+/** Starts a tree again from a checkpoint, on any workers. @throws as the handlers of `coordinator.restart` */
+export async function restart(
+  parts: TreeParts,
+  { checkpoint, on, placement = {}, frozen = false, name, labels }: RequestOf<Restart>,
+  signal: AbortSignal,
+): Promise<ReplyOf<Restart>> {
+  const { connection, workers, trees, events, store } = parts;
+  const { tree: image } = await readTree(await (await store()).source(checkpoint));
+  await makeRoom(parts, image);
+  const where = on === undefined ? workers.serving() : [workers.get(on)];
+  const placed = placeImage(image, {
+    workers: where.map(placingWorker),
+    placement: placementMap(placement),
+  });
+  const tree = newTreeId();
+  const { rootPid } = image;
+  const record = {
+    version: 1 as const,
+    tree,
+    rootPid,
+    created: new Date().toISOString(),
+    checkpoint,
+    ...(name !== undefined && { name }),
+    ...(labels !== undefined && { labels }),
+    workers: placed.workers,
+  };
+  await trees.put({ ...record, state: 'starting' });
+  try {
+    const loads = new Map(placed.workers.map((id) => [id, placed]));
+    const tasks = await startTree(connection, { tree, rootPid, parts: loads, checkpoint, frozen, signal });
+    await trees.put({ ...record, state: 'running' });
+    const event = { ...told(record), checkpoint, tasks, workers: placed.workers, frozen };
+    events.tell({ type: 'restarted', ...event }, `${tree}.restarted`);
+    return { tree, rootPid, tasks, workers: placed.workers };
+  } catch (error) {
+    await trees.remove(tree);
+    throw error;
+  }
+}
+
+/**
+ * What is left of a tree that lost a worker cannot go on: it gives way to its own restart. A whole tree does not.
+ * @throws EEXIST a pid is taken
+ */
+async function makeRoom(
+  { connection, trees, table }: TreeParts,
+  image: TaskTree<StoredPages>,
+): Promise<void> {
+  const wanted = new Set(image.tasks.map(({ pid }) => pid));
+  const taken = (await table.list()).rows.filter(({ pid }) => wanted.has(pid));
+  const broken = new Set<string>();
+  for (const { pid, tree } of taken) {
+    if ((trees.get(tree).lost ?? []).length === 0)
+      throw new CkptError('EEXIST', `pid ${pid} is taken by a task of tree ${tree}; kill that tree first`, {
+        pid,
+      });
+    broken.add(tree);
+  }
+  for (const tree of broken) {
+    const { rootPid } = trees.get(tree);
+    const body = { tree, roots: [rootPid], signal: 'kill' as const };
+    await tellAll(connection, table.workersOf(tree), 'signal', () => body);
+    await tellAll(connection, table.workersOf(tree), 'disown', () => ({ tree, parents: [rootPid] }));
+  }
+}

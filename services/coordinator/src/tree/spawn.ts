@@ -1,0 +1,109 @@
+import { CkptError } from '@ckptree/errors';
+import {
+  type PlacingWorker,
+  parseSpec,
+  placementLoad,
+  placeSpawn,
+  type SpawnTree,
+  splitTree,
+} from '@ckptree/kernel';
+import type { coordinator, ReplyOf, RequestOf, WorkerRecord } from '@ckptree/protocol';
+import { newTreeId } from './trees.js';
+import type { TreeParts } from './tree-parts.js';
+import { startTree } from './start-tree.js';
+
+type Spawn = (typeof coordinator)['spawn']['definition'];
+
+/** Starts a tree of tasks, spread over the workers. @throws as the handlers of `coordinator.spawn` */
+export async function spawn(
+  parts: TreeParts,
+  { spec, baseFolder = '/', placement = {}, name, labels }: RequestOf<Spawn>,
+  signal: AbortSignal,
+): Promise<ReplyOf<Spawn>> {
+  const { connection, workers, trees, table, events } = parts;
+  const spawned = freePids(spec, baseFolder, await table.pids());
+  const workerOf = placeSpawn(spawned, {
+    workers: workers.serving().map(placingWorker),
+    placement: placementMap(placement),
+  });
+  const tree = newTreeId();
+  const rootPid = spawned.tasks[0]!.pid;
+  const split = splitTree(spawned, { treeId: tree, workerOf: (pid) => workerOf.get(pid)! });
+  const ids = [...split.keys()];
+  const record = {
+    version: 1 as const,
+    tree,
+    rootPid,
+    created: new Date().toISOString(),
+    ...(name !== undefined && { name }),
+    ...(labels !== undefined && { labels }),
+    workers: ids,
+  };
+  // Before its tasks run: whoever leads next must know of them.
+  await trees.put({ ...record, state: 'starting' });
+  try {
+    const tasks = await startTree(connection, { tree, rootPid, parts: split, signal });
+    await trees.put({ ...record, state: 'running' });
+    events.tell({ type: 'spawned', ...told(record), tasks, workers: ids }, `${tree}.spawned`);
+    return { tree, rootPid, tasks, workers: ids };
+  } catch (error) {
+    await trees.remove(tree);
+    throw error;
+  }
+}
+
+/** What events say of a tree. */
+export const told = ({
+  tree,
+  rootPid,
+  name,
+  labels,
+}: {
+  readonly tree: string;
+  readonly rootPid: number;
+  readonly name?: string;
+  readonly labels?: Record<string, string>;
+}) => ({
+  tree,
+  rootPid,
+  ...(name !== undefined && { name }),
+  ...(labels !== undefined && { labels }),
+});
+
+export const placingWorker = ({ worker, load }: WorkerRecord): PlacingWorker => ({
+  id: worker,
+  load: placementLoad(load),
+});
+
+export const placementMap = (placement: Readonly<Record<string, string>>): ReadonlyMap<number, string> =>
+  new Map(Object.entries(placement).map(([pid, worker]) => [Number(pid), worker]));
+
+/**
+ * The tree of a spec with pids that nobody has. A spec that names the pid of its root gets what it asks for, or nothing;
+ * the tasks of another one are numbered from the first pid on from which they all are free.
+ */
+function freePids(
+  spec: Readonly<Record<string, unknown>>,
+  baseFolder: string,
+  taken: ReadonlySet<number>,
+): SpawnTree {
+  const { tree } = parseSpec(spec, { baseFolder });
+  const conflict = tree.tasks.find(({ pid }) => taken.has(pid));
+  if (conflict === undefined) return tree;
+  const root = spec.root as Readonly<Record<string, unknown>>;
+  if (root.pid !== undefined)
+    throw new CkptError('EEXIST', `pid ${conflict.pid} is taken; \`ckptree ps\` shows by whom`, {
+      pid: conflict.pid,
+    });
+  const first = highest(taken) + 1;
+  const moved = parseSpec({ ...spec, root: { ...root, pid: first } }, { baseFolder }).tree;
+  const still = moved.tasks.find(({ pid }) => taken.has(pid));
+  if (still === undefined) return moved;
+  throw new CkptError('EEXIST', `pid ${still.pid}, which the spec names, is taken`, { pid: still.pid });
+}
+
+function highest(pids: ReadonlySet<number>): number {
+  let top = 0;
+  for (const pid of pids) if (pid > top) top = pid;
+  return top;
+}

@@ -1,0 +1,93 @@
+import type { TreeRecord } from '@ckptree/protocol';
+import { askAll, tellAll } from '../cluster/fan-out.js';
+import { told } from './spawn.js';
+import type { TreeParts } from './tree-parts.js';
+
+const LOOK_MS = 1_000;
+
+/**
+ * Looks after trees that run: parents and children may be on different workers, and each worker must hear when a parent of
+ * what it hosts has ended. What is known is asked for anew each time, so nothing can be missed, only late.
+ */
+export class TreeKeeper {
+  readonly #parts: TreeParts;
+  readonly #onError: (error: unknown) => void;
+  readonly #timer: NodeJS.Timeout;
+  #looking: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(parts: TreeParts, onError: (error: unknown) => void) {
+    this.#parts = parts;
+    this.#onError = onError;
+    this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
+  }
+
+  /** Soon. */
+  look(): void {
+    if (this.#closed) return;
+    this.#looking ??= this.#lookAtAll().finally(() => {
+      this.#looking = undefined;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await this.#looking;
+  }
+
+  /** A worker is gone with all that it hosted. */
+  async lost(worker: string): Promise<void> {
+    const { trees } = this.#parts;
+    for (const tree of trees.running)
+      if (tree.workers.includes(worker) && !tree.lost?.includes(worker))
+        await trees.put({ ...tree, lost: [...(tree.lost ?? []), worker] });
+    this.look();
+  }
+
+  async #lookAtAll(): Promise<void> {
+    for (const tree of this.#parts.trees.running) {
+      if (this.#closed) return;
+      try {
+        await this.#lookAt(tree);
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+  }
+
+  async #lookAt(tree: TreeRecord): Promise<void> {
+    const { connection, table } = this.#parts;
+    const ids = table.workersOf(tree.tree);
+    const answers = await askAll(connection, ids, 'fragments', () => ({ tree: tree.tree }));
+    const parents = new Set<number>();
+    let tasks = 0;
+    for (const { roots, tasks: own } of answers.values()) {
+      tasks += own;
+      for (const { pid, ppid } of roots) if (pid !== tree.rootPid && ppid !== 0) parents.add(ppid);
+    }
+    if (tasks === 0) return this.#ended(tree);
+    if (parents.size === 0) return;
+    const gone = await this.#goneOf(tree, ids, [...parents]);
+    if (gone.length > 0)
+      for (const error of (
+        await tellAll(connection, ids, 'disown', () => ({ tree: tree.tree, parents: gone }))
+      ).values())
+        this.#onError(error);
+  }
+
+  /** Those of some tasks that no worker hosts alive. A worker that was lost takes its answer with it. */
+  async #goneOf(tree: TreeRecord, ids: readonly string[], pids: readonly number[]): Promise<number[]> {
+    const body = { tree: tree.tree, pids: [...pids] };
+    const answers = await askAll(this.#parts.connection, ids, 'living', () => body);
+    const living = new Set([...answers.values()].flatMap(({ pids: found }) => found));
+    return pids.filter((pid) => !living.has(pid));
+  }
+
+  async #ended(tree: TreeRecord): Promise<void> {
+    const { trees, events, table } = this.#parts;
+    const { rows } = await table.ends(tree.tree);
+    events.tell({ type: 'ended', ...told(tree), tasks: rows.length }, `${tree.tree}.ended`);
+    await trees.put({ ...tree, state: 'ended', ended: new Date().toISOString() });
+  }
+}

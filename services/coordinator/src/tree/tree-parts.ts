@@ -1,0 +1,16 @@
+import type { Connection } from '@ckptree/protocol';
+import type { Store } from '@ckptree/store';
+import type { Telling } from '../cluster/telling.js';
+import type { Workers } from '../cluster/workers.js';
+import type { ProcessTable } from './process-table.js';
+import type { Trees } from './trees.js';
+
+/** What those work with who bring trees in, and look after them. */
+export interface TreeParts {
+  readonly connection: Connection;
+  readonly workers: Workers;
+  readonly trees: Trees;
+  readonly table: ProcessTable;
+  readonly events: Telling;
+  readonly store: () => Promise<Store>;
+}

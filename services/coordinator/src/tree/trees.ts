@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { CkptError } from '@ckptree/errors';
+import type { Records, TreeRecord } from '@ckptree/protocol';
+
+/** Trees that have ended are remembered for so long. */
+const REMEMBERED_MS = 24 * 3_600_000;
+
+/** `t-` and 48 random bits. */
+export const newTreeId = (): string => `t-${randomBytes(6).toString('hex')}`;
+
+/** The trees of the cluster, as their records say. Only the leader changes them; it has them all in mind. */
+export class Trees {
+  readonly #records: Records['trees'];
+  readonly #trees = new Map<string, TreeRecord>();
+
+  private constructor(records: Records['trees']) {
+    this.#records = records;
+  }
+
+  static async load(records: Records['trees']): Promise<Trees> {
+    const trees = new Trees(records);
+    const oldest = Date.now() - REMEMBERED_MS;
+    for (const { key, value } of await records.list()) {
+      if (value.ended !== undefined && Date.parse(value.ended) < oldest) await records.delete(key);
+      else trees.#trees.set(key, value);
+    }
+    return trees;
+  }
+
+  get all(): readonly TreeRecord[] {
+    return [...this.#trees.values()];
+  }
+
+  /** Those that have not ended. */
+  get running(): readonly TreeRecord[] {
+    return this.all.filter(({ state }) => state === 'running');
+  }
+
+  /** @throws ESRCH there is no such tree */
+  get(tree: string): TreeRecord {
+    const record = this.#trees.get(tree);
+    if (record === undefined) throw new CkptError('ESRCH', `there is no tree ${tree}`);
+    return record;
+  }
+
+  find(tree: string): TreeRecord | undefined {
+    return this.#trees.get(tree);
+  }
+
+  async put(record: TreeRecord): Promise<void> {
+    await this.#records.put(record.tree, record);
+    this.#trees.set(record.tree, record);
+  }
+
+  async remove(tree: string): Promise<void> {
+    this.#trees.delete(tree);
+    await this.#records.delete(tree);
+  }
+}

@@ -66,4 +66,5 @@ export { CheckpointRecord } from './records/checkpoint.js';
 export { KeyRecord, LeaderRecord, RetentionRecord, SchedulesRecord } from './records/control.js';
 export { TreeRecord } from './records/tree.js';
 export { WorkerRecord } from './records/worker.js';
+export { validated } from './schema/validation.js';
 export { BUCKETS, JSON_HEADER, STORAGE_QUEUE, STREAMS, SUBJECTS } from './subjects.js';

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { StoreAccess } from '@ckptree/carrier';
 import { Kernel } from '@ckptree/kernel';
 import { DocumentShelf, EventPublisher, ensureCluster, recordsOf, serveAll, worker } from '@ckptree/protocol';
 import { type Log, openConnection, runService, workerMetrics } from '@ckptree/service';
@@ -9,7 +10,6 @@ import { HostedTrees } from './hosted-trees.js';
 import { workerOptions } from './options.js';
 import { ProgressReporter } from './progress-reporter.js';
 import { Registration } from './registration.js';
-import { StoreAccess } from './store-access.js';
 import { WorkerObserver } from './worker-observer.js';
 import { workerHandlers } from './worker-service.js';
 

@@ -1,3 +1,4 @@
+import type { StoreAccess } from '@ckptree/carrier';
 import { checkAssignment } from '@ckptree/checkpoint';
 import { CkptError, errorFromData } from '@ckptree/errors';
 import type { Kernel } from '@ckptree/kernel';
@@ -8,7 +9,6 @@ import type { HostedTree } from './hosted-tree.js';
 import type { HostedTrees } from './hosted-trees.js';
 import { checkForest, checkPlacement, loadCheckpoint } from './load-tree.js';
 import { pageOf } from './page-of.js';
-import type { StoreAccess } from './store-access.js';
 import type { WorkerObserver } from './worker-observer.js';
 
 type Endpoints = Omit<ReturnType<typeof worker>, 'document' | 'page'>;

@@ -16,7 +16,10 @@ export const TreeRecord = Type.Object({
   checkpoint: Type.Optional(CheckpointId('What it was started from.')),
   workers: Workers,
   lost: Type.Optional(
-    Type.Array(WorkerId(), { maxItems: 10_000, description: 'Of these, those that were lost with their tasks.' }),
+    Type.Array(WorkerId(), {
+      maxItems: 10_000,
+      description: 'Of these, those that were lost with their tasks.',
+    }),
   ),
 });
 export type TreeRecord = Static<typeof TreeRecord>;

@@ -47,7 +47,9 @@ function segmentsInOrder(tree: MergedTree, stored: ReadonlyMap<string, StoredPar
     next.set(worker, index + 1);
     const part = stored.get(worker)?.parts[index];
     if (part === undefined)
-      throw new CkptError('EBADMSG', `worker ${worker} stored fewer segments than it was told to`, { worker });
+      throw new CkptError('EBADMSG', `worker ${worker} stored fewer segments than it was told to`, {
+        worker,
+      });
     return part;
   });
 }

@@ -69,7 +69,12 @@ async function sealed({ connection, limits, workers }: StepParts, { worker, chec
     const status = await retrying(connection, { timeoutMs: limits.describeMs, signal }, async () => {
       const answer = await ask(connection, worker, 'status', body, { signal }).catch((error) => {
         if (connection.connected && !workers.isAlive(worker))
-          throw new CkptError('EPIPE', `worker ${worker} was lost while it dumped its part`, { worker }, error);
+          throw new CkptError(
+            'EPIPE',
+            `worker ${worker} was lost while it dumped its part`,
+            { worker },
+            error,
+          );
         throw error;
       });
       return answer;

@@ -46,10 +46,7 @@ export async function prepare(parts: StepParts, { keeper, signal }: Underway): P
     const whole = { ...figures, downtimeUs: most(resumed.values(), ({ downtimeUs }) => downtimeUs) };
     await keeper.change({ state: 'dumping', figures: whole });
     const { record } = keeper;
-    events.tell(
-      { type: 'prepared', ...ofCheckpoint(record), workers, figures },
-      eventId(record, 'prepared'),
-    );
+    events.tell({ type: 'prepared', ...ofCheckpoint(record), workers, figures }, eventId(record, 'prepared'));
     events.tell({ type: 'resumed', ...ofCheckpoint(record), figures: whole }, eventId(record, 'resumed'));
   } catch (error) {
     await tellAll(connection, workers, 'abort', () => ({ checkpoint }));
@@ -83,4 +80,5 @@ function lostWorker(error: unknown): CkptError {
 const sum = <T>(values: Iterable<T>, of: (value: T) => number): number =>
   [...values].reduce((total, value) => total + of(value), 0);
 
-const most = <T>(values: Iterable<T>, of: (value: T) => number): number => Math.max(0, ...[...values].map(of));
+const most = <T>(values: Iterable<T>, of: (value: T) => number): number =>
+  Math.max(0, ...[...values].map(of));

@@ -1,4 +1,4 @@
-import { at, CkptError, isCkptError } from '@ckptree/errors';
+import { at, type CkptError, isCkptError } from '@ckptree/errors';
 import {
   type Connection,
   type Definition,
@@ -39,9 +39,7 @@ export async function askAll<V extends Verb>(
   bodyOf: (id: string) => RequestOf<DefinitionOf<V>>,
   options: RequestOptions = {},
 ): Promise<Map<string, ReplyOf<DefinitionOf<V>>>> {
-  const answers = await Promise.allSettled(
-    ids.map((id) => ask(connection, id, verb, bodyOf(id), options)),
-  );
+  const answers = await Promise.allSettled(ids.map((id) => ask(connection, id, verb, bodyOf(id), options)));
   const failed = answers.find((answer) => answer.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return new Map(
@@ -57,9 +55,7 @@ export async function tellAll<V extends Verb>(
   bodyOf: (id: string) => RequestOf<DefinitionOf<V>>,
   options: RequestOptions = {},
 ): Promise<Map<string, CkptError>> {
-  const answers = await Promise.allSettled(
-    ids.map((id) => ask(connection, id, verb, bodyOf(id), options)),
-  );
+  const answers = await Promise.allSettled(ids.map((id) => ask(connection, id, verb, bodyOf(id), options)));
   return new Map(
     answers.flatMap((answer, index) =>
       answer.status === 'rejected' ? [[ids[index]!, answer.reason as CkptError]] : [],

@@ -8,9 +8,9 @@ import {
   splitTree,
 } from '@ckptree/kernel';
 import type { coordinator, ReplyOf, RequestOf, WorkerRecord } from '@ckptree/protocol';
-import { newTreeId } from './trees.js';
-import type { TreeParts } from './tree-parts.js';
 import { startTree } from './start-tree.js';
+import type { TreeParts } from './tree-parts.js';
+import { newTreeId } from './trees.js';
 
 type Spawn = (typeof coordinator)['spawn']['definition'];
 

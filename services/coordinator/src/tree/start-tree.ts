@@ -37,7 +37,8 @@ export async function startTree(connection: Connection, options: StartOptions): 
 async function load(connection: Connection, options: StartOptions): Promise<void> {
   const { tree, rootPid, checkpoint, parts, signal } = options;
   const sent = new Map<string, DocumentRef>();
-  for (const [worker, part] of parts) sent.set(worker, await sendDocument(connection, worker, part, { signal }));
+  for (const [worker, part] of parts)
+    sent.set(worker, await sendDocument(connection, worker, part, { signal }));
   const workers = [...parts.keys()];
   if (checkpoint === undefined) {
     const bodyOf = (id: string) => ({ tree, rootPid, part: sent.get(id)! });
@@ -59,7 +60,9 @@ async function loaded(connection: Connection, id: string, tree: string, signal: 
     if (state === 'unknown')
       throw new CkptError('EPIPE', `worker ${id} was started anew while it loaded its part`, { worker: id });
   }
-  throw new CkptError('ETIMEDOUT', `worker ${id} did not load its part of tree ${tree} in time`, { worker: id });
+  throw new CkptError('ETIMEDOUT', `worker ${id} did not load its part of tree ${tree} in time`, {
+    worker: id,
+  });
 }
 
 /** Nothing of a tree that could not be started stays; parts that run already are killed. */

@@ -1,18 +1,17 @@
-import { openCarrier } from '@ckptree/carrier';
 import type { Connection } from '@ckptree/protocol';
 import { poolEngine, type Secret, Store } from '@ckptree/store';
+import { openCarrier } from './open-carrier.js';
 
 export interface StoreAccessOptions {
   /** The folder of the store, where this host shares it with the storage services. */
   readonly volume?: string;
-  /** Threads that hash and compress. */
-  readonly threads: number;
+  /** Threads that hash and compress; as many as there are cores unless said. */
+  readonly threads?: number;
   readonly secrets: readonly Secret[];
 }
 
 /**
- * The store of the cluster, opened when it is first needed: a worker starts, and hosts tasks, before there is any storage
- * service.
+ * The store of the cluster, opened when it is first needed: services start before there is any storage service.
  */
 export class StoreAccess {
   readonly #open: () => Promise<Store>;

@@ -1,0 +1,196 @@
+import { release as osRelease, version as osVersion } from 'node:os';
+import { asCkptError, CkptError, isCkptError } from '@ckptree/errors';
+import { KERNEL_CONSTANTS } from '@ckptree/image';
+import {
+  type CheckpointRecord,
+  type CheckpointRequest,
+  type CheckpointState,
+  isTerminal,
+  type Records,
+  takeRequests,
+} from '@ckptree/protocol';
+import type { Term } from '../cluster/leadership.js';
+import { RecordKeeper } from './record-keeper.js';
+import { announce, runCheckpoint } from './run-checkpoint.js';
+import type { StepParts } from './step-parts.js';
+import { eventId, ofCheckpoint } from './tell.js';
+
+/** Records of checkpoints that are over are remembered for so long; the store has those that were completed. */
+const REMEMBERED_MS = 7 * 24 * 3_600_000;
+
+export interface CheckpointsParts extends StepParts {
+  readonly records: Records['checkpoints'];
+  readonly instance: string;
+  readonly onEnd: (record: CheckpointRecord) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Running {
+  readonly keeper: RecordKeeper;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** The checkpoints of the cluster, while this coordinator leads. */
+export class Checkpoints {
+  readonly #parts: CheckpointsParts;
+  readonly #term: Term;
+  readonly #running = new Map<string, Running>();
+  /** The newest completed checkpoint of each task: the next one of it is likely to be much like it. */
+  readonly #newest = new Map<string, string>();
+
+  constructor(parts: CheckpointsParts, term: Term) {
+    this.#parts = parts;
+    this.#term = term;
+  }
+
+  get running(): readonly CheckpointRecord[] {
+    return [...this.#running.values()].map(({ keeper }) => keeper.record);
+  }
+
+  /** Finishes, or fails, what other leaders left, and takes new requests until the term ends. */
+  async lead(): Promise<void> {
+    await this.#takeOver();
+    const { signal } = this.#term;
+    const { connection, onError } = this.#parts;
+    const requests = takeRequests(connection, { signal, onInvalid: onError });
+    for await (const { request, ack, retry } of requests) {
+      try {
+        await this.#accept(request);
+        await ack();
+      } catch (error) {
+        onError(error);
+        retry(1_000);
+      }
+    }
+    await Promise.allSettled([...this.#running.values()].map(({ done }) => done));
+  }
+
+  /**
+   * Gives a checkpoint up.
+   * @returns the state that it has now: it may be too late
+   * @throws ENOENT there is no such checkpoint
+   */
+  async cancel(checkpoint: string): Promise<CheckpointState> {
+    const running = this.#running.get(checkpoint);
+    if (running === undefined) return (await this.#stored(checkpoint)).state;
+    const { keeper, abort, done } = running;
+    while (!isTerminal(keeper.record.state) && keeper.record.state !== 'committing') {
+      try {
+        await keeper.change({ state: 'cancelled' });
+        abort.abort(new CkptError('EINTR', 'the checkpoint was cancelled'));
+        await done;
+      } catch (error) {
+        // A step was made at the same time: look again.
+        if (!isCkptError(error) || error.code !== 'EPERM' || this.#term.signal.aborted) throw error;
+      }
+    }
+    return keeper.record.state;
+  }
+
+  /** Newest first. */
+  async list({ checkpoint, active = false }: { readonly checkpoint?: string; readonly active?: boolean }) {
+    if (checkpoint !== undefined) return [await this.#stored(checkpoint)];
+    if (active) return this.running.toReversed();
+    const entries = await this.#parts.records.list();
+    return entries
+      .map(({ value }) => value)
+      .sort((one, other) => (one.checkpoint < other.checkpoint ? 1 : -1));
+  }
+
+  async #stored(checkpoint: string): Promise<CheckpointRecord> {
+    const running = this.#running.get(checkpoint);
+    if (running !== undefined) return running.keeper.record;
+    const entry = await this.#parts.records.get(checkpoint);
+    if (entry !== undefined) return entry.value;
+    throw new CkptError(
+      'ENOENT',
+      `the cluster knows no checkpoint ${checkpoint}; \`ckptree ls\` shows what is stored`,
+    );
+  }
+
+  async #takeOver(): Promise<void> {
+    const { records, onError } = this.#parts;
+    const oldest = Date.now() - REMEMBERED_MS;
+    for (const { key, value, revision } of await records.list()) {
+      if (this.#term.signal.aborted) return;
+      if (value.state === 'completed') this.#remember(value);
+      if (!isTerminal(value.state) || value.announced !== true) {
+        const keeper = new RecordKeeper(records, value, revision);
+        // From now on whoever had it finds out that it is not theirs any more.
+        await keeper.change({ term: this.#term.number, owner: this.#parts.instance }).then(
+          () => this.#run(keeper),
+          (error) => onError(error),
+        );
+      } else if (Date.parse(value.updated) < oldest) await records.delete(key);
+    }
+  }
+
+  /** A request that comes again finds the record of the first time. */
+  async #accept(request: CheckpointRequest): Promise<void> {
+    const { records, instance, events } = this.#parts;
+    const now = new Date().toISOString();
+    const parent = this.#newest.get(similar(request));
+    const record: CheckpointRecord = {
+      version: 1,
+      checkpoint: request.checkpoint,
+      state: 'requested',
+      term: this.#term.number,
+      owner: instance,
+      request,
+      created: now,
+      updated: now,
+      system: { release: fit(osRelease()), version: fit(osVersion()) },
+      ...(parent !== undefined && { parent }),
+    };
+    const revision = await records.create(request.checkpoint, record);
+    if (revision === undefined) return;
+    events.tell({ type: 'accepted', ...ofCheckpoint(record) }, eventId(record, 'accepted'));
+    this.#run(new RecordKeeper(records, record, revision));
+  }
+
+  #run(keeper: RecordKeeper): void {
+    const { checkpoint, request } = keeper.record;
+    const abort = new AbortController();
+    const limits: AbortSignal[] = [abort.signal, this.#term.signal];
+    const timer =
+      request.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => abort.abort(late(request.timeoutMs!)), request.timeoutMs);
+    const done = this.#work(keeper, AbortSignal.any(limits)).finally(() => {
+      clearTimeout(timer);
+      this.#running.delete(checkpoint);
+    });
+    this.#running.set(checkpoint, { keeper, abort, done });
+  }
+
+  async #work(keeper: RecordKeeper, signal: AbortSignal): Promise<void> {
+    const { onEnd, onError } = this.#parts;
+    try {
+      if (!keeper.isOver) await runCheckpoint(this.#parts, { keeper, signal });
+    } catch (error) {
+      // Taken over, or cancelled: whoever did that tells.
+      if (!keeper.isOver && !this.#term.signal.aborted) onError(error);
+    }
+    if (!keeper.isOver || this.#term.signal.aborted) return;
+    try {
+      await announce(this.#parts, keeper);
+    } catch (error) {
+      onError(asCkptError(error));
+    }
+    this.#remember(keeper.record);
+    onEnd(keeper.record);
+  }
+
+  #remember(record: CheckpointRecord): void {
+    if (record.state === 'completed') this.#newest.set(similar(record.request), record.checkpoint);
+  }
+}
+
+/** Checkpoints of the same task under the same name are likely to be much like each other. */
+const similar = ({ pid, name = '' }: CheckpointRequest): string => `${pid} ${name}`;
+
+const fit = (text: string): string => text.slice(0, KERNEL_CONSTANTS.uts_release_len - 1);
+
+const late = (timeoutMs: number): CkptError =>
+  new CkptError('ETIMEDOUT', `the checkpoint was not done within ${timeoutMs} ms`);

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { CkptError } from '@ckptree/errors';
+import type { CheckpointRecord, coordinator, Handlers, KeyRecord, Records } from '@ckptree/protocol';
+import type { Checkpoints } from './checkpoint/checkpoints.js';
+import { askAll } from './cluster/fan-out.js';
+import type { Retention } from './retention.js';
+import type { Schedules } from './schedules.js';
+import { restart } from './tree/restart.js';
+import { spawn } from './tree/spawn.js';
+import type { TreeParts } from './tree/tree-parts.js';
+
+export type CoordinatorHandlers = Handlers<typeof coordinator>;
+
+export interface HandlerParts extends TreeParts {
+  readonly checkpoints: Checkpoints;
+  readonly schedules: Schedules;
+  readonly retention: Retention;
+  readonly keys: Records['keys'];
+  /** Raised when this coordinator leads no longer. */
+  readonly signal: AbortSignal;
+}
+
+const PAGE = 1_000;
+
+/** Everything that the coordinator which leads does for clients. */
+export function coordinatorHandlers(parts: HandlerParts): CoordinatorHandlers {
+  const { table, workers, checkpoints, schedules, retention, signal } = parts;
+  return {
+    spawn: (request) => once(parts, request.key, 'spawn', () => spawn(parts, request, signal)),
+    restart: (request) => once(parts, request.key, 'restart', () => restart(parts, request, signal)),
+    ps: async ({ tree, pid, after = 0, limit = PAGE }) => {
+      const listing =
+        pid === undefined ? await table.list(tree === undefined ? {} : { tree }) : await table.subtree(pid);
+      return { tasks: listing.rows.slice(after, after + limit), ...behind(listing, after + limit) };
+    },
+    signal: async ({ pid, signal: what }) => {
+      const { tree, rootPid } = await table.locate(pid);
+      const roots = pid === rootPid ? [pid] : (await table.subtree(pid)).rows.map((row) => row.pid);
+      const body = { tree, roots, signal: what };
+      const answers = await askAll(parts.connection, table.workersOf(tree), 'signal', () => body, { signal });
+      return { tasks: [...answers.values()].reduce((sum, { tasks }) => sum + tasks, 0) };
+    },
+    cancel: async ({ checkpoint }) => ({ state: await checkpoints.cancel(checkpoint) }),
+    checkpoints: async ({ checkpoint, active }) => {
+      const records = await checkpoints.list({
+        ...(checkpoint !== undefined && { checkpoint }),
+        ...(active !== undefined && { active }),
+      });
+      return { checkpoints: records.slice(0, PAGE).map(summary) };
+    },
+    ends: async ({ tree, after = 0, limit = PAGE }) => {
+      const listing = await table.ends(tree);
+      const { running } = listing;
+      return { ends: listing.rows.slice(after, after + limit), running, ...behind(listing, after + limit) };
+    },
+    workers: async () => ({ workers: workers.list() }),
+    schedule: (request) => schedules.put(request),
+    unschedule: async ({ schedule }) => {
+      await schedules.remove(schedule);
+      return {};
+    },
+    schedules: async () => ({ schedules: schedules.list() }),
+    retention: async ({ action, policy, dryRun = false }) => {
+      if (action === 'set') {
+        if (policy === undefined)
+          throw new CkptError('EINVAL', 'which policy is to be set? say it', { field: '/policy' });
+        await retention.set(policy);
+      }
+      const forgotten = action === 'apply' ? await retention.apply(dryRun) : undefined;
+      return { policy: retention.policy, ...(forgotten !== undefined && { forgotten }) };
+    },
+  };
+}
+
+function behind(
+  { rows, missing }: { readonly rows: readonly unknown[]; readonly missing: string[] },
+  next: number,
+): { readonly next?: number; readonly missing?: string[] } {
+  return { ...(next < rows.length && { next }), ...(missing.length > 0 && { missing }) };
+}
+
+const summary = ({
+  checkpoint,
+  state,
+  request,
+  tree,
+  workers,
+  created,
+  updated,
+  figures,
+  error,
+}: CheckpointRecord) => ({
+  checkpoint,
+  state,
+  pid: request.pid,
+  ...(tree !== undefined && { tree }),
+  ...(request.name !== undefined && { name: request.name }),
+  ...(request.labels !== undefined && { labels: request.labels }),
+  ...(workers !== undefined && { workers }),
+  requested: created,
+  ...(['completed', 'failed', 'cancelled'].includes(state) && { ended: updated }),
+  ...(figures !== undefined && { figures }),
+  ...(error !== undefined && { error }),
+});
+
+interface Started {
+  readonly tree: string;
+  readonly rootPid: number;
+  readonly tasks: number;
+  readonly workers: string[];
+}
+
+/** A request with a key that comes again is told what came of it the first time. */
+async function once(
+  { keys, trees }: HandlerParts,
+  key: string | undefined,
+  what: string,
+  start: () => Promise<Started>,
+): Promise<Started> {
+  if (key === undefined) return start();
+  const name = createHash('sha256').update(`${what} ${key}`).digest('hex');
+  const known = await keys.get(name);
+  const tree = known === undefined ? undefined : trees.find(known.value.id);
+  if (tree !== undefined) return { tree: tree.tree, rootPid: tree.rootPid, tasks: 0, workers: tree.workers };
+  const started = await start();
+  const record: KeyRecord = { version: 1, id: started.tree };
+  await keys.put(name, record);
+  return started;
+}

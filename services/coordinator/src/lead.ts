@@ -1,0 +1,93 @@
+import { type Connection, coordinator, type EventPublisher, type Records, serveAll } from '@ckptree/protocol';
+import type { Store } from '@ckptree/store';
+import { Checkpoints } from './checkpoint/checkpoints.js';
+import type { StepLimits } from './checkpoint/step-parts.js';
+import type { Term } from './cluster/leadership.js';
+import type { Telling } from './cluster/telling.js';
+import { Workers } from './cluster/workers.js';
+import type { CoordinatorObserver } from './coordinator-observer.js';
+import { coordinatorHandlers } from './handlers.js';
+import { Retention } from './retention.js';
+import { Schedules } from './schedules.js';
+import { ProcessTable } from './tree/process-table.js';
+import { TreeKeeper } from './tree/tree-keeper.js';
+import { Trees } from './tree/trees.js';
+
+export interface LeadParts {
+  readonly connection: Connection;
+  readonly records: Records;
+  readonly publisher: EventPublisher;
+  readonly events: Telling;
+  readonly store: () => Promise<Store>;
+  readonly instance: string;
+  readonly observer: CoordinatorObserver;
+  readonly limits: StepLimits;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Leads for a term. Everything that is known comes from the records and the workers, and is forgotten behind it. */
+export async function lead(parts: LeadParts, term: Term): Promise<void> {
+  const { connection, records, publisher, observer, onError } = parts;
+  const trees = await Trees.load(records.trees);
+  let keeper: TreeKeeper | undefined;
+  const workers = new Workers({
+    connection,
+    workers: records.workers,
+    events: publisher,
+    onLost: (worker) => {
+      observer.lost();
+      keeper?.lost(worker).catch(onError);
+    },
+    onError,
+  });
+  try {
+    await workers.ready;
+    const table = new ProcessTable({ connection, workers, trees });
+    const treeParts = { ...parts, workers, trees, table };
+    keeper = new TreeKeeper(treeParts, onError);
+    await loseAbsent(keeper, trees, workers);
+    const onEnd = observer.ended.bind(observer);
+    const checkpoints = new Checkpoints({ ...treeParts, records: records.checkpoints, onEnd }, term);
+    const schedules = await Schedules.begin({
+      connection,
+      records: records.schedules,
+      isRunning: (id) => checkpoints.running.some(({ checkpoint }) => checkpoint === id),
+      onMissed: () => observer.missed(),
+      onError,
+    });
+    const retention = await Retention.begin({
+      records: records.retention,
+      store: parts.store,
+      onRemoved: (count) => observer.removed(count),
+      onError,
+    });
+    const handlers = coordinatorHandlers({
+      ...treeParts,
+      checkpoints,
+      schedules,
+      retention,
+      keys: records.keys,
+      signal: term.signal,
+    });
+    const served = serveAll(connection, coordinator, handlers);
+    const looking = setInterval(() => observer.look({ workers, trees, checkpoints, schedules }), 1_000);
+    try {
+      await checkpoints.lead();
+    } finally {
+      clearInterval(looking);
+      observer.rest();
+      schedules.close();
+      retention.close();
+      await served.stop();
+    }
+  } finally {
+    await keeper?.close();
+    await workers.close();
+  }
+}
+
+/** Workers that were lost while nobody led. */
+async function loseAbsent(keeper: TreeKeeper, trees: Trees, workers: Workers): Promise<void> {
+  const absent = new Set(trees.running.flatMap((tree) => tree.workers.filter((id) => !workers.isAlive(id))));
+  for (const worker of absent) await keeper.lost(worker);
+}

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { StoreAccess } from '@ckptree/carrier';
+import { EventPublisher, ensureCluster, recordsOf } from '@ckptree/protocol';
+import { coordinatorMetrics, type Log, openConnection, runService } from '@ckptree/service';
+import { Leadership } from './cluster/leadership.js';
+import { Telling } from './cluster/telling.js';
+import { CoordinatorObserver } from './coordinator-observer.js';
+import { lead } from './lead.js';
+import { coordinatorOptions } from './options.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  readonly version: string;
+};
+
+const COMMIT_TIMEOUT_MS = 5 * 60_000;
+
+/** The main() of the coordinator service. */
+export const runCoordinator = (): Promise<void> =>
+  runService({
+    role: 'coordinator',
+    description: 'Places trees, leads checkpoints and restarts. Several may run: one leads.',
+    version,
+    options: coordinatorOptions,
+    start: async (components) => {
+      const { config, log, registry } = components;
+      const observer = new CoordinatorObserver(coordinatorMetrics(registry));
+      const onError = complain(log);
+      const connection = await openConnection('coordinator', components);
+      await ensureCluster(connection, { replicas: config.replicas });
+      const publisher = new EventPublisher(connection);
+      const store = new StoreAccess(connection, {
+        ...(config.volume !== undefined && { volume: config.volume }),
+        secrets: config.storePassphrase === undefined ? [] : [{ passphrase: config.storePassphrase }],
+      });
+      const records = recordsOf(connection);
+      const leadership = new Leadership({
+        leader: records.leader,
+        instance: config.id,
+        onError,
+        onTerm: (term, leads) => {
+          if (observer.term(term, leads))
+            log.info({ term }, leads ? 'this coordinator leads' : 'another leads');
+        },
+        lead: (term) =>
+          lead(
+            {
+              connection,
+              records,
+              publisher,
+              events: new Telling(publisher, onError),
+              store: () => store.store(),
+              instance: config.id,
+              observer,
+              limits: {
+                leaseMs: config.leaseMs,
+                describeMs: config.describeTimeoutMs,
+                dumpMs: config.dumpTimeoutMs,
+                commitMs: COMMIT_TIMEOUT_MS,
+              },
+              onError,
+            },
+            term,
+          ),
+      });
+      return {
+        close: async () => {
+          await leadership.end();
+          await publisher.close();
+          await store.close();
+          await connection.close();
+        },
+      };
+    },
+  });
+
+const complain =
+  (log: Log) =>
+  (error: unknown): void =>
+    log.error({ err: error }, 'something went wrong on the way');

@@ -28,6 +28,9 @@ export {
   serve,
   type WithPayload,
 } from './connection/serve.js';
+export { DocumentRef } from './documents/document.js';
+export { DocumentShelf, type ShelfOptions } from './documents/shelf.js';
+export { fetchDocument, sendDocument } from './documents/transfer.js';
 export {
   type CheckpointEvent,
   type ClusterEvent,

@@ -1,4 +1,4 @@
-import { type Static, type TObject, type TProperties, type TSchema, Type } from 'typebox';
+import { type Static, type TObject, type TProperties, Type } from 'typebox';
 import { Failure } from './fields.js';
 
 /** The version of the protocol that this package speaks; in every message and in every subject. */
@@ -13,8 +13,6 @@ export const SMALL = 64 * KIB;
 export interface Definition<
   Request extends TProperties = TProperties,
   Reply extends TProperties = TProperties,
-  Sent extends TSchema = TSchema,
-  Answered extends TSchema = TSchema,
 > {
   readonly summary: string;
   /** The request without its version. */
@@ -27,8 +25,6 @@ export interface Definition<
   readonly timeoutMs: number;
   /** Messages whose content is bytes say here what those are; the JSON is then in the header `Ckptree`. */
   readonly payload?: { readonly request?: string; readonly reply?: string };
-  /** JSON too large for one message, which is carried in pages (see documents). */
-  readonly document?: { readonly request?: Sent; readonly reply?: Answered };
   readonly example: { readonly request: object; readonly reply: object };
 }
 
@@ -43,13 +39,8 @@ export interface Endpoint<D extends Definition = Definition> {
 }
 
 /** What a definition is written as: properties instead of objects, and only what is not usual. */
-type Written<
-  Request extends TProperties,
-  Reply extends TProperties,
-  Sent extends TSchema,
-  Answered extends TSchema,
-> = Omit<
-  Definition<Request, Reply, Sent, Answered>,
+type Written<Request extends TProperties, Reply extends TProperties> = Omit<
+  Definition<Request, Reply>,
   'request' | 'reply' | 'maxBytes' | 'timeoutMs' | 'example'
 > & {
   readonly request: Request;
@@ -60,14 +51,9 @@ type Written<
 };
 
 /** Gives a definition its types. */
-export const message = <
-  Request extends TProperties,
-  Reply extends TProperties,
-  Sent extends TSchema = TSchema,
-  Answered extends TSchema = TSchema,
->(
-  written: Written<Request, Reply, Sent, Answered>,
-): Definition<Request, Reply, Sent, Answered> => ({
+export const message = <Request extends TProperties, Reply extends TProperties>(
+  written: Written<Request, Reply>,
+): Definition<Request, Reply> => ({
   maxBytes: SMALL,
   timeoutMs: 5_000,
   ...written,

@@ -100,6 +100,7 @@ const ErrorPlace = Type.Object(
     vma: Type.Optional(Type.String()),
     position: Type.Optional(Type.Number()),
     path: Type.Optional(Type.String()),
+    worker: Type.Optional(Type.String()),
     field: Type.Optional(
       Type.String({ description: 'The field of the message at fault, as a JSON pointer.' }),
     ),

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { DocumentId, DocumentRef, PageCount, PageNumber } from '../documents/document.js';
 import { message } from './definition.js';
 import { CheckpointId, Count, Failure, Next, Pid, pageRequest, Signal, TreeId } from './fields.js';
 import { exampleEnd, exampleRow, TaskEnds, TaskRows } from './task.js';
@@ -6,11 +7,10 @@ import { exampleEnd, exampleRow, TaskEnds, TaskRows } from './task.js';
 const tree = 't-5f0c6a1b2d3e';
 const checkpoint = '20261123t153926123-7f3a9c2e';
 
+const document = '0f3a9c2e51b7d846';
+
 const Pids = (description: string) => Type.Array(Pid(), { maxItems: 100_000, description });
 const Us = (description: string) => Type.Number({ minimum: 0, description });
-
-/** JSON whose shape is that of another package, which checks it; here it is an object of bounded size. */
-const Opaque = (description: string) => Type.Unsafe<unknown>({ type: 'object', description });
 
 const MmProgress = Type.Object({
   pid: Pid('The task that reaches it first.'),
@@ -26,14 +26,12 @@ export const workerMessages = {
     request: {
       tree: TreeId(),
       rootPid: Pid('Root of the whole tree.'),
+      part: DocumentRef('The tasks of this part, with their pids, parents and the keys of what they share.'),
     },
     reply: { tasks: Count('Tasks that were loaded.') },
     maxBytes: 2 ** 20,
     timeoutMs: 60_000,
-    document: {
-      request: Opaque('The tasks of this part, with their pids, parents and the keys of what they share.'),
-    },
-    example: { request: { tree, rootPid: 1 }, reply: { tasks: 6 } },
+    example: { request: { tree, rootPid: 1, part: { value: {} } }, reply: { tasks: 6 } },
   }),
 
   restore: message({
@@ -43,12 +41,12 @@ export const workerMessages = {
       tree: TreeId(),
       rootPid: Pid('Root of the whole tree.'),
       checkpoint: CheckpointId('What it is loaded from.'),
+      part: DocumentRef('Which tasks of the checkpoint are hosted here.'),
     },
     reply: { tasks: Count('Tasks that will be loaded.') },
     maxBytes: 2 ** 20,
     timeoutMs: 30_000,
-    document: { request: Opaque('Which tasks of the checkpoint are hosted here.') },
-    example: { request: { tree, rootPid: 1, checkpoint }, reply: { tasks: 6 } },
+    example: { request: { tree, rootPid: 1, checkpoint, part: { value: {} } }, reply: { tasks: 6 } },
   }),
 
   start: message({
@@ -141,10 +139,9 @@ export const workerMessages = {
   describe: message({
     summary: 'Tells what the snapshot holds: the skeleton of the part, without registers and pages.',
     request: { checkpoint: CheckpointId() },
-    reply: { tasks: Count('Tasks of the part.') },
+    reply: { tasks: Count('Tasks of the part.'), skeleton: DocumentRef('The skeleton.') },
     timeoutMs: 30_000,
-    document: { reply: Opaque('The skeleton.') },
-    example: { request: { checkpoint }, reply: { tasks: 6 } },
+    example: { request: { checkpoint }, reply: { tasks: 6, skeleton: { value: {} } } },
   }),
 
   dump: message({
@@ -152,12 +149,12 @@ export const workerMessages = {
     request: {
       checkpoint: CheckpointId(),
       parent: Type.Optional(CheckpointId('What it is likely to be much like.')),
+      assignment: DocumentRef('The assignment: segments with their objrefs.'),
     },
     reply: { segments: Count('Segments that are assigned.') },
     maxBytes: 2 ** 20,
     timeoutMs: 30_000,
-    document: { request: Opaque('The assignment: segments with their objrefs.') },
-    example: { request: { checkpoint }, reply: { segments: 2 } },
+    example: { request: { checkpoint, assignment: { value: {} } }, reply: { segments: 2 } },
   }),
 
   status: message({
@@ -212,12 +209,12 @@ export const workerMessages = {
       logicalBytes: Count('Bytes of the segments.'),
       newBytes: Count('Of them, what the store did not have.'),
       storedBytes: Count('What these took in the store.'),
+      stored: DocumentRef('Segments with their recipes, and the chunks.'),
     },
     timeoutMs: 30_000,
-    document: { reply: Opaque('Segments with their recipes, and the chunks.') },
     example: {
       request: { checkpoint },
-      reply: { logicalBytes: 2 ** 30, newBytes: 2 ** 28, storedBytes: 2 ** 26 },
+      reply: { logicalBytes: 2 ** 30, newBytes: 2 ** 28, storedBytes: 2 ** 26, stored: { value: {} } },
     },
   }),
 
@@ -276,5 +273,24 @@ export const workerMessages = {
       request: {},
       reply: { trees: [{ tree, rootPid: 1, state: 'started', tasks: 6, roots: [{ pid: 1, ppid: 0 }] }] },
     },
+  }),
+
+  document: message({
+    summary: 'A page of a document that a later request will name. It may be sent again.',
+    request: { document: DocumentId, page: PageNumber, pages: PageCount },
+    reply: {},
+    payload: { request: 'The page: a stretch of the gzipped JSON.' },
+    maxBytes: 2 ** 20,
+    timeoutMs: 15_000,
+    example: { request: { document, page: 0, pages: 3 }, reply: {} },
+  }),
+
+  page: message({
+    summary: 'Fetches a page of a document that a reply has named.',
+    request: { document: DocumentId, page: PageNumber },
+    reply: {},
+    payload: { reply: 'The page: a stretch of the gzipped JSON.' },
+    timeoutMs: 15_000,
+    example: { request: { document, page: 0 }, reply: {} },
   }),
 };

@@ -8,6 +8,7 @@ import { jetstreamPublish } from './jetstream-publish.js';
 import { apiErrorOf, fromNats } from './nats-error.js';
 import { orderedMessages } from './ordered.js';
 import { retrying } from './retry.js';
+import { whileConnected } from './while-connected.js';
 
 export interface Entry<T> {
   readonly key: string;
@@ -136,9 +137,9 @@ export class Bucket<S extends TSchema> {
     const { manager } = this.#connection[NATS];
     const what = `reading ${this.#name}/${key}`;
     try {
-      const stored = await manager.streams.getMessage(`KV_${this.#name}`, {
-        last_by_subj: this.#subject(key),
-      });
+      const query = { last_by_subj: this.#subject(key) };
+      const work = manager.streams.getMessage(`KV_${this.#name}`, query);
+      const stored = await whileConnected(this.#connection, what, work);
       const deleted = isDeletion(stored.header.get('KV-Operation'));
       return { content: stored.data, revision: stored.seq, deleted };
     } catch (error) {
@@ -147,7 +148,7 @@ export class Bucket<S extends TSchema> {
     }
   }
 
-  #write(key: string, value: Static<S>, revision: number | undefined): Promise<number | undefined> {
+  async #write(key: string, value: Static<S>, revision: number | undefined): Promise<number | undefined> {
     validated(this.#schema, value, `the record ${this.#name}/${key}`);
     return this.#publish(key, messageBytes(value), revision);
   }

@@ -85,8 +85,7 @@ export class Connection {
         const forget = this.onStatus(done);
         signal?.addEventListener('abort', done, { once: true });
       });
-    if (signal?.aborted === true)
-      throw new CkptError('EINTR', 'waiting for the NATS server was given up', {}, signal.reason);
+    if (signal?.aborted === true) throw givenUp(signal.reason);
     if (this.#status === 'closed')
       throw new CkptError('EPIPE', 'the connection to the NATS server is closed');
   }
@@ -158,7 +157,7 @@ async function firstConnection(options: ConnectionOptions, delay: () => number):
   const settings = natsOptions(options, delay);
   const deadline = performance.now() + connectTimeoutMs;
   for (;;) {
-    signal?.throwIfAborted();
+    if (signal?.aborted === true) throw givenUp(signal.reason);
     try {
       return await connect(settings);
     } catch (error) {
@@ -175,10 +174,17 @@ async function firstConnection(options: ConnectionOptions, delay: () => number):
           {},
           error,
         );
-      await sleep(Math.min(delay(), Math.max(deadline - performance.now(), 0)), undefined, { signal });
+      await sleep(Math.min(delay(), Math.max(deadline - performance.now(), 0)), undefined, { signal }).catch(
+        (cause) => {
+          throw givenUp(cause);
+        },
+      );
     }
   }
 }
+
+const givenUp = (cause: unknown): CkptError =>
+  new CkptError('EINTR', 'waiting for the NATS server was given up', {}, cause);
 
 const isGone = (error: unknown): boolean =>
   !isCkptError(error) && /CLOSED|DRAINING|DISCONNECT/.test(describe(error).code);

@@ -1,6 +1,7 @@
 import { headers } from 'nats';
 import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
 import { fromNats } from './nats-error.js';
+import { whileConnected } from './while-connected.js';
 
 export interface PublishOptions {
   /** Told twice within the stream's window, it is stored once. */
@@ -26,15 +27,17 @@ export async function jetstreamPublish(
 ): Promise<Published> {
   const head = headers();
   for (const [field, value] of Object.entries(fields)) head.set(field, value);
+  const what = `storing a message of ${subject}`;
   try {
-    const { seq, duplicate } = await connection[NATS].jetstream.publish(subject, content, {
+    const work = connection[NATS].jetstream.publish(subject, content, {
       msgID: id,
       headers: head,
       timeout: timeoutMs,
       ...(lastSequence !== undefined && { expect: { lastSubjectSequence: lastSequence } }),
     });
+    const { seq, duplicate } = await whileConnected(connection, what, work);
     return { sequence: seq, duplicate };
   } catch (error) {
-    throw fromNats(error, { responder: 'JetStream', what: `storing a message of ${subject}`, timeoutMs });
+    throw fromNats(error, { responder: 'JetStream', what, timeoutMs });
   }
 }

@@ -6,7 +6,8 @@ import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
 import type { Delivered } from './delivered.js';
 import { apiErrorOf, fromNats } from './nats-error.js';
 import { backoff } from './options.js';
-import { pull } from './pull.js';
+import { EXPIRED, pull } from './pull.js';
+import { whileConnected } from './while-connected.js';
 
 /** Where in a stream to begin. */
 export type Start =
@@ -31,6 +32,8 @@ export interface OrderedOptions {
 }
 
 const BATCH = 256;
+/** How long a pull request waits: when all is read, and before. */
+const [FOLLOW_MS, CATCH_UP_MS] = [30_000, 1_000];
 /** A consumer that nobody pulls from is forgotten by the server; it is made again, from where it stood. */
 const INACTIVE_MS = 300_000;
 
@@ -87,16 +90,23 @@ class Reader {
   /** What one consumer delivers, as long as nothing of it is lost. Ends when all is read that was to be read. */
   async *session(): AsyncGenerator<Delivered> {
     const { stream, follow = true, signal } = this.#options;
-    const info = await this.#createConsumer();
-    if (info.num_pending === 0 && this.#isAtEnd(follow)) return;
+    const { name: consumer, num_pending: pending } = await this.#createConsumer();
+    const expiresMs = (): number => (this.#caughtUp ? FOLLOW_MS : CATCH_UP_MS);
     let expected = 1;
     try {
+      if (pending === 0 && this.#isAtEnd(follow)) return;
       for await (const delivered of pull(this.#connection, {
         stream,
-        consumer: info.name,
+        consumer,
         batch: BATCH,
+        expiresMs,
         signal,
       })) {
+        if (delivered === EXPIRED) {
+          // What was there at the beginning may have been deleted meanwhile.
+          if (!this.#caughtUp && (await this.#isDrained(consumer)) && this.#isAtEnd(follow)) return;
+          continue;
+        }
         if (delivered.delivery !== expected)
           throw new CkptError('EAGAIN', `messages of ${stream} were lost on the way`);
         expected++;
@@ -109,7 +119,19 @@ class Reader {
       }
     } finally {
       // A consumer that is left over is forgotten by the server after a while.
-      this.#connection[NATS].manager.consumers.delete(stream, info.name).catch(() => undefined);
+      this.#connection[NATS].manager.consumers.delete(stream, consumer).catch(() => undefined);
+    }
+  }
+
+  async #isDrained(consumer: string): Promise<boolean> {
+    const { stream } = this.#options;
+    const what = `reading ${stream}`;
+    try {
+      const work = this.#connection[NATS].manager.consumers.info(stream, consumer);
+      return (await whileConnected(this.#connection, what, work)).num_pending === 0;
+    } catch (error) {
+      const known = fromNats(error, { responder: 'JetStream', what, timeoutMs: API_TIMEOUT_MS });
+      throw new CkptError('EAGAIN', known.message, {}, known);
     }
   }
 
@@ -126,8 +148,9 @@ class Reader {
 
   async #createConsumer(): Promise<ConsumerInfo> {
     const { stream, filter } = this.#options;
+    const what = `reading ${stream}`;
     try {
-      const info = await this.#connection[NATS].manager.consumers.add(stream, {
+      const work = this.#connection[NATS].manager.consumers.add(stream, {
         name: `ckptree-${randomBytes(8).toString('hex')}`,
         ack_policy: AckPolicy.None,
         mem_storage: true,
@@ -136,6 +159,7 @@ class Reader {
         filter_subject: filter,
         ...deliverFrom(this.#start),
       });
+      const info = await whileConnected(this.#connection, what, work);
       // What comes between now and the first message must not be lost when the consumer is.
       if (this.#start.at === 'now') this.#start = { at: 'sequence', sequence: info.delivered.stream_seq + 1 };
       return info;
@@ -147,7 +171,7 @@ class Reader {
           {},
           error,
         );
-      const asked = { responder: 'JetStream', what: `reading ${stream}`, timeoutMs: API_TIMEOUT_MS };
+      const asked = { responder: 'JetStream', what, timeoutMs: API_TIMEOUT_MS };
       throw fromNats(error, asked);
     }
   }

@@ -9,10 +9,14 @@ export interface PullOptions {
   readonly consumer: string;
   /** Most messages that wait here. */
   readonly batch: number;
+  /** How long a pull request waits for messages, asked before each. Default 30 s. */
+  readonly expiresMs?: () => number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A pull request that found nothing ends after so long, and another is made. */
+/** A pull request ended without as many messages as it might have had. */
+export const EXPIRED = 'expired';
+
 const EXPIRES_MS = 30_000;
 const HEARTBEAT_MS = 4_000;
 /** Without any sign of life for so long, something is wrong that nobody told us of. */
@@ -26,8 +30,11 @@ const STATUS = { heartbeat: 100, notFound: 404, timeout: 408 } as const;
  * so.
  * @throws EAGAIN the connection broke, or the consumer is gone or silent: it must be made again
  */
-export async function* pull(connection: Connection, options: PullOptions): AsyncGenerator<Delivered> {
-  const { stream, consumer, batch, signal } = options;
+export async function* pull(
+  connection: Connection,
+  options: PullOptions,
+): AsyncGenerator<Delivered | typeof EXPIRED> {
+  const { stream, consumer, batch, signal, expiresMs = () => EXPIRES_MS } = options;
   const { connection: nats, inboxPrefix } = connection[NATS];
   const inbox = createInbox(inboxPrefix);
   const arrived = new Mailbox<Msg>();
@@ -37,7 +44,9 @@ export async function* pull(connection: Connection, options: PullOptions): Async
   const release = endWith(connection, arrived, signal);
   try {
     while (!arrived.ended) {
-      const request = { batch, expires: nanos(EXPIRES_MS), idle_heartbeat: nanos(HEARTBEAT_MS) };
+      const expires = expiresMs();
+      const heartbeat = Math.min(HEARTBEAT_MS, expires / 2);
+      const request = { batch, expires: nanos(expires), idle_heartbeat: nanos(heartbeat) };
       nats.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), {
         reply: inbox,
       });
@@ -65,7 +74,10 @@ function endWith(connection: Connection, arrived: Mailbox<Msg>, signal: AbortSig
   };
 }
 
-async function* oneBatch(arrived: Mailbox<Msg>, options: PullOptions): AsyncGenerator<Delivered> {
+async function* oneBatch(
+  arrived: Mailbox<Msg>,
+  options: PullOptions,
+): AsyncGenerator<Delivered | typeof EXPIRED> {
   for (let left = options.batch; left > 0; ) {
     const message = await arrived.next(SILENCE_MS);
     // What came before the signal is not given out behind it.
@@ -74,7 +86,10 @@ async function* oneBatch(arrived: Mailbox<Msg>, options: PullOptions): AsyncGene
     if (delivered !== undefined) {
       left--;
       yield delivered;
-    } else if (isOver(message, options)) return;
+    } else if (isOver(message, options)) {
+      yield EXPIRED;
+      return;
+    }
   }
 }
 

@@ -10,7 +10,7 @@ import type { Delivered } from './delivered.js';
 import { jetstreamPublish, type Published } from './jetstream-publish.js';
 import { fromNats } from './nats-error.js';
 import { backoff } from './options.js';
-import { pull } from './pull.js';
+import { EXPIRED, pull } from './pull.js';
 import { type RetryOptions, retrying } from './retry.js';
 
 /** A request that was taken from the queue: it comes again unless it is acknowledged. */
@@ -72,6 +72,7 @@ export async function* takeRequests(
       await ensureConsumer(connection, ackWaitMs);
       const pulled = pull(connection, { stream: STREAMS.requests, consumer: CONSUMER, batch: BATCH, signal });
       for await (const delivered of pulled) {
+        if (delivered === EXPIRED) continue;
         delays.reset();
         const taken = requestOf(connection, delivered, options);
         if (taken !== undefined) yield taken;

@@ -46,11 +46,18 @@ export async function fetchDocument(
   return documentOf(pages);
 }
 
-/** Does something for each page, a few at once. */
+/** Does something for each page, a few at once. The first failure ends it. */
 async function eachOf(count: number, work: (page: number) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
-    while (next < count) await work(next++);
+    while (next < count) {
+      try {
+        await work(next++);
+      } catch (error) {
+        next = count;
+        throw error;
+      }
+    }
   };
   await Promise.all(Array.from({ length: Math.min(AHEAD, count) }, lane));
 }

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CkptError } from '@ckptree/errors';
+import { Connection, coordinator, request, retrying, serve } from '@ckptree/protocol';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { TestNats, until } from './support/nats.js';
+
+let nats: TestNats;
+const folder = mkdtempSync(join(tmpdir(), 'ckptree-connection-'));
+beforeAll(async () => {
+  const include = join(folder, 'users.conf');
+  const users = [
+    '{ user: client, password: secret, permissions: { publish: ["ckptree.v1.coordinator.ps"], subscribe: ["_INBOX_client.>"] } }',
+    '{ user: all, password: secret }',
+  ];
+  writeFileSync(include, `authorization { users: [ ${users.join(', ')} ] }\n`);
+  nats = await TestNats.start({ include });
+});
+afterEach(async () => {
+  await nats.server.start();
+  await nats.closeConnections();
+});
+afterAll(async () => {
+  await nats.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const all = { user: 'all', password: 'secret' };
+const client = { user: 'client', password: 'secret', inboxPrefix: '_INBOX_client' };
+
+describe('a connection', () => {
+  test('comes back after an outage, and says when it is away', async () => {
+    const connection = await nats.open(all);
+    const seen: string[] = [];
+    connection.onStatus((status) => seen.push(status));
+    expect(connection.connected).toBe(true);
+    await nats.server.stop();
+    await until(() => !connection.connected);
+    const back = connection.whenConnected();
+    await nats.server.start();
+    await back;
+    expect(connection.connected).toBe(true);
+    await connection.close();
+    expect(seen).toEqual(['disconnected', 'connected', 'closed']);
+    await expect(connection.whenConnected()).rejects.toMatchObject({ code: 'EPIPE' });
+    await expect(request(connection, coordinator.ps, {})).rejects.toMatchObject({ code: 'EPIPE' });
+  });
+
+  test('serves again after an outage', async () => {
+    const [server, caller] = [await nats.open(all), await nats.open(all)];
+    serve(server, coordinator.ps, async () => ({ tasks: [] }));
+    await nats.server.kill();
+    await until(() => !server.connected && !caller.connected);
+    const asked = retrying(caller, { timeoutMs: 20_000 }, () => request(caller, coordinator.ps, {}));
+    await nats.server.start();
+    await expect(asked).resolves.toMatchObject({ tasks: [] });
+  });
+
+  test('closes in an outage', async () => {
+    const connection = await nats.open(all);
+    await nats.server.stop();
+    await until(() => !connection.connected);
+    await connection.close();
+    expect(connection.connected).toBe(false);
+  });
+
+  test('waiting for it ends at a signal', async () => {
+    const connection = await nats.open(all);
+    await nats.server.stop();
+    await until(() => !connection.connected);
+    const waiting = connection.whenConnected(AbortSignal.timeout(50));
+    await expect(waiting).rejects.toMatchObject({ code: 'EINTR' });
+  });
+
+  test('to nobody is given up in time, and says where nobody is', async () => {
+    const url = 'nats://127.0.0.1:9';
+    await expect(Connection.open({ url, name: 'x', connectTimeoutMs: 200 })).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      message: expect.stringContaining(url),
+    });
+    const signal = AbortSignal.timeout(50);
+    await expect(Connection.open({ url, name: 'x', signal })).rejects.toMatchObject({ code: 'EINTR' });
+  });
+
+  test('is made as soon as the server is there', async () => {
+    await nats.server.stop();
+    const opening = nats.open(all);
+    await nats.server.start();
+    await expect(opening).resolves.toMatchObject({ connected: true });
+  });
+
+  test('with a wrong password, or none, is refused at once', async () => {
+    await expect(nats.open({ user: 'all', password: 'wrong' })).rejects.toMatchObject({ code: 'EPERM' });
+    await expect(nats.open()).rejects.toMatchObject({ code: 'EPERM' });
+  });
+
+  test('with options that contradict each other is refused', async () => {
+    await expect(nats.open({ ...all, token: 'x' })).rejects.toMatchObject({ code: 'EINVAL' });
+    await expect(nats.open({ credsFile: join(folder, 'none') })).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('of a role does what that may, and is told what it may not', async () => {
+    const refused: string[] = [];
+    const connection = await nats.open({
+      ...client,
+      onError: ({ code, message }) => refused.push(`${code} ${message}`),
+    });
+    const server = await nats.open(all);
+    serve(server, coordinator.ps, async () => ({ tasks: [] }));
+    serve(server, coordinator.signal, async () => ({ tasks: 0 }));
+    await server.flush();
+    await expect(request(connection, coordinator.ps, {})).resolves.toMatchObject({ tasks: [] });
+    await expect(request(connection, coordinator.signal, { pid: 1, signal: 'kill' })).rejects.toMatchObject({
+      code: 'EPERM',
+    });
+    serve(connection, coordinator.cancel, async () => ({ state: 'cancelled' }));
+    await until(() => refused.some((text) => text.includes('subscription')));
+    expect(refused.every((text) => text.startsWith('EPERM'))).toBe(true);
+  });
+});
+
+describe('trying again', () => {
+  test('ends when the time is over, leaving out outages, or at what cannot be mended', async () => {
+    const connection = await nats.open(all);
+    await expect(
+      retrying(connection, { timeoutMs: 300 }, () => request(connection, coordinator.ps, {})),
+    ).rejects.toMatchObject({ code: 'EAGAIN' });
+    let tries = 0;
+    serve(connection, coordinator.ps, async () => {
+      tries++;
+      throw new CkptError('ESRCH', 'no such task');
+    });
+    await expect(
+      retrying(connection, { timeoutMs: 10_000 }, () => request(connection, coordinator.ps, {})),
+    ).rejects.toMatchObject({ code: 'ESRCH' });
+    expect(tries).toBe(1);
+  });
+});

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kernel, parseSpec, placeSpawn, type SpawnTree, splitTree, type TaskExit } from '@ckptree/kernel';
@@ -29,6 +29,15 @@ const parted = (task: object) =>
     treeId: 't-x',
     workerOf: (pid) => (pid === 2 || pid === 3 ? 'other' : 'first'),
   });
+
+/** Where a link leads; nowhere when it has gone meanwhile. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(1);
@@ -83,15 +92,26 @@ describe('a forest', () => {
 
   test('that is abandoned is gone with its memory and files, zombies and all, and its pids are free', async () => {
     const kernel = boot();
-    const descriptors = readdirSync('/proc/self/fd').length;
-    const forest = await kernel.loadSpawned(parted(endless).get('other')!);
+    const open = [{ fd: 0, file: 'own' }];
+    const tree = treeOf({ ...endless, children: [{ ...endless, open, children: [endless] }] }, [
+      { name: 'own', path: import.meta.filename },
+    ]);
+    const part = splitTree(tree, {
+      treeId: 't-x',
+      workerOf: (pid) => (pid === 1 ? 'first' : 'other'),
+    }).get('other')!;
+    const openHere = () =>
+      readdirSync('/proc/self/fd').filter((fd) => linkOf(`/proc/self/fd/${fd}`) === import.meta.filename)
+        .length;
+    const forest = await kernel.loadSpawned(part);
+    expect(openHere()).toBe(1);
     await forest.abandon();
     await forest.abandon();
     expect(kernel.ps()).toEqual([]);
     expect(kernel.memory.stats().used).toBe(0);
-    expect(readdirSync('/proc/self/fd')).toHaveLength(descriptors);
+    expect(openHere()).toBe(0);
     expect(() => forest.start()).toThrow(expect.objectContaining({ code: 'EINVAL' }));
-    await kernel.loadSpawned(parted(endless).get('other')!);
+    await kernel.loadSpawned(part);
   });
 
   test('that was not started can be killed', async () => {

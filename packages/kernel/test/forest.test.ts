@@ -2,20 +2,20 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kernel, parseSpec, placeSpawn, type SpawnTree, splitTree, type TaskExit } from '@ckptree/kernel';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 
 const MIB = 2 ** 20;
-const running: Kernel[] = [];
+const kernel = Kernel.boot({ cpus: 2, memoryBytes: 256 * MIB });
 
 afterEach(async () => {
-  for (const kernel of running.splice(0)) await kernel.shutdown();
+  const pids = kernel.ps().map(({ pid }) => pid);
+  if (pids.length > 0) await kernel.kill(pids);
+  // Zombies that would wait for parents in kernels which are not there.
+  kernel.disown({ parents: kernel.ps().map(({ ppid }) => ppid) });
+  expect(kernel.ps()).toEqual([]);
 });
 
-function boot(): Kernel {
-  const kernel = Kernel.boot({ cpus: 2, memoryBytes: 256 * MIB });
-  running.push(kernel);
-  return kernel;
-}
+afterAll(() => kernel.shutdown());
 
 const treeOf = (root: object, files: object[] = []): SpawnTree =>
   parseSpec({ root, ...(files.length > 0 ? { files } : {}) }, { baseFolder: tmpdir() }).tree;
@@ -53,7 +53,6 @@ const ids = ({ pid, ppid, pgid, sid, rootPid }: ReturnType<Kernel['ps']>[number]
 
 describe('a forest', () => {
   test('is loaded and does not run before it is started', async () => {
-    const kernel = boot();
     const forest = await kernel.loadSpawned(parted(endless).get('other')!);
     expect([forest.rootPid, forest.pids]).toEqual([1, [2, 3]]);
     await sleep(20);
@@ -68,7 +67,6 @@ describe('a forest', () => {
   });
 
   test('keeps parents that are elsewhere, and sessions and groups that go down the whole tree', async () => {
-    const kernel = boot();
     await kernel.loadSpawned(parted({ ...endless, comm: 'x' }).get('other')!);
     expect(kernel.ps().map(ids)).toEqual([
       [2, 1, 1, 1, 1],
@@ -81,7 +79,6 @@ describe('a forest', () => {
   });
 
   test('may be started frozen, and thawed', async () => {
-    const kernel = boot();
     const forest = await kernel.loadSpawned(parted(endless).get('first')!);
     forest.start({ frozen: true });
     await sleep(10);
@@ -91,7 +88,6 @@ describe('a forest', () => {
   });
 
   test('that is abandoned is gone with its memory and files, zombies and all, and its pids are free', async () => {
-    const kernel = boot();
     const open = [{ fd: 0, file: 'own' }];
     const tree = treeOf({ ...endless, children: [{ ...endless, open, children: [endless] }] }, [
       { name: 'own', path: import.meta.filename },
@@ -115,7 +111,6 @@ describe('a forest', () => {
   });
 
   test('that was not started can be killed', async () => {
-    const kernel = boot();
     const forest = await kernel.loadSpawned(parted(endless).get('other')!);
     await kernel.kill(2);
     expect(kernel.fragments(1)).toMatchObject([
@@ -128,7 +123,6 @@ describe('a forest', () => {
   });
 
   test('of which a program cannot start leaves nothing behind', async () => {
-    const kernel = boot();
     const missing = { program: 'wordcount', params: { path: '/no/such/file' } };
     const parts = splitTree(treeOf({ ...endless, children: [{ ...endless, children: [missing] }] }), {
       treeId: 't-x',
@@ -140,7 +134,6 @@ describe('a forest', () => {
   });
 
   test('that refers to what it does not hold is refused', async () => {
-    const kernel = boot();
     const part = parted(endless).get('other')!;
     const [first, second] = part.tasks;
     for (const tasks of [
@@ -155,7 +148,6 @@ describe('a forest', () => {
   });
 
   test('tells of the ends of its tasks with the root of their tree; those with a parent elsewhere stay for it', async () => {
-    const kernel = boot();
     const exits: TaskExit[] = [];
     kernel.onExit((exit) => exits.push(exit));
     const forest = await kernel.loadSpawned(parted(short).get('other')!);
@@ -171,7 +163,6 @@ describe('a forest', () => {
   });
 
   test('is frozen, thawed and killed by several roots at once; those that have gone are left out', async () => {
-    const kernel = boot();
     const forest = await kernel.loadSpawned(
       splitTree(treeOf({ ...endless, children: [endless, endless, endless] }), {
         treeId: 't-x',

@@ -1,20 +1,20 @@
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type HeldCut, Kernel, type KernelOptions, parseSpec } from '@ckptree/kernel';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { type HeldCut, Kernel, parseSpec } from '@ckptree/kernel';
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 
 const MIB = 2 ** 20;
-const running: Kernel[] = [];
+const kernel = Kernel.boot({ cpus: 2, memoryBytes: 256 * MIB });
 
 afterEach(async () => {
-  for (const kernel of running.splice(0)) await kernel.shutdown();
+  const pids = kernel.ps().map(({ pid }) => pid);
+  if (pids.length > 0) await kernel.kill(pids);
+  // Zombies that would wait for parents in kernels which are not there.
+  kernel.disown({ parents: kernel.ps().map(({ ppid }) => ppid) });
+  expect(kernel.ps()).toEqual([]);
 });
 
-function boot(options: KernelOptions = {}): Kernel {
-  const kernel = Kernel.boot({ cpus: 2, memoryBytes: 256 * MIB, ...options });
-  running.push(kernel);
-  return kernel;
-}
+afterAll(() => kernel.shutdown());
 
 const writer = {
   program: 'kvstore',
@@ -29,12 +29,11 @@ const family = {
   ],
 };
 
-const spawn = (kernel: Kernel, root: object) =>
-  kernel.spawn(parseSpec({ root }, { baseFolder: tmpdir() }).tree);
+const spawn = (root: object) => kernel.spawn(parseSpec({ root }, { baseFolder: tmpdir() }).tree);
 
 const LEASE = { leaseMs: 30_000 };
 
-const ticksOf = (kernel: Kernel, pids?: readonly number[]) =>
+const ticksOf = (pids?: readonly number[]) =>
   kernel
     .ps()
     .filter(({ pid }) => pids?.includes(pid) ?? true)
@@ -45,22 +44,21 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 /** Whether these tasks (all, unless said) go on. */
-async function run(kernel: Kernel, pids?: readonly number[]): Promise<void> {
-  const then = ticksOf(kernel, pids);
-  await until(() => ticksOf(kernel, pids).every((now, index) => now > then[index]!));
+async function run(pids?: readonly number[]): Promise<void> {
+  const then = ticksOf(pids);
+  await until(() => ticksOf(pids).every((now, index) => now > then[index]!));
 }
 
 /** That these tasks do not move, as long as anybody has patience to look. */
-async function standStill(kernel: Kernel, pids?: readonly number[]): Promise<void> {
-  const then = ticksOf(kernel, pids);
+async function standStill(pids?: readonly number[]): Promise<void> {
+  const then = ticksOf(pids);
   await sleep(30);
-  expect(ticksOf(kernel, pids)).toEqual(then);
+  expect(ticksOf(pids)).toEqual(then);
 }
 
 describe('a held cut', () => {
   test('lets nothing run, and nothing be told, until it is resumed; then there is the tree', async () => {
-    const kernel = boot();
-    const rootPid = await spawn(kernel, family);
+    const rootPid = await spawn(family);
     const cut = await kernel.hold({ rootPid }, LEASE);
     expect(cut.tasks).toBe(4);
     expect(cut.timing.freezeUs).toBeGreaterThan(0);
@@ -68,14 +66,14 @@ describe('a held cut', () => {
     cut.tree.then(() => {
       told = true;
     });
-    await standStill(kernel);
+    await standStill();
     expect(told).toBe(false);
     const resumed = cut.resume();
     expect(resumed.leaseEnded).toBe(false);
     expect(resumed.stoodStillUs).toBeGreaterThan(30_000);
     const { tasks } = await cut.tree;
     expect(tasks.map(({ pid }) => pid)).toEqual([1, 2, 3, 10]);
-    await run(kernel);
+    await run();
     expect(cut.resume()).toEqual(resumed);
     cut.release();
     await kernel.kill(rootPid);
@@ -83,22 +81,20 @@ describe('a held cut', () => {
   });
 
   test('ends with its lease when nobody says anything', async () => {
-    const kernel = boot();
-    const rootPid = await spawn(kernel, family);
+    const rootPid = await spawn(family);
     const cut = await kernel.hold({ rootPid }, { leaseMs: 50 });
-    await run(kernel);
+    await run();
     expect(cut.resume({ leaveFrozen: true })).toMatchObject({ leaseEnded: true });
-    await run(kernel);
+    await run();
     expect((await cut.tree).tasks).toHaveLength(4);
     cut.release();
   });
 
   test('is of some tasks and all below them, one time each; of none when they have gone', async () => {
-    const kernel = boot();
-    await spawn(kernel, family);
+    await spawn(family);
     const cut = await kernel.hold({ pids: [3, 2, 99, 10] }, LEASE);
-    await run(kernel, [1]);
-    await standStill(kernel, [2, 3, 10]);
+    await run([1]);
+    await standStill([2, 3, 10]);
     cut.resume();
     expect((await cut.tree).tasks.map(({ pid }) => pid)).toEqual([2, 3, 10]);
     cut.release();
@@ -112,16 +108,15 @@ describe('a held cut', () => {
   });
 
   test('refuses others that overlap, at once, and no others', async () => {
-    const kernel = boot();
-    const rootPid = await spawn(kernel, family);
+    const rootPid = await spawn(family);
     const cut = await kernel.hold({ pids: [2] }, LEASE);
     await expect(kernel.hold({ rootPid }, LEASE)).rejects.toMatchObject({ code: 'EBUSY' });
     await expect(kernel.cut(3)).rejects.toMatchObject({ code: 'EBUSY', fields: { pid: 3 } });
     const other = await kernel.hold({ pids: [10] }, LEASE);
     other.resume();
     expect((await other.tree).tasks).toHaveLength(1);
-    await run(kernel, [1, 10]);
-    await standStill(kernel, [2, 3]);
+    await run([1, 10]);
+    await standStill([2, 3]);
     cut.resume();
     const [second, third] = await Promise.all([kernel.cut(rootPid), kernel.cut(rootPid)]);
     for (const each of [cut, other, second, third]) each.release();
@@ -130,28 +125,26 @@ describe('a held cut', () => {
   });
 
   test('has a freeze of its own: what people freeze and thaw is another matter', async () => {
-    const kernel = boot();
-    const rootPid = await spawn(kernel, family);
+    const rootPid = await spawn(family);
     await kernel.freeze(2);
     const cut = await kernel.hold({ rootPid }, LEASE);
     await kernel.freeze(10);
     await kernel.thaw(2);
-    await standStill(kernel);
+    await standStill();
     cut.resume();
-    await run(kernel, [1, 2, 3]);
-    await standStill(kernel, [10]);
+    await run([1, 2, 3]);
+    await standStill([10]);
     cut.release();
     const second = await kernel.hold({ rootPid }, LEASE);
     second.resume({ leaveFrozen: true });
-    await standStill(kernel);
+    await standStill();
     await kernel.thaw(rootPid);
-    await run(kernel);
+    await run();
     second.release();
   });
 
   test('given up at any time gives back its memory and lets the tasks run', async () => {
-    const kernel = boot();
-    const rootPid = await spawn(kernel, family);
+    const rootPid = await spawn(family);
     const steps: readonly ((cut: HeldCut) => unknown)[] = [
       (cut) => cut.resume(),
       () => sleep(1),
@@ -161,7 +154,7 @@ describe('a held cut', () => {
       const cut = await kernel.hold({ rootPid }, LEASE);
       for (const step of steps.slice(0, taken)) await step(cut);
       cut.release();
-      await run(kernel);
+      await run();
     }
     const cut = await kernel.hold({ rootPid }, LEASE);
     cut.release();
@@ -172,11 +165,10 @@ describe('a held cut', () => {
   });
 
   test('lets a kill wait, and be done when it ends', async () => {
-    const kernel = boot();
-    const rootPid = await spawn(kernel, family);
+    const rootPid = await spawn(family);
     const cut = await kernel.hold({ rootPid }, LEASE);
     const killed = kernel.kill(rootPid);
-    await standStill(kernel);
+    await standStill();
     cut.resume();
     await killed;
     const { tasks } = await cut.tree;
@@ -186,9 +178,8 @@ describe('a held cut', () => {
   });
 
   test('of tasks that come and go all the time leaves none of them behind, frozen', async () => {
-    const kernel = boot();
     const storm = { program: 'forkstorm', params: { forks: 100_000_000, width: 8 } };
-    const rootPid = await spawn(kernel, {
+    const rootPid = await spawn({
       ...writer,
       children: [storm, { ...storm, pid: 100_000 }],
     });
@@ -198,7 +189,7 @@ describe('a held cut', () => {
       await cut.tree;
       cut.release();
     }
-    await run(kernel, [1, 2, 100_000]);
+    await run([1, 2, 100_000]);
     await kernel.freeze(rootPid);
     await kernel.thaw(rootPid);
     await until(() => kernel.ps().every(({ state }) => state !== 'frozen'));
@@ -206,15 +197,13 @@ describe('a held cut', () => {
   });
 
   test('that cannot be had within its lease lets the tasks run', async () => {
-    const kernel = boot();
-    const rootPid = await spawn(kernel, family);
+    const rootPid = await spawn(family);
     await expect(kernel.hold({ rootPid }, { leaseMs: 0 })).rejects.toMatchObject({ code: 'ETIMEDOUT' });
-    await run(kernel);
+    await run();
   });
 
   test('is told of when there are more of them than can be kept quiet', async () => {
-    const kernel = boot();
-    await spawn(kernel, { ...writer, children: [{ ...writer, repeat: 10 }] });
+    await spawn({ ...writer, children: [{ ...writer, repeat: 10 }] });
     const pids = Array.from({ length: 10 }, (_, index) => index + 2);
     const cuts = await Promise.all(pids.map((pid) => kernel.hold({ pids: [pid] }, LEASE)));
     for (const cut of cuts) cut.resume();

@@ -130,6 +130,9 @@ class SegmentPlanner {
 }
 
 function tasksOfSegments(tasks: readonly Task[], assignment: Assignment): Task[][] {
+  const assigned = assignment.segments.reduce((sum, count) => sum + count, 0);
+  if (assigned > tasks.length)
+    throw new CkptError('EINVAL', `the assignment is of ${assigned} tasks, and the part has ${tasks.length}`);
   const ordered = orderedTasks(assignment);
   return assignment.segments.map((count) =>
     Array.from({ length: count }, () => {

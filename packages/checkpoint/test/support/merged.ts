@@ -51,3 +51,6 @@ export async function mergedImage(merged: MergedTree, parts: ReadonlyMap<string,
   const plans = [head, ...segmentsOf(merged, parts).map(({ plan }) => plan), tail];
   return Buffer.concat(await Promise.all(plans.map(bytesOf)));
 }
+
+/** All of a tree whose root is its first task. */
+export const whole = ({ rootPid }: Pick<TaskTree, 'rootPid'>) => ({ pid: rootPid, rootPid });

@@ -85,3 +85,10 @@ const filesOfTable = ({ descriptors }: FileTable): OpenFile[] => descriptors.map
 
 const filesOfMm = ({ exe, vmas }: Mm): OpenFile[] =>
   [exe, ...vmas.map(({ file }) => file)].flatMap((file) => file ?? []);
+
+/** The parts of a tree by the pids that each worker has. */
+export const partsOf = (
+  of: TaskTree,
+  pids: Readonly<Record<string, readonly number[]>>,
+): Map<string, TaskTree> =>
+  splitTree(of, ({ pid }) => Object.entries(pids).find(([, own]) => own.includes(pid))![0]);

@@ -112,6 +112,8 @@ export class Cutter {
       control.beginCut(id, members, cpus.size);
       for (const cpu of cpus) control.ring(cpu, IRQ.SNAPSHOT);
       await this.#waitForSnapshots(requested + timeoutMs, table.get(members[0] ?? 0, SLOT.PID));
+      if (leaseMs !== undefined && performance.now() > requested + leaseMs)
+        throw new CkptError('ETIMEDOUT', 'the lease ended before all snapshots were taken');
       const scene = { members, table: table.copy(), files: files.copy(), arenas: memory.handle.arenas };
       const assembly = new CutAssembly(scene);
       return new HeldCut({

@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { Groups } from './groups.js';
+import { type Group, Groups } from './groups.js';
 
 /** A worker that can take tasks. */
 export interface PlacingWorker {
@@ -51,39 +51,44 @@ export function placeTasks(
     if (worker !== undefined) added.set(worker, added.get(worker)! + load);
     return worker === undefined;
   });
-  const shares = sharesOf(
-    [...added],
-    free.reduce((sum, { load }) => sum + load, 0),
+  fill(
+    [...added].toSorted(([, one], [, other]) => one - other),
+    free,
   );
-  let [current, given] = [0, 0];
-  for (const group of free) {
-    // A group goes where most of it fits.
-    while (current < shares.length - 1 && given + group.load / 2 > shares[current]!.share) {
-      current++;
-      given = 0;
-    }
-    group.worker = shares[current]!.id;
-    given += group.load;
-  }
   return new Map(tasks.map(({ pid }, index) => [pid, groups.workerOf(index)]));
 }
 
-/** How much each worker gets of a load so that all come to the same level; the least loaded first. */
-function sharesOf(
-  workers: readonly (readonly [id: string, load: number])[],
-  load: number,
-): { readonly id: string; readonly share: number }[] {
-  const ascending = workers.toSorted(([, one], [, other]) => one - other);
+type Loaded = readonly [id: string, load: number];
+
+/** Gives groups to workers, one worker after the other. @param workers the least loaded first */
+function fill(workers: readonly Loaded[], groups: readonly Group[]): void {
+  let left = groups.reduce((sum, { load }) => sum + load, 0);
+  let next = 0;
+  for (const [index, [id]] of workers.entries()) {
+    const isLast = index === workers.length - 1;
+    const share = firstShare(workers.slice(index), left);
+    let given = 0;
+    for (; next < groups.length; next++) {
+      const group = groups[next]!;
+      // It goes where most of it fits; a large one goes where nothing else is.
+      if (!isLast && given > 0 && given + group.load / 2 > share) break;
+      group.worker = id;
+      given += group.load;
+    }
+    left -= given;
+  }
+}
+
+/** How much of a load the first of some workers gets, so that all come to the same level. */
+function firstShare(workers: readonly Loaded[], load: number): number {
   let level = 0;
   let sum = load;
-  for (const [index, [, own]] of ascending.entries()) {
+  for (const [index, [, own]] of workers.entries()) {
     sum += own;
     level = sum / (index + 1);
-    if (level <= (ascending[index + 1]?.[1] ?? Number.POSITIVE_INFINITY)) break;
+    if (level <= (workers[index + 1]?.[1] ?? Number.POSITIVE_INFINITY)) break;
   }
-  return ascending
-    .filter(([, own], index) => index === 0 || own < level)
-    .map(([id, own]) => ({ id, share: level - own }));
+  return level - workers[0]![1];
 }
 
 function checkPlacement(

@@ -63,13 +63,29 @@ export class Cluster {
 
   /** Starts the tree of an image on some of the workers. */
   async restart(image: Uint8Array, on: readonly string[]): Promise<void> {
-    const { tree } = await readTree(bytesSource(image));
-    const placement = sent(placeImage(tree, { workers: this.#workers(on) }));
-    const treeId = this.#newTreeId();
-    const forests = placement.workers.map((worker) =>
-      hostPart(this.kernel(worker), bytesSource(image), tree, { treeId, worker, placement }),
+    const loads = await this.load(image, on);
+    start(
+      loads.map((load) => {
+        if (load.status === 'rejected') throw load.reason;
+        return load.value;
+      }),
     );
-    start(await Promise.all(forests));
+  }
+
+  /** Loads the tree of an image on some of the workers. */
+  async load(
+    image: Uint8Array,
+    on: readonly string[],
+    wanted: ReadonlyMap<number, string> = new Map(),
+  ): Promise<PromiseSettledResult<Forest>[]> {
+    const { tree } = await readTree(bytesSource(image));
+    const placement = sent(placeImage(tree, { workers: this.#workers(on), placement: wanted }));
+    const treeId = this.#newTreeId();
+    return Promise.allSettled(
+      placement.workers.map((worker) =>
+        hostPart(this.kernel(worker), bytesSource(image), tree, { treeId, worker, placement }),
+      ),
+    );
   }
 
   /** Freezes what all workers host of a tree. */

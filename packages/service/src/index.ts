@@ -11,7 +11,7 @@ export { metricsPage } from './metrics/page.js';
 export { ALL_METRICS } from './metrics/tables.js';
 export { type NatsAccess, natsAccess } from './nats/nats-access.js';
 export { openConnection } from './nats/open-connection.js';
-export { ROLES, type Role } from './role.js';
+export { type NatsUser, ROLES, type Role } from './role.js';
 export { runService } from './run-service.js';
 export type {
   CommonConfig,

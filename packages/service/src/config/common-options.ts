@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { LOG_LEVELS } from '../log/log.js';
-import type { Role } from '../role.js';
+import type { NatsUser, Role } from '../role.js';
 import { choice, duration, onOff, path, secret, text, wholeNumber } from './option.js';
 
 /** As packages/protocol has the ids of instances, which are tokens of subjects. */
@@ -43,8 +43,8 @@ export const commonOptions = (role: Role) => ({
   announce: onOff({ description: 'print where the HTTP port is, as one line of JSON on stdout' }),
 });
 
-/** How the service reaches NATS and who it is there. */
-export const natsOptions = (role: Role) => ({
+/** How NATS is reached, and who one is there; `client` is for the command and other programs. */
+export const natsOptions = (user: NatsUser) => ({
   nats: text(
     {
       description: 'address of NATS; several with commas',
@@ -58,12 +58,12 @@ export const natsOptions = (role: Role) => ({
   natsUser: text({
     description: 'user there, when a password is given',
     placeholder: 'name',
-    default: role,
+    default: user,
   }),
   natsPassword: Type.Optional(
     secret({
       description: 'its password',
-      variables: [`CKPTREE_NATS_${role.toUpperCase()}_PASSWORD`],
+      variables: [`CKPTREE_NATS_${user.toUpperCase()}_PASSWORD`],
     }),
   ),
   natsCa: Type.Optional(

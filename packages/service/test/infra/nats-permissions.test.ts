@@ -8,8 +8,8 @@ import {
   RetentionPolicy,
   StringCodec,
 } from 'nats';
-import { Nats, Refusals, USERS, type User } from './support/nats.js';
-import { eventually } from './support/service.js';
+import { Nats, Refusals, USERS, type User } from '../support/nats.js';
+import { eventually } from '../support/service.js';
 
 const text = StringCodec();
 

@@ -1,0 +1,20 @@
+import { describe, expect, test } from '@jest/globals';
+import { filesIn, yamlOf } from '../support/infra.js';
+
+const files = [...filesIn('infra', '.yaml'), ...filesIn('infra', '.yml'), 'compose.yaml'];
+
+describe('the files of infra', () => {
+  test.each(files)('%s is YAML without a doubtful word', (file) => {
+    for (const document of yamlOf(file)) expect(document).toBeInstanceOf(Object);
+  });
+
+  test('Prometheus loads the rules that are there, from every service of compose.yaml', () => {
+    const [config] = yamlOf<{ rule_files: string[]; scrape_configs: object[] }>(
+      'infra/prometheus/prometheus.yml',
+    );
+    expect(config!.rule_files).toEqual(['ckptree.rules.yml']);
+    expect(config!.scrape_configs).toMatchObject([
+      { job_name: 'ckptree', dns_sd_configs: [{ names: ['coordinator', 'storage', 'worker'], port: 9100 }] },
+    ]);
+  });
+});

@@ -12,6 +12,8 @@ import { type Acknowledged, type CrashScenario, crashScenarios } from './support
 import { scratch } from './support/folder.js';
 import { failPower, TORN } from './support/power-failure.js';
 
+/** Dozens of processes, on a machine that may be busy. */
+const TIMEOUT_MS = 300_000;
 /** Children at once. */
 const LANES = 3;
 
@@ -100,18 +102,22 @@ class KillTest {
 
 describe('a process that is killed at any change that it makes to the file system', () => {
   for (const name of Object.keys(crashScenarios))
-    test(`${name}: loses nothing that was acknowledged, and the next start cleans up`, async () => {
-      const folder = await scratch('/dev/shm');
-      const kills = new KillTest(await bundledChild(folder), folder, name);
-      const changes = await kills.prepare();
-      const killed: string[] = [];
-      let next = 1;
-      const lane = async (): Promise<void> => {
-        // Packs are put side by side, so the order may differ from run to run, and with it what the n-th is.
-        for (let at = next++; at <= changes.length; at = next++) killed.push(await kills.killAt(at));
-      };
-      await Promise.all(Array.from({ length: LANES }, lane));
-      expect(killed).toHaveLength(changes.length);
-      expect(new Set(killed)).toEqual(new Set(changes));
-    });
+    test(
+      `${name}: loses nothing that was acknowledged, and the next start cleans up`,
+      async () => {
+        const folder = await scratch('/dev/shm');
+        const kills = new KillTest(await bundledChild(folder), folder, name);
+        const changes = await kills.prepare();
+        const killed: string[] = [];
+        let next = 1;
+        const lane = async (): Promise<void> => {
+          // Packs are put side by side, so the order may differ from run to run, and with it what the n-th is.
+          for (let at = next++; at <= changes.length; at = next++) killed.push(await kills.killAt(at));
+        };
+        await Promise.all(Array.from({ length: LANES }, lane));
+        expect(killed).toHaveLength(changes.length);
+        expect(new Set(killed)).toEqual(new Set(changes));
+      },
+      TIMEOUT_MS,
+    );
 });

@@ -17,6 +17,8 @@ export interface GcOptions {
   readonly waitMs?: number;
   /** Change nothing; say what would be given up. */
   readonly dryRun?: boolean;
+  /** Ends it where it is, with the signal's reason; what is not done is left to the next collection. */
+  readonly signal?: AbortSignal;
 }
 
 export interface GcReport {
@@ -44,35 +46,40 @@ const SMALL_PACKS = 16;
  */
 export async function collectGarbage(context: StoreContext, options: GcOptions): Promise<GcReport> {
   const { backend, owners, index } = context;
+  const { signal } = options;
   await backend.cleanUp?.();
   await index.refresh();
-  const live = await liveChunks(context);
-  const choose = () => chooseCondemned(context, live, options.minLiveShare ?? MIN_LIVE_SHARE);
+  const live = await liveChunks(context, signal);
+  const choose = () => chooseCondemned(context, live, options);
   const condemned = await choose().catch(async (error: unknown) => {
     if (!isSpoiled(error)) throw error;
     await index.rebuild(); // a block of it is damaged, or somebody replaced it
     return choose();
   });
   if (options.dryRun) return report(context, live, condemned, []);
-  for (const pack of condemned) await backend.put(objectName(KIND.condemned, pack), []);
+  for (const pack of condemned) {
+    signal?.throwIfAborted();
+    await backend.put(objectName(KIND.condemned, pack), []);
+  }
 
   // Only now: a writer that is not in this list began later, and saw the marks.
   const before = await liveLeases(backend, owners);
-  const waitingFor = await waitForEnd(context, before, options.waitMs ?? 0);
+  const waitingFor = await waitForEnd(context, before, options);
   if (waitingFor.length > 0) return report(context, live, condemned, waitingFor);
-  return evacuateAndDelete(context, condemned);
+  return evacuateAndDelete(context, condemned, signal);
 }
 
 /** Packs to be given up: those marked already, and those of which too little is needed. */
 async function chooseCondemned(
   { index, packSize }: StoreContext,
   live: IdSet,
-  minLiveShare: number,
+  { minLiveShare = MIN_LIVE_SHARE, signal }: GcOptions,
 ): Promise<PackId[]> {
   const liveBytes = new Map<PackId, number>();
   const covered = new Set<PackId>();
   let last = '';
   for await (const { id, pack, length } of index.entries()) {
+    signal?.throwIfAborted();
     covered.add(pack);
     // Of several copies one is enough.
     if (!live.has(id) || id === last || index.isCondemned(pack)) continue;
@@ -96,18 +103,23 @@ async function chooseCondemned(
 async function waitForEnd(
   { backend, owners }: StoreContext,
   leases: readonly LeaseInfo[],
-  waitMs: number,
+  { waitMs = 0, signal }: GcOptions,
 ): Promise<LeaseInfo[]> {
   const deadline = performance.now() + waitMs;
   const holders = new Set(leases.map(({ holder }) => holder));
   for (;;) {
     const held = (await liveLeases(backend, owners)).filter(({ holder }) => holders.has(holder));
     if (held.length === 0 || performance.now() >= deadline) return held;
+    signal?.throwIfAborted();
     await sleep(POLL_MS);
   }
 }
 
-async function evacuateAndDelete(context: StoreContext, condemned: readonly PackId[]): Promise<GcReport> {
+async function evacuateAndDelete(
+  context: StoreContext,
+  condemned: readonly PackId[],
+  signal: AbortSignal | undefined,
+): Promise<GcReport> {
   const { backend, owners, index } = context;
   const sizes = new Map(condemned.map((pack) => [pack, index.packs.get(pack)?.size ?? 0]));
   // From here on a writer like any other: what it copies must stay.
@@ -115,12 +127,14 @@ async function evacuateAndDelete(context: StoreContext, condemned: readonly Pack
   const writer = new ChunkWriter(context);
   try {
     await index.refresh();
-    const live = await liveChunks(context);
+    const live = await liveChunks(context, signal);
     const emptied: PackId[] = [];
-    for (const pack of condemned) if (await evacuate(context, writer, live, pack)) emptied.push(pack);
+    for (const pack of condemned)
+      if (await evacuate({ ...context, writer, live, signal }, pack)) emptied.push(pack);
     await writer.flush();
     await lease.check();
     for (const pack of emptied) {
+      signal?.throwIfAborted();
       await backend.delete(packName(pack));
       await backend.delete(objectName(KIND.condemned, pack));
     }
@@ -141,18 +155,20 @@ async function evacuateAndDelete(context: StoreContext, condemned: readonly Pack
   }
 }
 
+interface Evacuation extends StoreContext {
+  readonly writer: ChunkWriter;
+  readonly live: IdSet;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Copies what is needed and nowhere else. @returns whether the pack may go: not when something of it is damaged */
-async function evacuate(
-  context: StoreContext,
-  writer: ChunkWriter,
-  live: IdSet,
-  pack: PackId,
-): Promise<boolean> {
-  const { backend, index, hash, settings } = context;
+async function evacuate(evacuation: Evacuation, pack: PackId): Promise<boolean> {
+  const { backend, index, hash, settings, writer, live, signal } = evacuation;
   const size = index.packs.get(pack)?.size;
   if (size === undefined) return true; // another collector was faster
   try {
     for (const entry of await readPackEntries(backend, pack, size, hash)) {
+      signal?.throwIfAborted();
       if (!live.has(entry.id) || (await writer.has(entry.id))) continue;
       const record = await backend.read(packName(pack), entry.offset, recordLength(entry));
       openChunk(settings, entry.id, record); // a copy must not pass damage on as if it were sound

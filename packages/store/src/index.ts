@@ -36,7 +36,7 @@ export { type LeaseInfo, withLease } from './lease.js';
 export { hostOwners, type Owners } from './owner.js';
 export { type ChunkEngine, inlineEngine } from './put/chunk-engine.js';
 export { poolEngine } from './put/pool-engine.js';
-export type { RepairReport } from './repair.js';
+export type { RepairOptions, RepairReport } from './repair.js';
 export type { Session, SessionOptions, StoredParts } from './session.js';
 export { type InitOptions, type Listing, type OpenOptions, Store, type StoreInfo } from './store.js';
 export type { StoreFinding, StoreReport, VerifyOptions } from './verify.js';

@@ -8,16 +8,22 @@ import type { StoreContext } from './store-context.js';
  * Every chunk that a checkpoint needs.
  * @throws EIO, EBADMSG a manifest or recipe cannot be read, so that nobody knows what it needs
  */
-export async function liveChunks({ backend, chunks, documentKey }: StoreContext): Promise<IdSet> {
+export async function liveChunks(
+  { backend, chunks, documentKey }: StoreContext,
+  signal?: AbortSignal,
+): Promise<IdSet> {
   const live = new IdSet();
   for (const id of await listManifestIds(backend)) {
     try {
       const { segments } = await readManifest(backend, id, documentKey);
       // Checkpoints that have a recipe in common have all that it names in common.
       const fresh = segments.filter(({ recipe }) => recipe.map((chunk) => live.add(chunk)).some(Boolean));
-      for await (const recipe of readRecipes(chunks, fresh))
+      for await (const recipe of readRecipes(chunks, fresh)) {
+        signal?.throwIfAborted();
         for (const chunk of recipe.chunks) live.add(chunk);
+      }
     } catch (error) {
+      signal?.throwIfAborted();
       if (await isForgotten(error, id, { backend })) continue;
       const { code, message } = error as CkptError;
       throw new CkptError(

@@ -13,6 +13,13 @@ import { ChunkWriter } from './put/chunk-writer.js';
 import type { StoreContext } from './store-context.js';
 import { surveyPacks } from './verify.js';
 
+export interface RepairOptions {
+  /** Told while all packs are read. */
+  readonly onProgress?: (packs: number, of: number) => void;
+  /** Ends it where it is, with the signal's reason; the next repair does what is left. */
+  readonly signal?: AbortSignal;
+}
+
 export interface RepairReport {
   /** Objects that were moved to quarantine, by their old names. */
   readonly quarantined: readonly string[];
@@ -33,11 +40,13 @@ const COPY_PIECE = 8 * 1024 * 1024;
  * Takes what is damaged out of the store and saves what is sound of it. Nothing is thrown away but indexes: damaged packs,
  * manifests and keys go to quarantine. Reads every byte. What is missing afterwards is missing for good; verify names it.
  */
-export async function repairStore(context: StoreContext): Promise<RepairReport> {
+export async function repairStore(context: StoreContext, options: RepairOptions = {}): Promise<RepairReport> {
   const { backend, owners, index } = context;
+  const { signal } = options;
   const quarantined: string[] = [];
   const left: string[] = [];
   const move = async (name: string, size: number): Promise<void> => {
+    signal?.throwIfAborted();
     if (await quarantine(backend, name, size)) quarantined.push(name);
     else left.push(`${name} is too large to be moved; look at it and delete it`);
   };
@@ -47,10 +56,12 @@ export async function repairStore(context: StoreContext): Promise<RepairReport> 
   try {
     const droppedIndexes = await dropDamagedIndexes(context);
     await index.refresh();
-    const { damagedPacks } = await surveyPacks(context, { readData: true });
+    const { damagedPacks } = await surveyPacks(context, { ...options, readData: true });
     const packs = await listPacks(backend);
-    for (const pack of damagedPacks)
+    for (const pack of damagedPacks) {
+      signal?.throwIfAborted();
       await salvage(context, writer, pack, packs.get(pack)?.size ?? 0, damagedPacks);
+    }
     await writer.flush();
     for (const pack of damagedPacks) await move(packName(pack), packs.get(pack)?.size ?? 0);
     for (const { name, size } of await damagedDocuments(context)) await move(name, size);

@@ -26,7 +26,7 @@ import { hostOwners, type Owners } from './owner.js';
 import { PACK_SIZE } from './pack/pack-format.js';
 import { ahead } from './put/ahead.js';
 import { type ChunkEngine, inlineEngine } from './put/chunk-engine.js';
-import { type RepairReport, repairStore } from './repair.js';
+import { type RepairOptions, type RepairReport, repairStore } from './repair.js';
 import { Session, type SessionOptions } from './session.js';
 import type { StoreContext } from './store-context.js';
 import { type StoreReport, type VerifyOptions, verifyStore } from './verify.js';
@@ -226,8 +226,8 @@ export class Store {
     return verifyStore(this.#context, options);
   }
 
-  repair(): Promise<RepairReport> {
-    return repairStore(this.#context);
+  repair(options: RepairOptions = {}): Promise<RepairReport> {
+    return repairStore(this.#context, options);
   }
 
   async info(): Promise<StoreInfo> {

@@ -16,6 +16,8 @@ export interface VerifyOptions {
   /** Of all chunks, this share (0 to 1), drawn at random. */
   readonly sample?: number;
   readonly onProgress?: (packs: number, of: number) => void;
+  /** Ends it with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** Something that is not as it should be, and where. */
@@ -54,13 +56,14 @@ export async function verifyStore(context: StoreContext, options: VerifyOptions)
   const survey = await surveyPacks(context, options);
   findings.push(...survey.findings);
   findings.push(
-    ...(await indexFindings(context)),
+    ...(await indexFindings(context, options)),
     ...(await keyFindings(context)),
     ...(await strays(context)),
   );
   const ids = await listManifestIds(context.backend);
   const damaged: CheckpointDamage[] = [];
   for (const id of ids) {
+    options.signal?.throwIfAborted();
     const damage = await checkpointDamage(context, id, survey.sound);
     if (damage !== undefined) damaged.push(damage);
   }
@@ -78,6 +81,7 @@ export async function verifyStore(context: StoreContext, options: VerifyOptions)
 /** Looks through all packs. */
 export async function surveyPacks(context: StoreContext, options: VerifyOptions): Promise<PackSurvey> {
   const { backend, hash } = context;
+  const { signal } = options;
   const findings: StoreFinding[] = [];
   const sound = new IdSet();
   const damagedPacks = new Set<PackId>();
@@ -88,6 +92,7 @@ export async function surveyPacks(context: StoreContext, options: VerifyOptions)
   for (const [pack, { size }] of packs) {
     try {
       for (const entry of await readPackEntries(backend, pack, size, hash)) {
+        signal?.throwIfAborted();
         const isRead = Math.random() < share;
         const finding = isRead ? await chunkFinding(context, pack, entry) : undefined;
         if (isRead) chunksRead++;
@@ -98,6 +103,7 @@ export async function surveyPacks(context: StoreContext, options: VerifyOptions)
         }
       }
     } catch (error) {
+      signal?.throwIfAborted();
       const known = asCkptError(error);
       if (known.code === 'ENOENT') continue; // collected meanwhile
       findings.push(findingOf(packName(pack), known));
@@ -129,9 +135,13 @@ async function chunkFinding(
   }
 }
 
-async function indexFindings({ backend, hash }: StoreContext): Promise<StoreFinding[]> {
+async function indexFindings(
+  { backend, hash }: StoreContext,
+  { signal }: VerifyOptions,
+): Promise<StoreFinding[]> {
   const findings: StoreFinding[] = [];
   for (const { name, size } of await backend.list(KIND.index)) {
+    signal?.throwIfAborted();
     try {
       await checkIndex(backend, name, size, hash);
     } catch (error) {

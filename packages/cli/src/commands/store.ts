@@ -60,7 +60,7 @@ function repairCommand(run: Runner) {
   ]).action((options) =>
     run(options, async () => {
       const { formatRepair, repair } = await import('../store/maintenance.js');
-      return { work: () => repair(options), format: formatRepair };
+      return { work: (session) => repair(options, session), format: formatRepair };
     }),
   );
 }
@@ -74,7 +74,7 @@ function gcCommand(run: Runner) {
     .action((options) =>
       run(options, async () => {
         const { formatGc, gc } = await import('../store/maintenance.js');
-        return { work: () => gc(options.dryRun ?? false, options), format: formatGc };
+        return { work: (session) => gc(options.dryRun ?? false, options, session), format: formatGc };
       }),
     );
 }

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import type { Palette } from '../output/palette.js';
 import { printable } from '../output/printable.js';
 import { formatBytes, formatCount, plural } from '../output/quantities.js';
-import type { Outcome } from '../session.js';
+import type { Outcome, Session } from '../session.js';
 import { makeStore, withStore } from './open-store.js';
 import { givenSecrets, newSecret } from './secrets.js';
 import { type StoreOptions, storeFolder } from './store-options.js';
@@ -88,9 +88,9 @@ export const GcReport = Type.Object(
 type GcReport = Static<typeof GcReport>;
 
 /** Gives back the space that no checkpoint needs. May be killed at any time. */
-export function gc(dryRun: boolean, options: StoreOptions): Promise<Outcome<GcReport>> {
+export function gc(dryRun: boolean, options: StoreOptions, { signal }: Session): Promise<Outcome<GcReport>> {
   return withStore(options, {}, async (store) => {
-    const report = await store.gc({ dryRun });
+    const report = await store.gc({ dryRun, signal });
     const { liveChunks, deletedPacks, freedBytes, rewrittenBytes, waitingPacks, waitingFor } = report;
     return {
       report: {
@@ -130,9 +130,16 @@ export const RepairReport = Type.Object(
 type RepairReport = Static<typeof RepairReport>;
 
 /** Takes what is damaged out of the store and saves what is sound of it. */
-export function repair(options: StoreOptions): Promise<Outcome<RepairReport>> {
+export function repair(options: StoreOptions, { signal, progress }: Session): Promise<Outcome<RepairReport>> {
   return withStore(options, {}, async (store) => {
-    const { quarantined, droppedIndexes, salvagedChunks, left } = await store.repair();
+    let [packs, total] = [0, 0];
+    const look = (): string => `${packs} of ${plural(total, 'pack')}`;
+    const onProgress = (done: number, of: number): void => {
+      [packs, total] = [done, of];
+    };
+    const { quarantined, droppedIndexes, salvagedChunks, left } = await progress.during('reading', look, () =>
+      store.repair({ onProgress, signal }),
+    );
     const report = {
       quarantined: [...quarantined],
       droppedIndexes: [...droppedIndexes],

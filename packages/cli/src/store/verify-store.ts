@@ -65,7 +65,7 @@ export interface Thoroughness {
 export function verifyStore(
   { readData, sample }: Thoroughness,
   options: StoreOptions,
-  { progress }: Session,
+  { progress, signal }: Session,
 ): Promise<Outcome<StoreVerifyReport>> {
   return withStore(options, {}, async (store) => {
     let [packs, total] = [0, 0];
@@ -74,6 +74,7 @@ export function verifyStore(
       store.verify({
         readData,
         sample,
+        signal,
         onProgress: (done, of) => {
           [packs, total] = [done, of];
         },

@@ -1,0 +1,40 @@
+import { tmpdir } from 'node:os';
+import { CkptError } from '@ckptree/errors';
+import { Kernel, parseSpec } from '@ckptree/kernel';
+import type { Cut } from '@ckptree/model';
+import { Connection, serve, worker } from '@ckptree/protocol';
+
+/** A process that hosts tasks and is cut over NATS: the barrier of a cluster's worker, and nothing else of it. */
+async function main(url: string, id: string, tasks: number): Promise<void> {
+  const kernel = Kernel.boot({ cpus: 1, memoryBytes: 256 * 2 ** 20 });
+  const idle = { program: 'idle', params: { memoryMiB: 0, ticks: 1_000_000_000 } };
+  const spec = { root: { ...idle, ...(tasks > 1 && { children: [{ ...idle, repeat: tasks - 1 }] }) } };
+  const root = await kernel.spawn(parseSpec(spec, { baseFolder: tmpdir() }).tree);
+  const connection = await Connection.open({ url, name: id });
+  const { prepare, resume } = worker(id);
+  let held: { readonly cut: Cut; readonly since: number } | undefined;
+  serve(connection, prepare, async () => {
+    const since = performance.now();
+    const cut = await kernel.cut(root, { leaveFrozen: true });
+    held = { cut, since };
+    const { freezeUs, snapshotUs } = cut.timing;
+    return { tasks, mms: tasks, freezeUs, snapshotUs };
+  });
+  serve(connection, resume, async () => {
+    if (held === undefined) throw new CkptError('EINVAL', `${id} holds no cut`);
+    const { cut, since } = held;
+    held = undefined;
+    await cut.thaw();
+    const downtimeUs = (performance.now() - since) * 1e3;
+    cut.release();
+    return { downtimeUs, expired: false };
+  });
+  await connection.flush();
+  process.send?.('ready');
+  await new Promise((resolve) => process.once('disconnect', resolve));
+  await connection.close();
+  await kernel.shutdown();
+}
+
+const [, , url, id, tasks] = process.argv;
+if (process.send !== undefined && url !== undefined && id !== undefined) await main(url, id, Number(tasks));

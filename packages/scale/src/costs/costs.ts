@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { CkptError } from '@ckptree/errors';
+import { Ajv } from 'ajv';
+import { type Static, Type } from 'typebox';
+
+/**
+ * What one of everything costs, and its unit: `s` seconds of time, `cpu-s` seconds of one core, `B` bytes, `B/s`, `1/s`, `1` a
+ * ratio. One table: the schema, the type, what `measure` fills in and what `npm run scale` prints derive from it.
+ */
+export const COSTS = {
+  freezeTree: ['s', 'flags raised until every task of a running tree is at a safe point'],
+  snapshotTask: ['s', 'snapshot of a small address space and its registers, while the tasks stand still'],
+  snapshotLeaf: ['s', 'sharing one page table leaf (2 MiB of memory), while the tasks stand still'],
+  describeTask: ['s', 'putting together what a worker saw of one task: tasks need not stand still for it'],
+  mergeTask: [
+    'cpu-s',
+    'collecting the shared objects of one task and looking for leaks: what merging skeletons comes to',
+  ],
+  planTask: ['cpu-s', 'planning one task: its records, sizes and places, which its worker does'],
+  skeletonBytes: ['B', 'one task in the JSON of a skeleton'],
+  skeletonWrite: ['cpu-s', 'writing that JSON'],
+  skeletonParse: ['cpu-s', 'parsing it'],
+  skeletonHeap: ['B', 'one task of a parsed skeleton in the heap of Node'],
+  hashRate: ['B/s', 'BLAKE3 of 1 MiB chunks, one thread'],
+  compressRate: ['B/s', 'zstd 1 of heap-like memory, one thread'],
+  compressRatio: ['1', 'bytes before and after, of heap-like memory'],
+  diskRate: ['B/s', 'writing packs of 64 MiB until they are durable, one writer'],
+  diskObject: ['s', 'what a durable object costs beside its bytes: fsync, name, fsync of the folder'],
+  natsRoundTrip: ['s', 'request and reply over loopback, one at a time'],
+  clientRequest: ['cpu-s', 'one request and its reply, at who asks'],
+  clientReply: ['cpu-s', 'one request and its reply, at who answers'],
+  clientReceive: ['cpu-s', 'one message of a subscription with a small JSON document, at who receives it'],
+  clientByte: ['cpu-s', 'one byte of large messages, at who sends and who receives together'],
+  serverMessage: ['cpu-s', 'one small message from a publisher to a subscriber, in nats-server'],
+  serverDelivery: ['cpu-s', 'one more subscriber of the same message, in nats-server'],
+  serverByte: ['cpu-s', 'one byte of large messages, in nats-server'],
+  streamMessage: ['cpu-s', 'one message kept by JetStream in a file, in nats-server'],
+  kvMessage: ['cpu-s', 'one put of JetStream KV, in nats-server'],
+  kvPut: ['s', 'one put of JetStream KV, until it is acknowledged, one at a time'],
+} as const satisfies Record<string, readonly [unit: string, what: string]>;
+
+export type CostName = keyof typeof COSTS;
+
+/** Values in the units of the table. */
+export type Costs = Readonly<Record<CostName, number>>;
+
+const Entry = Type.Object(
+  {
+    value: Type.Number({ exclusiveMinimum: 0 }),
+    /** The command that measured it, or the page that tells it. */
+    source: Type.String({ minLength: 1, maxLength: 200 }),
+  },
+  { additionalProperties: false },
+);
+
+const COST_NAMES = Object.keys(COSTS) as CostName[];
+
+const CostsSchema = Type.Object(
+  {
+    machine: Type.String({ maxLength: 200 }),
+    date: Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' }),
+    costs: Type.Object(
+      Object.fromEntries(COST_NAMES.map((name) => [name, Entry])) as Record<CostName, typeof Entry>,
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** A file of costs: the values, where each is from, on which machine and when. */
+export type CostsDocument = Static<typeof CostsSchema>;
+
+const validate = new Ajv({ strict: true }).compile(CostsSchema);
+
+/** The costs that come with the package. */
+export const COSTS_FILE = fileURLToPath(new URL('../../costs.json', import.meta.url));
+
+/** @throws EBADMSG it is no file of costs, naming the field; ENOENT, EPERM, EIO from the file system */
+export async function readCosts(path: string): Promise<CostsDocument> {
+  let document: unknown;
+  try {
+    document = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new CkptError('EBADMSG', `${path} is not JSON: ${error.message}`, { path }, error);
+  }
+  if (validate(document)) return document as CostsDocument;
+  const [error] = validate.errors ?? [];
+  const field = error?.instancePath ?? '';
+  const message = `${path} is no file of costs: ${field || 'the document'} ${error?.message ?? ''}; write one with \`npm run scale -- measure --output FILE\``;
+  throw new CkptError('EBADMSG', message, { path, field });
+}
+
+export const costsOf = ({ costs }: CostsDocument): Costs =>
+  Object.fromEntries(COST_NAMES.map((name) => [name, costs[name].value])) as Costs;

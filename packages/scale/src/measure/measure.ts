@@ -1,0 +1,41 @@
+import { cpus } from 'node:os';
+import { COSTS, type CostName, type CostsDocument } from '../costs/costs.js';
+import { measureBytes } from './measure-bytes.js';
+import { measureKernel } from './measure-kernel.js';
+import { measureNats } from './measure-nats.js';
+
+export interface MeasureOptions {
+  /** On the disk that is to be measured. */
+  readonly folder: string;
+  /** What cannot be measured here is taken from. */
+  readonly known: CostsDocument;
+  readonly tell: (message: string) => void;
+}
+
+/** Measures every cost that can be measured here: half a minute. */
+export async function measure({ folder, known, tell }: MeasureOptions): Promise<CostsDocument> {
+  tell('cuts and plans');
+  const kernel = await measureKernel();
+  tell('hash, compression, disk');
+  const bytes = await measureBytes(folder);
+  tell('nats-server');
+  const nats = await measureNats(folder);
+  if (nats.natsRoundTrip === undefined) tell('no nats-server on PATH: its costs stay those of the file');
+  const measured = { ...kernel, ...bytes, ...nats };
+  const costs = Object.fromEntries(
+    (Object.keys(COSTS) as CostName[]).map((name) => {
+      const value = measured[name];
+      const entry =
+        value === undefined
+          ? known.costs[name]
+          : { value: Number(value.toPrecision(3)), source: 'npm run scale -- measure' };
+      return [name, entry];
+    }),
+  ) as CostsDocument['costs'];
+  const [cpu] = cpus();
+  return {
+    machine: `${cpus().length} x ${cpu?.model.trim() ?? 'unknown'}, Node ${process.versions.node}`,
+    date: new Date().toISOString().slice(0, 10),
+    costs,
+  };
+}

@@ -117,6 +117,7 @@ async function realCuts(
 }
 
 const PREPARE = {
+  pid: 1,
   checkpoint: '20261123t153926123-7f3a9c2e',
   tree: 't-5f0c6a1b2d3e',
   roots: [1],

@@ -22,6 +22,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const PREPARE = {
+  pid: 1,
   checkpoint: '20261123t153926123-7f3a9c2e',
   tree: 't-5f0c6a1b2d3e',
   roots: [1],

@@ -9,6 +9,7 @@ export const layers = [
   ['services/coordinator', 'services/worker', 'services/storage', 'packages/bench', 'packages/scale'],
   ['packages/cli'],
   ['packages/client'],
+  ['packages/local-cluster'],
   ['packages/carrier'],
   ['packages/service'],
   ['packages/protocol'],

@@ -1,0 +1,182 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asCkptError, CkptError } from '@ckptree/errors';
+import { type Obtained, obtainNats } from '@ckptree/nats-server';
+import type { Role } from '@ckptree/service';
+import { type ServiceEnd, ServiceProcess } from './service-process.js';
+
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 10_000;
+/** A service that ran for so long may be restarted at once. */
+const STEADY_MS = 30_000;
+/** What a service has to end in order; then it is killed. */
+const STOP_MS = 25_000;
+
+export interface LocalClusterOptions {
+  /** Everything that the cluster keeps: `nats`, `store`, `log`. */
+  readonly dataFolder: string;
+  readonly workers?: number;
+  readonly storages?: number;
+  readonly coordinators?: number;
+  /** A NATS server that runs; else one is started. */
+  readonly natsUrl?: string;
+  /** Where packs go: by claim check onto the volume that all share here (default), or over NATS. */
+  readonly carrier?: 'volume' | 'nats';
+  /** Further options of every service of a role. */
+  readonly args?: Partial<Readonly<Record<Role, readonly string[]>>>;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Starts services again that end by themselves. Default true. */
+  readonly restart?: boolean;
+  readonly onEvent?: (event: ClusterEvent) => void;
+}
+
+/** What happens to the processes of a cluster. */
+export type ClusterEvent =
+  | { readonly type: 'ready'; readonly role: Role; readonly id: string; readonly pid: number; readonly url: string }
+  | { readonly type: 'ended'; readonly role: Role; readonly id: string; readonly end: ServiceEnd }
+  | { readonly type: 'failed'; readonly role: Role; readonly id: string; readonly error: CkptError };
+
+interface Supervised {
+  readonly role: Role;
+  readonly id: string;
+  process: ServiceProcess;
+  started: number;
+  delayMs: number;
+}
+
+/** nats-server and services on this machine, each a process of its own; those that crash are started again. */
+export class LocalCluster {
+  readonly natsUrl: string;
+  readonly #options: LocalClusterOptions;
+  readonly #nats: Obtained;
+  readonly #services = new Map<string, Supervised>();
+  readonly #stop = new AbortController();
+  readonly #restarts = new Set<Promise<void>>();
+
+  private constructor(options: LocalClusterOptions, nats: Obtained) {
+    this.#options = options;
+    this.#nats = nats;
+    this.natsUrl = nats.url;
+  }
+
+  /** @throws what starting a server or a service throws; then nothing is left running */
+  static async start(options: LocalClusterOptions): Promise<LocalCluster> {
+    const { dataFolder, natsUrl, workers = 1, storages = 1, coordinators = 1 } = options;
+    for (const folder of ['nats', 'store', 'log'])
+      await mkdir(join(dataFolder, folder), { recursive: true, mode: 0o700 });
+    const nats = await obtainNats({
+      dataFolder: join(dataFolder, 'nats'),
+      ...(natsUrl !== undefined && { url: natsUrl }),
+    });
+    const cluster = new LocalCluster(options, nats);
+    try {
+      const roles = [
+        ['storage', storages],
+        ['coordinator', coordinators],
+        ['worker', workers],
+      ] as const;
+      const started = roles.flatMap(([role, count]) =>
+        Array.from({ length: count }, (_, index) => cluster.add(role, `${role}-${index + 1}`)),
+      );
+      await Promise.all(started);
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  /** The server that was started for this cluster, if one was. */
+  get nats(): Obtained['server'] {
+    return this.#nats.server;
+  }
+
+  get ids(): readonly string[] {
+    return [...this.#services.keys()];
+  }
+
+  /** One service more; resolves when it is ready. @throws EEXIST there is one of this name; EIO it does not start */
+  async add(role: Role, id: string): Promise<ServiceProcess> {
+    if (this.#services.has(id)) throw new CkptError('EEXIST', `there is a service ${id} already`);
+    const process = this.#spawn(role, id);
+    const supervised = { role, id, process, started: performance.now(), delayMs: FIRST_DELAY_MS };
+    this.#services.set(id, supervised);
+    this.#watch(supervised);
+    await process.ready;
+    return process;
+  }
+
+  /** @throws ENOENT there is no such service */
+  get(id: string): ServiceProcess {
+    const supervised = this.#services.get(id);
+    if (supervised === undefined) throw new CkptError('ENOENT', `there is no service ${id}`);
+    return supervised.process;
+  }
+
+  /** Ends a service for good: it is not started again. */
+  async remove(id: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<ServiceEnd> {
+    const process = this.get(id);
+    this.#services.delete(id);
+    return end(process, signal);
+  }
+
+  /** Ends everything in order: workers first, the server last. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new CkptError('EINTR', 'the cluster is stopped'));
+    await Promise.all(this.#restarts);
+    for (const role of ['worker', 'coordinator', 'storage'] as const) {
+      const own = [...this.#services.values()].filter((service) => service.role === role);
+      await Promise.all(own.map(({ process }) => end(process, 'SIGTERM')));
+    }
+    await this.#nats.stop();
+  }
+
+  #spawn(role: Role, id: string): ServiceProcess {
+    const { dataFolder, args = {}, env, carrier = 'volume' } = this.#options;
+    const store = join(dataFolder, 'store');
+    const own = role === 'storage' ? ['--init', '--store', store] : carrier === 'volume' ? ['--volume', store] : [];
+    return new ServiceProcess({
+      role,
+      id,
+      args: ['--nats', this.natsUrl, ...own, ...(args[role] ?? [])],
+      logFile: join(dataFolder, 'log', `${id}.log`),
+      ...(env !== undefined && { env }),
+    });
+  }
+
+  #watch(supervised: Supervised): void {
+    const { role, id, process } = supervised;
+    const { onEvent, restart = true } = this.#options;
+    process.ready.then(
+      ({ url, pid }) => onEvent?.({ type: 'ready', role, id, pid, url }),
+      (error) => onEvent?.({ type: 'failed', role, id, error: asCkptError(error) }),
+    );
+    void process.ended.then((ended) => {
+      if (this.#stop.signal.aborted || this.#services.get(id) !== supervised) return;
+      onEvent?.({ type: 'ended', role, id, end: ended });
+      if (!restart) return;
+      const again: Promise<void> = this.#restart(supervised).finally(() => this.#restarts.delete(again));
+      this.#restarts.add(again);
+    });
+  }
+
+  /** Not at once when it crashes again and again. */
+  async #restart(supervised: Supervised): Promise<void> {
+    if (performance.now() - supervised.started > STEADY_MS) supervised.delayMs = FIRST_DELAY_MS;
+    await sleep(supervised.delayMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    if (this.#stop.signal.aborted || this.#services.get(supervised.id) !== supervised) return;
+    supervised.delayMs = Math.min(supervised.delayMs * 2, LONGEST_DELAY_MS);
+    supervised.process = this.#spawn(supervised.role, supervised.id);
+    supervised.started = performance.now();
+    this.#watch(supervised);
+  }
+}
+
+async function end(process: ServiceProcess, signal: NodeJS.Signals): Promise<ServiceEnd> {
+  if (!process.isRunning) return process.ended;
+  const timer = setTimeout(() => process.signal('SIGKILL'), STOP_MS);
+  const ended = await process.kill(signal);
+  clearTimeout(timer);
+  return ended;
+}

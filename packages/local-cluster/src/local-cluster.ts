@@ -33,7 +33,13 @@ export interface LocalClusterOptions {
 
 /** What happens to the processes of a cluster. */
 export type ClusterEvent =
-  | { readonly type: 'ready'; readonly role: Role; readonly id: string; readonly pid: number; readonly url: string }
+  | {
+      readonly type: 'ready';
+      readonly role: Role;
+      readonly id: string;
+      readonly pid: number;
+      readonly url: string;
+    }
   | { readonly type: 'ended'; readonly role: Role; readonly id: string; readonly end: ServiceEnd }
   | { readonly type: 'failed'; readonly role: Role; readonly id: string; readonly error: CkptError };
 
@@ -135,7 +141,8 @@ export class LocalCluster {
   #spawn(role: Role, id: string): ServiceProcess {
     const { dataFolder, args = {}, env, carrier = 'volume' } = this.#options;
     const store = join(dataFolder, 'store');
-    const own = role === 'storage' ? ['--init', '--store', store] : carrier === 'volume' ? ['--volume', store] : [];
+    const own =
+      role === 'storage' ? ['--init', '--store', store] : carrier === 'volume' ? ['--volume', store] : [];
     return new ServiceProcess({
       role,
       id,

@@ -121,7 +121,9 @@ export class HeldCheckpoint {
         },
       });
       this.#state = 'sealed';
-      observer.dumped((performance.now() - started) / 1e3, this.#dumped);
+      const { logicalBytes, stored } = this.#dumped;
+      const bytes = { memory: logicalBytes, stored: stored.added.stored };
+      observer.dumped((performance.now() - started) / 1e3, bytes);
     } catch (error) {
       this.#failure = errorToData(error);
       this.#state = 'failed';

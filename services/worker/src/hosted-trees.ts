@@ -28,6 +28,11 @@ export class HostedTrees {
     return [...this.#trees.values()];
   }
 
+  /** How many run, or have run. */
+  get started(): number {
+    return this.all.filter(({ state }) => state === 'started').length;
+  }
+
   find(tree: string): HostedTree | undefined {
     return this.#trees.get(tree);
   }

@@ -1,37 +1,18 @@
-import { asCkptError, CkptError } from '@ckptree/errors';
+import { asCkptError } from '@ckptree/errors';
 import { readTree } from '@ckptree/image';
 import { type Forest, type Kernel, SpawnForest } from '@ckptree/kernel';
+import { validated } from '@ckptree/protocol';
 import { hostPart, Placement } from '@ckptree/restart';
 import type { Store } from '@ckptree/store';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import type { TSchema } from 'typebox';
 import type { HostedTree } from './hosted-tree.js';
 
-const ajv = new Ajv2020({ strict: false });
-const isForest = ajv.compile<SpawnForest>(SpawnForest as TSchema);
-const isPlacement = ajv.compile<Placement>(Placement as TSchema);
-
 /** @throws EINVAL the document is no part of a tree, with the field */
-export function checkForest(document: unknown): SpawnForest {
-  if (isForest(document)) return document;
-  const [fault] = isForest.errors ?? [];
-  throw new CkptError(
-    'EINVAL',
-    `the part of the tree: ${fault?.instancePath ?? ''} ${fault?.message ?? ''}`,
-    {
-      field: fault?.instancePath ?? '/',
-    },
-  );
-}
+export const checkForest = (document: unknown): SpawnForest =>
+  validated(SpawnForest, document, 'the part of the tree');
 
 /** @throws EINVAL the document is no placement, with the field */
-export function checkPlacement(document: unknown): Placement {
-  if (isPlacement(document)) return document;
-  const [fault] = isPlacement.errors ?? [];
-  throw new CkptError('EINVAL', `the placement: ${fault?.instancePath ?? ''} ${fault?.message ?? ''}`, {
-    field: fault?.instancePath ?? '/',
-  });
-}
+export const checkPlacement = (document: unknown): Placement =>
+  validated(Placement, document, 'the placement of the tree');
 
 export interface RestorePlan {
   readonly worker: string;

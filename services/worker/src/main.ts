@@ -10,12 +10,14 @@ import { HostedTrees } from './hosted-trees.js';
 import { workerOptions } from './options.js';
 import { ProgressReporter } from './progress-reporter.js';
 import { Registration } from './registration.js';
-import { WorkerObserver } from './worker-observer.js';
+import { type Standing, WorkerObserver } from './worker-observer.js';
 import { workerHandlers } from './worker-service.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   readonly version: string;
 };
+
+const LOOK_MS = 1_000;
 
 /** The main() of the worker service. */
 export const runWorker = (): Promise<void> =>
@@ -68,7 +70,7 @@ export const runWorker = (): Promise<void> =>
       });
       const { document: _, page: __, ...endpoints } = worker(config.id);
       const served = serveAll(connection, endpoints, handlers);
-      const looking = setInterval(() => observer.look(kernel, trees, checkpoints), 1_000);
+      const looking = setInterval(() => observer.look(kernel, standing(trees, checkpoints)), LOOK_MS);
       const registration = await Registration.begin(
         { kernel, workers: recordsOf(connection).workers, dumps: () => checkpoints.dumping, onError },
         {
@@ -99,6 +101,11 @@ export const runWorker = (): Promise<void> =>
       };
     },
   });
+
+function standing(trees: HostedTrees, checkpoints: HeldCheckpoints): Standing {
+  const frozen = checkpoints.all.filter(({ state }) => state === 'prepared').length;
+  return { trees: trees.started, frozen, snapshots: checkpoints.all.length - frozen };
+}
 
 const complain =
   (log: Log) =>

@@ -2,11 +2,17 @@ import type { HoldTiming, Kernel, Resumed } from '@ckptree/kernel';
 import { PAGE_SIZE } from '@ckptree/model';
 import type { TaskEnd } from '@ckptree/protocol';
 import type { workerMetrics } from '@ckptree/service';
-import type { Sealed } from './held-checkpoint.js';
-import type { HeldCheckpoints } from './held-checkpoints.js';
-import type { HostedTrees } from './hosted-trees.js';
 
 type Metrics = ReturnType<typeof workerMetrics>;
+
+/** What a worker holds. */
+export interface Standing {
+  /** Trees that run. */
+  readonly trees: number;
+  /** Cuts whose tasks stand still, and those of which only the snapshots are held. */
+  readonly frozen: number;
+  readonly snapshots: number;
+}
 
 /** Tells the metrics what happens on a worker. */
 export class WorkerObserver {
@@ -26,28 +32,27 @@ export class WorkerObserver {
     this.#metrics.tasksEnded.inc({ how: signal === undefined ? 'exited' : 'killed' });
   }
 
-  dumped(seconds: number, { stored, logicalBytes }: Sealed): void {
+  dumped(seconds: number, bytes: { readonly memory: number; readonly stored: number }): void {
     this.#metrics.dumps.inc({ outcome: 'sealed' });
     this.#metrics.dumpSeconds.observe(seconds);
-    this.#metrics.dumpBytes.inc({ kind: 'memory' }, logicalBytes);
-    this.#metrics.dumpBytes.inc({ kind: 'stored' }, stored.added.stored);
+    this.#metrics.dumpBytes.inc({ kind: 'memory' }, bytes.memory);
+    this.#metrics.dumpBytes.inc({ kind: 'stored' }, bytes.stored);
   }
 
   notDumped(outcome: 'failed' | 'cancelled'): void {
     this.#metrics.dumps.inc({ outcome });
   }
 
-  /** Asked for whenever the metrics are read. */
-  look(kernel: Kernel, trees: HostedTrees, checkpoints: HeldCheckpoints): void {
+  /** What there is now; told again and again. */
+  look(kernel: Kernel, { trees, frozen, snapshots }: Standing): void {
     const counts = { running: 0, frozen: 0, zombie: 0 };
     for (const { state } of kernel.ps()) counts[state === 'blocked' ? 'running' : state]++;
     for (const [state, count] of Object.entries(counts)) this.#metrics.tasks.set({ state }, count);
-    this.#metrics.trees.set(trees.all.filter(({ state }) => state === 'started').length);
+    this.#metrics.trees.set(trees);
     const { used, total } = kernel.memory.stats();
     this.#metrics.memoryUsed.set(used * PAGE_SIZE);
     this.#metrics.memoryCapacity.set(total * PAGE_SIZE);
-    const frozen = checkpoints.all.filter(({ state }) => state === 'prepared').length;
     this.#metrics.cuts.set({ state: 'frozen' }, frozen);
-    this.#metrics.cuts.set({ state: 'snapshot' }, checkpoints.all.length - frozen);
+    this.#metrics.cuts.set({ state: 'snapshot' }, snapshots);
   }
 }

@@ -3,7 +3,6 @@ import { checkAssignment } from '@ckptree/checkpoint';
 import { CkptError, errorFromData } from '@ckptree/errors';
 import type { Kernel } from '@ckptree/kernel';
 import type { DocumentShelf, Handlers, TaskRow, worker } from '@ckptree/protocol';
-import type { StoredParts } from '@ckptree/store';
 import type { HeldCheckpoints } from './held-checkpoints.js';
 import type { HostedTree } from './hosted-tree.js';
 import type { HostedTrees } from './hosted-trees.js';
@@ -24,9 +23,6 @@ export interface WorkerParts {
   readonly shelf: DocumentShelf;
   readonly observer: WorkerObserver;
 }
-
-/** What a worker has stored of a checkpoint, as it tells the coordinator. */
-export type StoredDocument = StoredParts;
 
 /**
  * Everything that a worker does for the coordinator. Each request may come again: its answer may have been lost, or another

@@ -10,13 +10,8 @@ export {
 export { type Assignment, checkAssignment } from './cluster/assignment.js';
 export { describePart } from './cluster/describe-part.js';
 export { type HeadAndTail, planHeadAndTail } from './cluster/head-and-tail.js';
-export {
-  type MergedSegment,
-  type MergedTask,
-  type MergedTree,
-  type MergeOptions,
-  merge,
-} from './cluster/merge.js';
+export { type MergeOptions, merge } from './cluster/merge.js';
+export type { MergedSegment, MergedTask, MergedTree } from './cluster/merged-tree.js';
 export {
   type PlannedPart,
   type PlannedSegment,

@@ -11,11 +11,11 @@ export { type FragmentRoot, fragmentRoots } from './placement/fragment-roots.js'
 export { placeSpawn } from './placement/place-spawn.js';
 export {
   type PlacingOptions,
-  type PlacingTask,
   type PlacingWorker,
   placementLoad,
   placeTasks,
 } from './placement/place-tasks.js';
+export type { PlacingTask } from './placement/placing-task.js';
 export type { Forest } from './process/forest.js';
 export type { Disowned, Fragment, Reparented } from './process/fragments.js';
 export type { TaskStatus } from './process/task-status.js';

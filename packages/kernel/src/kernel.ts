@@ -210,7 +210,7 @@ export class Kernel implements SnapshotSource {
    * Tells that parents in other kernels have ended: their children here get another parent, as if it had been here, and
    * zombies are gone that nobody is left to wait for. Of a tree's root every kernel with a part of the tree must be told.
    */
-  disown(disowned: Disowned): Omit<Reparented, 'woken'> {
+  disown(disowned: Disowned): Promise<Omit<Reparented, 'woken'>> {
     return this.#reparent(() => disownLocked(this.#table, disowned));
   }
 
@@ -218,8 +218,8 @@ export class Kernel implements SnapshotSource {
    * Gives the top of a fragment another parent, here or elsewhere; 0: none.
    * @throws ESRCH no such task; EINVAL its parent is here already, or is below it
    */
-  setParent(pid: number, ppid: number): void {
-    this.#reparent(() => setParentLocked(this.#table, pid, ppid));
+  async setParent(pid: number, ppid: number): Promise<void> {
+    await this.#reparent(() => setParentLocked(this.#table, pid, ppid));
   }
 
   /**
@@ -304,13 +304,15 @@ export class Kernel implements SnapshotSource {
     throw failure.reason;
   }
 
-  #reparent(change: () => Reparented): Omit<Reparented, 'woken'> {
-    const { moved, gone, cpus } = this.#table.locked(() => {
-      const { woken, ...pids } = change();
-      return { ...pids, cpus: woken.map((slot) => this.#table.get(slot, SLOT.CPU)) };
+  #reparent(change: () => Reparented): Promise<Omit<Reparented, 'woken'>> {
+    return this.#exclusive.run(async () => {
+      const { moved, gone, cpus } = this.#table.locked(() => {
+        const { woken, ...pids } = change();
+        return { ...pids, cpus: woken.map((slot) => this.#table.get(slot, SLOT.CPU)) };
+      });
+      for (const cpu of cpus) this.#control.ring(cpu, IRQ.WAKE);
+      return { moved, gone };
     });
-    for (const cpu of cpus) this.#control.ring(cpu, IRQ.WAKE);
-    return { moved, gone };
   }
 
   #exited(exits: readonly TaskExit[]): void {

@@ -11,7 +11,7 @@ afterEach(async () => {
   const pids = kernel.ps().map(({ pid }) => pid);
   if (pids.length > 0) await kernel.kill(pids);
   // Zombies that would wait for parents in kernels which are not there.
-  kernel.disown({ parents: kernel.ps().map(({ ppid }) => ppid) });
+  await kernel.disown({ parents: kernel.ps().map(({ ppid }) => ppid) });
   expect(kernel.ps()).toEqual([]);
 });
 
@@ -50,6 +50,22 @@ const ids = ({ pid, ppid, pgid, sid, rootPid }: ReturnType<Kernel['ps']>[number]
   sid,
   rootPid,
 ];
+
+test('README: a part is loaded, started, and cut', async () => {
+  const tree = treeOf({ ...endless, children: [endless] });
+  const workers = [
+    { id: 'a', load: 0 },
+    { id: 'b', load: 0 },
+  ];
+  const workerOf = placeSpawn(tree, { workers });
+  const parts = splitTree(tree, { treeId: 't-1', workerOf: (pid) => workerOf.get(pid)! });
+  const forest = await kernel.loadSpawned(parts.get('a')!);
+  forest.start();
+  const cut = await kernel.hold({ rootPid: forest.rootPid }, { leaseMs: 20_000 });
+  expect(cut.resume()).toMatchObject({ leaseEnded: false });
+  expect((await cut.tree).tasks.map(({ pid }) => pid)).toEqual([1]);
+  cut.release();
+});
 
 describe('a forest', () => {
   test('is loaded and does not run before it is started', async () => {
@@ -118,7 +134,7 @@ describe('a forest', () => {
       { pid: 3, ppid: 1, zombie: true },
     ]);
     forest.start();
-    kernel.disown({ parents: [1] });
+    await kernel.disown({ parents: [1] });
     expect(kernel.ps()).toEqual([]);
   });
 
@@ -158,7 +174,7 @@ describe('a forest', () => {
       [3, 1],
     ]);
     await until(() => kernel.ps().some(({ pid, state }) => pid === 2 && state === 'zombie'));
-    expect(kernel.disown({ parents: [1] }).gone).toContain(2);
+    expect((await kernel.disown({ parents: [1] })).gone).toContain(2);
     expect(kernel.ps()).toEqual([]);
   });
 

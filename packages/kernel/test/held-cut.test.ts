@@ -10,7 +10,7 @@ afterEach(async () => {
   const pids = kernel.ps().map(({ pid }) => pid);
   if (pids.length > 0) await kernel.kill(pids);
   // Zombies that would wait for parents in kernels which are not there.
-  kernel.disown({ parents: kernel.ps().map(({ ppid }) => ppid) });
+  await kernel.disown({ parents: kernel.ps().map(({ ppid }) => ppid) });
   expect(kernel.ps()).toEqual([]);
 });
 

@@ -58,9 +58,9 @@ function treeHandlers({ worker, kernel, trees, store, shelf }: WorkerParts) {
       await trees.abandon(tree);
       return {};
     },
-    disown: async ({ parents }) => ({ gone: kernel.disown({ parents }).gone.length }),
+    disown: async ({ parents }) => ({ gone: (await kernel.disown({ parents })).gone.length }),
     setparent: async ({ parents }) => {
-      for (const { pid, ppid } of parents) kernel.setParent(pid, ppid);
+      for (const { pid, ppid } of parents) await kernel.setParent(pid, ppid);
       return { changed: parents.length };
     },
     trees: async ({ after, limit }) => {

@@ -1,7 +1,7 @@
 import type { ObjHash } from '@ckptree/objhash';
 import type { CollectedTypes } from '../objects.js';
 import { type Assignment, pairsOf } from './assignment.js';
-import type { MergedSegment } from './merge.js';
+import type { MergedSegment } from './merged-tree.js';
 import type { SharedObjects } from './shared-objects.js';
 import type { Skeleton } from './skeleton.js';
 import type { PartTask } from './task-order.js';

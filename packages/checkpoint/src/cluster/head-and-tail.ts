@@ -1,7 +1,7 @@
 import { encodeHead, encodeTail, encodeTree, type ImageHead } from '@ckptree/image';
 import type { Plan } from '../plan.js';
 import { PlanBuilder } from '../plan-builder.js';
-import type { MergedTree } from './merge.js';
+import type { MergedTree } from './merged-tree.js';
 
 /** What comes before the first segment of a merged tree, and behind the last. */
 export interface HeadAndTail {

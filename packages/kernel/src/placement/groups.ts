@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import type { PlacingTask } from './place-tasks.js';
+import type { PlacingTask } from './placing-task.js';
 
 /** Tasks that go to one worker together. */
 export interface Group {

@@ -1,21 +1,12 @@
 import { CkptError } from '@ckptree/errors';
 import { type Group, Groups } from './groups.js';
+import type { PlacingTask } from './placing-task.js';
 
 /** A worker that can take tasks. */
 export interface PlacingWorker {
   readonly id: string;
   /** What it has to do already, see `placementLoad`. */
   readonly load: number;
-}
-
-export interface PlacingTask {
-  readonly pid: number;
-  /** What it will add to its worker's load. */
-  readonly load: number;
-  /** Earlier tasks, by their index, that it cannot be apart from. */
-  readonly bound?: readonly number[];
-  /** Earlier tasks that it is to be with, unless somebody says explicitly where it goes. */
-  readonly near?: readonly number[];
 }
 
 export interface PlacingOptions {

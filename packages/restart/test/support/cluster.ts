@@ -41,7 +41,7 @@ export class Cluster {
     for (const kernel of this.kernels.values())
       kernel.onExit((end) => {
         this.ends.push(end);
-        for (const other of this.kernels.values()) other.disown({ parents: [end.pid] });
+        for (const other of this.kernels.values()) void other.disown({ parents: [end.pid] });
       });
   }
 

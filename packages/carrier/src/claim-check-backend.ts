@@ -3,6 +3,7 @@ import { type Connection, request, storage } from '@ckptree/protocol';
 import { checkObjectName, FolderBackend, type ObjectBackend, type ObjectInfo } from '@ckptree/store';
 import { NatsBackend } from './nats-backend.js';
 import { ObjectContent } from './object-content.js';
+import { type CarrierObserver, noObserver } from './observer.js';
 import type { PatienceOptions } from './patience.js';
 import { readVolumeMark } from './volume.js';
 
@@ -28,14 +29,16 @@ export class ClaimCheckBackend implements ObjectBackend {
   readonly #remote: NatsBackend;
 
   readonly #smallBytes: number;
+  readonly #observer: CarrierObserver;
 
   private constructor(
     connection: Connection,
     folder: FolderBackend,
     remote: NatsBackend,
-    { smallBytes = SMALL_BYTES }: ClaimCheckOptions,
+    { smallBytes = SMALL_BYTES, observer = noObserver }: ClaimCheckOptions,
   ) {
     this.#smallBytes = smallBytes;
+    this.#observer = observer;
     this.location = folder.location;
     this.#connection = connection;
     this.#folder = folder;
@@ -77,7 +80,7 @@ export class ClaimCheckBackend implements ObjectBackend {
         hash: object.hash(),
         ...(lease !== undefined && { lease }),
       };
-      return await this.#remote.create(`storing ${name}`, (attempt) =>
+      return await this.#remote.create(name, object.size, 'volume', (attempt) =>
         request(
           this.#connection,
           storage.adopt,
@@ -90,8 +93,10 @@ export class ClaimCheckBackend implements ObjectBackend {
     }
   }
 
-  read(name: string, position: number, length: number): Promise<Uint8Array> {
-    return this.#folder.read(name, position, length);
+  async read(name: string, position: number, length: number): Promise<Uint8Array> {
+    const bytes = await this.#folder.read(name, position, length);
+    this.#observer.read(bytes.length, 'volume');
+    return bytes;
   }
 
   list(kind: string): Promise<ObjectInfo[]> {

@@ -1,5 +1,6 @@
 export { ClaimCheckBackend, type ClaimCheckOptions } from './claim-check-backend.js';
 export { NatsBackend } from './nats-backend.js';
+export type { CarrierObserver, Way } from './observer.js';
 export { type CarrierOptions, openCarrier } from './open-carrier.js';
 export type { PatienceOptions } from './patience.js';
 export { collectGarbage, type GcSummary, type VerifySummary, verifyStorage } from './storage-jobs.js';

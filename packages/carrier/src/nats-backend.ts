@@ -2,6 +2,7 @@ import { CkptError } from '@ckptree/errors';
 import { type Connection, exchange, request, storage } from '@ckptree/protocol';
 import { checkObjectName, type ObjectBackend, type ObjectInfo } from '@ckptree/store';
 import { ObjectContent } from './object-content.js';
+import type { Way } from './observer.js';
 import { type Attempt, Patience, type PatienceOptions } from './patience.js';
 import { type Created, type Creation, payloadLimit, uploadOnce } from './upload.js';
 
@@ -39,7 +40,7 @@ export class NatsBackend implements ObjectBackend {
     checkObjectName(name);
     const object = new ObjectContent(content);
     const creation = { name, ...(lease !== undefined && { lease }) };
-    return this.create(`storing ${name}`, (attempt) =>
+    return this.create(name, object.size, 'nats', (attempt) =>
       object.size <= this.#pieceBytes
         ? this.#putSmall(creation, object, attempt)
         : uploadOnce(this.#connection, this.#patience, creation, object, attempt),
@@ -47,9 +48,22 @@ export class NatsBackend implements ObjectBackend {
   }
 
   /** Asks until it is known whether the object was created, also when it was by an earlier attempt. */
-  async create(what: string, work: (attempt: Attempt) => Promise<Created>): Promise<boolean> {
-    const { created, same } = await this.#patience.persist(what, work);
-    return created || same === true;
+  async create(
+    name: string,
+    size: number,
+    way: Way,
+    work: (attempt: Attempt) => Promise<Created>,
+  ): Promise<boolean> {
+    const { observer } = this.#patience;
+    const started = performance.now();
+    observer.underWay(size);
+    try {
+      const { created, same } = await this.#patience.persist(`storing ${name}`, work);
+      observer.written(size, way, (performance.now() - started) / 1000);
+      return created || same === true;
+    } finally {
+      observer.underWay(-size);
+    }
   }
 
   async read(name: string, position: number, length: number): Promise<Uint8Array> {
@@ -101,7 +115,9 @@ export class NatsBackend implements ObjectBackend {
   #readPiece(name: string, position: number, length: number): Promise<Uint8Array> {
     return this.#patience.persist(`reading ${name}`, async (attempt) => {
       const body = { name, position, length };
-      return (await exchange(this.#connection, storage.read, body, attempt)).payload;
+      const { payload } = await exchange(this.#connection, storage.read, body, attempt);
+      this.#patience.observer.read(payload.length, 'nats');
+      return payload;
     });
   }
 }

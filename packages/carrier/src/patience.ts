@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asCkptError, CkptError, type ErrorCode } from '@ckptree/errors';
 import type { Connection } from '@ckptree/protocol';
+import { type CarrierObserver, noObserver } from './observer.js';
 
 export interface PatienceOptions {
   /** How long one operation is tried, outages included; default 5 minutes. */
   readonly patienceMs?: number;
   /** Gives up whatever is under way. */
   readonly signal?: AbortSignal;
+  readonly observer?: CarrierObserver;
 }
 
 /** Below what a writer's lease is trusted for: who waited longer would be refused at the end. */
@@ -36,8 +38,11 @@ export class Patience {
   readonly #connection: Connection;
   readonly #patienceMs: number;
   readonly #signal: AbortSignal | undefined;
+  readonly observer: CarrierObserver;
 
-  constructor(connection: Connection, { patienceMs = PATIENCE_MS, signal }: PatienceOptions) {
+  constructor(connection: Connection, options: PatienceOptions) {
+    const { patienceMs = PATIENCE_MS, signal, observer = noObserver } = options;
+    this.observer = observer;
     this.#connection = connection;
     this.#patienceMs = patienceMs;
     this.#signal = signal;
@@ -60,6 +65,7 @@ export class Patience {
         if (!isTransient(error)) throw error;
         const delay = delayAfter(number);
         if (performance.now() + delay >= deadline) throw this.#tooLate(what, error);
+        this.observer.retried();
         await this.pause(delay);
       }
     }

@@ -125,6 +125,7 @@ class Upload {
           code === 'EBUSY' ? Number.POSITIVE_INFINITY : code === 'EAGAIN' ? ABSENT_ATTEMPTS : attempts;
         if (code === 'ENOENT') throw new CkptError('EAGAIN', `the upload is lost: ${message}`, {}, error);
         if (!isTransient(error) || this.#end.signal.aborted || number + 1 >= limit) throw error;
+        this.#patience.observer.retried();
         await this.#patience.pause(delayAfter(number));
       }
     }

@@ -16,7 +16,7 @@ export const storageOptions = {
   keyFile: Type.Optional(path({ description: 'key file of an encrypted store, in place of the passphrase' })),
   pieceSize: bytes({
     description: 'bytes of a piece of an upload, and of a read',
-    default: 1 * MIB,
+    default: 512 * KIB,
     minimum: 64 * KIB,
     maximum: 8 * MIB - 64 * KIB,
   }),

@@ -19,7 +19,8 @@ export interface OpenedFile {
   read(target: Uint8Array, position: number): Promise<number>;
   /** All of the bytes, at the current end. */
   write(bytes: Uint8Array): Promise<void>;
-  sync(): Promise<void>;
+  /** @param dataOnly the bytes and where they are, not when they were written or what names they have */
+  sync(dataOnly?: boolean): Promise<void>;
   stat(): Promise<FileStatus>;
   close(): Promise<void>;
 }
@@ -69,8 +70,8 @@ class RealFile implements OpenedFile {
     }
   }
 
-  sync(): Promise<void> {
-    return this.#handle.sync();
+  sync(dataOnly = false): Promise<void> {
+    return dataOnly ? this.#handle.datasync() : this.#handle.sync();
   }
 
   async stat(): Promise<FileStatus> {

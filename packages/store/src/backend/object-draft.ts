@@ -99,23 +99,15 @@ export class ObjectDraft implements DraftContent {
     }
   }
 
-  /** Begins to make durable what was written so far; commit() has less to do then. */
-  async sync(): Promise<void> {
-    try {
-      await this.#file.sync();
-    } catch (error) {
-      throw this.#folder.failed('could not store', this.name, error);
-    }
-  }
-
   /**
    * Makes it the object, durably, unless one of its name is there.
    * @returns false when the name was taken; that object stays as it is
    */
   async commit(): Promise<boolean> {
     const folder = await this.#folder.folderOf(this.name, true);
-    await this.sync();
     try {
+      // Its names are made durable with the folder. To one that was deposited, and is durable, this costs nothing.
+      await this.#file.sync(true);
       const created = await this.#linkIfAbsent();
       // Also when it was there: its writer may not have come to this yet, and our caller will rely on it.
       await this.#folder.sync(folder);

@@ -16,6 +16,7 @@ import {
   takeRequests,
   worker,
 } from '@ckptree/protocol';
+import { awaitCluster, createLog } from '@ckptree/service';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Nats, passwordOf, USERS, type User } from '../support/nats.js';
 import { eventually } from '../support/service.js';
@@ -44,11 +45,28 @@ describe('packages/protocol does its work with the permissions of infra/nats', (
       });
     const opened = await Promise.all(USERS.map(async (user) => [user, await open(user)] as const));
     as = Object.fromEntries(opened) as Record<User, Connection>;
-    await ensureCluster(as.coordinator);
   });
   afterAll(async () => {
     for (const connection of Object.values(as)) await connection.close();
     await nats.stop();
+  });
+
+  test('a worker waits until the coordinator has made the streams', async () => {
+    const log = createLog({ role: 'worker', id: 'w1' }, 'fatal');
+    let isThere = false;
+    const { signal } = new AbortController();
+    const waiting = awaitCluster(as.worker, { log, signal }).then(() => {
+      isThere = true;
+    });
+    await as.coordinator.flush();
+    expect(isThere).toBe(false);
+    await expect(awaitCluster(as.worker, { log, signal: AbortSignal.timeout(300) })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(isThere).toBe(false);
+    await ensureCluster(as.coordinator);
+    await waiting;
+    expect(refused).toEqual([]);
   });
 
   test('the coordinator may make the streams again, and nobody else', async () => {

@@ -97,7 +97,7 @@ describe('configuration', () => {
       '--codec <zstd|none>',
     ])
       expect(text).toContain(part);
-    expect(text).toMatch(/CKPTREE_PASSPHRASE, CKPTREE_PASSPHRASE_FILE\s+secret/);
+    expect(text).toMatch(/CKPTREE_PASSPHRASE, CKPTREE_PASSPHRASE_FILE\s+a secret/);
     expect(text).toMatch(/--passphrase-file <file>/);
   });
 

@@ -38,12 +38,18 @@ export interface Served {
 }
 
 const CONCURRENCY = 256;
+/**
+ * Where every NATS client has its answers come. NATS lets whoever asks a server of it (JetStream, another service) name any
+ * subject for the answer, whatever it may publish to itself; what comes in that way has no inbox of its own.
+ */
+const INBOX = /^_INBOX[._]/;
 /** An error must fit into any message. */
 const MAX_ERROR_TEXT = 4_096;
 
 /**
  * Answers requests. What is not as the schema has it gets an error that names the field, and never reaches the
- * handler; what the handler throws travels as it is. Every message is told to the connection's observer.
+ * handler; what the handler throws travels as it is. What has no inbox to be answered to is dropped: it is no request.
+ * Every message is told to the connection's observer.
  */
 export function serve<D extends Definition>(
   connection: Connection,
@@ -81,6 +87,10 @@ async function answerOne<D extends Definition>(
 ): Promise<void> {
   const started = performance.now();
   const { name, responder } = endpoint;
+  if (!INBOX.test(message.reply ?? '')) {
+    connection.observe({ name, outcome: 'dropped', durationMs: 0 });
+    return;
+  }
   let outcome: Observation['outcome'] = 'invalid';
   let code: string | undefined;
   let answer: Answer;

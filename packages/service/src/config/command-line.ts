@@ -57,7 +57,9 @@ function commanderOption(option: NamedOption): Option {
   const value = schema.type === 'boolean' ? '' : ` <${placeholder}>`;
   const fallback =
     schema.default === undefined || schema.default === false ? '' : textOf(option, schema.default);
-  const description = hints.secret ? `a file with it: ${schema.description}` : schema.description;
+  const description = hints.secret
+    ? `${schema.description}; the first line of this file`
+    : schema.description;
   const made = new Option(
     `${flag}${value}`,
     `${description}${fallback === '' ? '' : ` (default: ${fallback})`}`,
@@ -70,7 +72,7 @@ function commanderOption(option: NamedOption): Option {
 function environmentHelp(options: readonly NamedOption[]): string {
   const rows = options.map(({ flag, variables, fileVariable, hints }) => [
     [...variables, ...(fileVariable === undefined ? [] : [fileVariable])].join(', '),
-    hints.secret ? 'secret; the last one names a file that holds it' : flag,
+    hints.secret ? 'a secret; ..._FILE names a file that holds it' : flag,
   ]);
   const width = Math.max(...rows.map(([names]) => names!.length));
   return `\nEnvironment (a flag wins over its variable):\n${rows

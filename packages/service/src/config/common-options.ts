@@ -62,7 +62,7 @@ export const natsOptions = (user: NatsUser) => ({
   }),
   natsPassword: Type.Optional(
     secret({
-      description: 'its password',
+      description: 'password of that user',
       variables: [`CKPTREE_NATS_${user.toUpperCase()}_PASSWORD`],
     }),
   ),

@@ -12,7 +12,7 @@ export const NATS_FOLDER = fileURLToPath(new URL('../../../../infra/nats/', impo
 export const USERS = ['client', 'worker', 'storage', 'coordinator'] as const;
 export type User = (typeof USERS)[number];
 
-const passwordOf = (user: User): string => `pw${user}`;
+export const passwordOf = (user: User): string => `pw${user}`;
 
 /** Environment of a server of infra/nats. */
 export const natsEnvironment = (folder: string): Record<string, string> => ({

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { hostOwners } from '@ckptree/store';
-import { describe, expect, test } from '@jest/globals';
-import { build } from 'esbuild';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { buildSync } from 'esbuild';
 import type { Line } from './support/crash-child.js';
 import { checkGuarantee } from './support/crash-guarantee.js';
 import { type Acknowledged, type CrashScenario, crashScenarios } from './support/crash-scenarios.js';
@@ -22,7 +23,7 @@ async function bundledChild(folder: string): Promise<string> {
   const outfile = join(folder, 'crash-child.mjs');
   const require = createRequire(import.meta.url);
   await symlink(join(dirname(require.resolve('esbuild/package.json')), '..'), join(folder, 'node_modules'));
-  await build({
+  buildSync({
     entryPoints: [join(import.meta.dirname, 'support', 'crash-child.ts')],
     outfile,
     bundle: true,
@@ -100,13 +101,16 @@ class KillTest {
   }
 }
 
+const home = await mkdtemp(join(tmpdir(), 'ckptree-kill-'));
+afterAll(() => rm(home, { recursive: true }));
+const child = await bundledChild(home);
+
 describe('a process that is killed at any change that it makes to the file system', () => {
   for (const name of Object.keys(crashScenarios))
     test(
       `${name}: loses nothing that was acknowledged, and the next start cleans up`,
       async () => {
-        const folder = await scratch('/dev/shm');
-        const kills = new KillTest(await bundledChild(folder), folder, name);
+        const kills = new KillTest(child, await scratch('/dev/shm'), name);
         const changes = await kills.prepare();
         const killed: string[] = [];
         let next = 1;

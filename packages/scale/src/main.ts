@@ -3,10 +3,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { asCkptError, CkptError } from '@ckptree/errors';
 import { renderPlot } from '@ckptree/plot';
-import { compare } from './compare/compare.js';
 import { assume } from './costs/assumptions.js';
 import { COSTS_FILE, type CostsDocument, costsOf, readCosts } from './costs/costs.js';
-import { measure } from './measure/measure.js';
 import { TABLES } from './tables/all-tables.js';
 import { assumptionsTable, costsTable } from './tables/costs-table.js';
 import { formatTable, type Given, type NamedTable } from './tables/table.js';
@@ -57,8 +55,7 @@ export async function main(args: readonly string[]): Promise<number> {
     const given = { costs: costsOf(known), assumed: assume(values.assume), seed: seedOf(values.seed) };
     if (command === 'costs')
       process.stdout.write(`${formatTable(costsTable(known))}\n${formatTable(assumptionsTable(given))}`);
-    else if (command === 'compare')
-      process.stdout.write(formatTable(await compare(given.costs, given.seed, values.folder)));
+    else if (command === 'compare') await printComparison(given, values.folder);
     else await printTables(chosen(positionals), given, values.plots);
     return 0;
   } catch (error) {
@@ -104,7 +101,14 @@ async function printTables(
   }
 }
 
+// What needs a kernel and NATS is loaded only when it is asked for.
+async function printComparison({ costs, seed }: Given, folder: string): Promise<void> {
+  const { compare } = await import('./compare/compare.js');
+  process.stdout.write(formatTable(await compare(costs, seed, folder)));
+}
+
 async function measureTo(output: string | undefined, folder: string, known: CostsDocument): Promise<number> {
+  const { measure } = await import('./measure/measure.js');
   const measured = await measure({
     folder,
     known,

@@ -43,9 +43,6 @@ describe('the command', () => {
 
   test.each([
     [['nonsense'], 'EINVAL: there is no table "nonsense"'],
-    [['--seed', 'x'], 'EINVAL: the seed "x"'],
-    [['--assume', 'worker=3'], 'EINVAL: nothing called "worker" is assumed'],
-    [['--assume', 'workers=-3'], 'EINVAL: workers cannot be "-3"'],
     [['--costs', 'missing.json'], 'ENOENT'],
     [['--frobnicate'], 'EINVAL'],
   ])('refuses %j', async (args, message) => {
@@ -76,16 +73,28 @@ describe('costs', () => {
   });
 });
 
-test('an assumption is changed by name', () => {
-  expect(assume(['workers=500', 'hop=1e-3'])).toEqual({ ...ASSUMPTIONS, workers: 500, hop: 1e-3 });
+describe('an assumption', () => {
+  test('is changed by name', () => {
+    expect(assume(['workers=500', 'hop=1e-3'])).toEqual({ ...ASSUMPTIONS, workers: 500, hop: 1e-3 });
+  });
+
+  test.each([
+    ['worker=3', 'nothing called "worker" is assumed'],
+    ['workers=-3', 'workers cannot be "-3"'],
+    ['workers', 'workers cannot be ""'],
+    ['workers=many', 'workers cannot be "many"'],
+  ])('is not changed by %s', (change, message) => {
+    expect(() => assume([change])).toThrow(
+      expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining(message) }),
+    );
+  });
 });
 
-test('every table has a cell for every column', async () => {
+test('tables have a cell for every column', async () => {
   const costs = costsOf(await readCosts(COSTS_FILE));
-  // Small, so that it takes no time: what is held here is the shape.
-  const assumed = { ...ASSUMPTIONS, workers: 100, tasks: 20_000 };
-  for (const { name, compute } of TABLES.filter((table) => table.name !== 'barrier')) {
-    const { columns, rows } = compute({ costs, assumed, seed: 1 });
+  for (const { name, compute } of TABLES) {
+    if (!['limits', 'lease', 'nats', 'coordinator'].includes(name)) continue; // others take longer, and are alike
+    const { columns, rows } = compute({ costs, assumed: ASSUMPTIONS, seed: 1 });
     expect({ name, rows: rows.length }).not.toMatchObject({ rows: 0 });
     for (const row of rows) expect({ name, cells: row.length }).toEqual({ name, cells: columns.length });
   }

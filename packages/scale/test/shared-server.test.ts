@@ -53,7 +53,7 @@ test('with Poisson arrivals the mean stay is that of processor sharing: 1 / (1 -
   const server = new SharedServer(simulation);
   const random = Random.stream(11, 'sharing');
   const stays = new Samples();
-  let left = 200_000;
+  let left = 60_000;
   const arrive = () => {
     const came = simulation.now;
     // Insensitive to the distribution (Kleinrock 1967): constant times give the same as exponential ones.

@@ -8,7 +8,7 @@ import { ASSUMPTIONS } from '../costs/assumptions.js';
 import type { Costs } from '../costs/costs.js';
 import { Random } from '../engine/random.js';
 import { Samples } from '../engine/samples.js';
-import { NatsProcess } from '../measure/nats-process.js';
+import { withOwnServer } from '../measure/own-server.js';
 import { simulateCut } from '../model/barrier.js';
 import { count, seconds } from '../tables/quantities.js';
 import type { Table } from '../tables/table.js';
@@ -21,17 +21,14 @@ const START_TIMEOUT_MS = 30_000;
 /**
  * Cuts by real processes over a real nats-server, beside the same cuts in the simulation.
  * @param folder for what the server keeps
- * @throws ENOENT there is no nats-server on PATH
+ * @throws ENOENT there is no nats-server on this machine
  */
 export async function compare(costs: Costs, seed: number, folder: string): Promise<Table> {
-  const server = await NatsProcess.start(folder);
-  if (server === undefined)
-    throw new CkptError('ENOENT', 'there is no nats-server on PATH to compare with; install one');
   const rows: string[][] = [];
-  try {
+  await withOwnServer(folder, async ({ url }) => {
     for (const tasks of TASKS)
       for (const workers of WORKERS) {
-        const real = await realCuts(server.url, workers, tasks);
+        const real = await realCuts(url, workers, tasks);
         const paper = simulated(costs, seed, workers, tasks);
         rows.push([
           count(workers),
@@ -43,9 +40,7 @@ export async function compare(costs: Costs, seed: number, folder: string): Promi
           seconds(real.still.quantile(0)),
         ]);
       }
-  } finally {
-    await server.stop();
-  }
+  });
   return {
     title: `${CUTS} cuts by real processes over a real nats-server, beside the simulation`,
     columns: [
@@ -68,8 +63,6 @@ export async function compare(costs: Costs, seed: number, folder: string): Promi
 
 /** Nobody late, and hops as they are over loopback. */
 function simulated(costs: Costs, seed: number, workers: number, tasksPerWorker: number): number {
-  // The kernel's cut() that leaves tasks frozen describes them before it returns.
-  const asReal = { ...costs, snapshotTask: costs.snapshotTask + costs.describeTask };
   const software = costs.clientRequest + costs.clientReply + 2 * costs.serverMessage;
   const hop = Math.max(0, costs.natsRoundTrip - software) / 4;
   const sharedCores = availableParallelism();
@@ -82,7 +75,7 @@ function simulated(costs: Costs, seed: number, workers: number, tasksPerWorker: 
     straggling,
     sharedCores,
   } as const;
-  return simulateCut(tree, asReal, { ...ASSUMPTIONS, hop }, Random.stream(seed, 'compare')).barrier;
+  return simulateCut(tree, costs, { ...ASSUMPTIONS, hop }, Random.stream(seed, 'compare')).barrier;
 }
 
 async function realCuts(

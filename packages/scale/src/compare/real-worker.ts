@@ -1,7 +1,6 @@
 import { tmpdir } from 'node:os';
 import { CkptError } from '@ckptree/errors';
-import { Kernel, parseSpec } from '@ckptree/kernel';
-import type { Cut } from '@ckptree/model';
+import { type HeldCut, Kernel, parseSpec } from '@ckptree/kernel';
 import { Connection, serve, worker } from '@ckptree/protocol';
 
 /** A process that hosts tasks and is cut over NATS: the barrier of a cluster's worker, and nothing else of it. */
@@ -12,22 +11,17 @@ async function main(url: string, id: string, tasks: number): Promise<void> {
   const root = await kernel.spawn(parseSpec(spec, { baseFolder: tmpdir() }).tree);
   const connection = await Connection.open({ url, name: id });
   const { prepare, resume } = worker(id);
-  let held: { readonly cut: Cut; readonly since: number } | undefined;
-  serve(connection, prepare, async () => {
-    const since = performance.now();
-    const cut = await kernel.cut(root, { leaveFrozen: true });
-    held = { cut, since };
-    const { freezeUs, snapshotUs } = cut.timing;
-    return { tasks, mms: tasks, freezeUs, snapshotUs };
+  let held: HeldCut | undefined;
+  serve(connection, prepare, async ({ leaseMs }) => {
+    held = await kernel.hold({ rootPid: root }, { leaseMs });
+    return { tasks: held.tasks, mms: held.tasks, ...held.timing };
   });
   serve(connection, resume, async () => {
     if (held === undefined) throw new CkptError('EINVAL', `${id} holds no cut`);
-    const { cut, since } = held;
+    const { stoodStillUs, leaseEnded } = held.resume();
+    held.release();
     held = undefined;
-    await cut.thaw();
-    const downtimeUs = (performance.now() - since) * 1e3;
-    cut.release();
-    return { downtimeUs, expired: false };
+    return { downtimeUs: stoodStillUs, expired: leaseEnded };
   });
   await connection.flush();
   process.send?.('ready');

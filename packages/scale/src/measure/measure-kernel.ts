@@ -1,10 +1,8 @@
 import { tmpdir } from 'node:os';
-import { checkContained, collect, newObjectHash, planCheckpoint } from '@ckptree/checkpoint';
 import { Kernel, parseSpec } from '@ckptree/kernel';
 import { Samples } from '../engine/samples.js';
-import { cpuSeconds } from './cpu-seconds.js';
+import { measureMerge } from './measure-merge.js';
 import type { Measured } from './measured.js';
-import { measureSkeleton } from './skeleton.js';
 
 const TASKS = 4_000;
 const MEMORY_MIB = 512;
@@ -20,13 +18,13 @@ const idle = (params: object, repeat?: number) => ({
   ...(repeat === undefined ? {} : { repeat }),
 });
 
-/** Costs of a cut and of its plan, from the kernel that is there. */
+/** Costs of a cut and of what is done with it, from the kernel that is there. */
 export async function measureKernel(): Promise<Measured> {
   return { ...(await ofMemory()), ...(await ofTasks()) };
 }
 
 /** One task with much memory, that runs. */
-async function ofMemory(): Promise<Pick<Measured, 'freezeTree' | 'snapshotLeaf'>> {
+async function ofMemory(): Promise<Measured> {
   const kernel = Kernel.boot({ cpus: 1, memoryBytes: (MEMORY_MIB + 256) * MIB });
   try {
     const spec = { root: idle({ memoryMiB: MEMORY_MIB, pattern: 'text' }) };
@@ -35,12 +33,11 @@ async function ofMemory(): Promise<Pick<Measured, 'freezeTree' | 'snapshotLeaf'>
     await kernel.thaw(root);
     const freeze = new Samples();
     const snapshot = new Samples();
-    for (let cut = 0; cut <= CUTS; cut++) {
-      const { timing, release } = await kernel.cut(root);
-      release();
-      if (cut === 0) continue;
-      freeze.add(timing.freezeUs / 1e6);
-      snapshot.add(timing.snapshotUs / 1e6);
+    for (let cut = 0; cut < CUTS; cut++) {
+      const held = await kernel.hold({ rootPid: root });
+      held.release();
+      freeze.add(held.timing.freezeUs / 1e6);
+      snapshot.add(held.timing.snapshotUs / 1e6);
     }
     // The fastest: what is more is waiting for a core. The simulation has delays of its own.
     return {
@@ -59,38 +56,20 @@ async function ofTasks(): Promise<Measured> {
     const spec = { root: { ...idle({ memoryMiB: 0 }), children: [idle({ memoryMiB: 0 }, TASKS - 1)] } };
     const root = await kernel.spawn(parseSpec(spec, { baseFolder: tmpdir() }).tree);
     const snapshot = new Samples();
-    const describe = new Samples();
-    const merge = new Samples();
-    const plan = new Samples();
-    let skeleton: Measured = {};
-    for (let cut = 0; cut < CUTS / 2; cut++) {
-      const asked = performance.now();
-      const { tree, timing, release, releaseMm } = await kernel.cut(root);
-      const cutUs = (performance.now() - asked) * 1e3;
-      describe.add((cutUs - timing.freezeUs - timing.snapshotUs) / 1e6 / TASKS);
-      snapshot.add(timing.snapshotUs / 1e6 / TASKS);
-      const hash = newObjectHash(releaseMm);
-      const start = process.cpuUsage();
-      collect(tree, hash);
-      checkContained(hash);
-      merge.add(cpuSeconds(start) / TASKS);
-      const collected = process.cpuUsage();
-      planCheckpoint(tree, hash, { head: HEAD });
-      plan.add(cpuSeconds(collected) / TASKS);
-      if (cut === 1) skeleton = measureSkeleton(tree);
-      hash.clear();
-      release();
+    const assembly = new Samples();
+    let merged: Measured = {};
+    for (let cut = 0; cut < CUTS / 4; cut++) {
+      const held = await kernel.hold({ rootPid: root });
+      held.resume();
+      const resumed = performance.now();
+      const tree = await held.tree;
+      assembly.add((performance.now() - resumed) / 1e3 / TASKS);
+      snapshot.add(held.timing.snapshotUs / 1e6 / TASKS);
+      if (cut === 1) merged = measureMerge(tree);
+      held.release();
     }
-    return {
-      snapshotTask: snapshot.quantile(0),
-      describeTask: describe.quantile(0),
-      mergeTask: merge.quantile(0),
-      planTask: plan.quantile(0),
-      ...skeleton,
-    };
+    return { snapshotTask: snapshot.quantile(0), assembleTask: assembly.quantile(0), ...merged };
   } finally {
     await kernel.shutdown();
   }
 }
-
-const HEAD = { uts: { release: '', version: '', machine: 'x86_64' }, time: 0n, subtree: true };

@@ -5,10 +5,10 @@ import { CkptError } from '@ckptree/errors';
 import { Connection, request, worker } from '@ckptree/protocol';
 import { connect, type NatsConnection } from 'nats';
 import { Samples } from '../engine/samples.js';
-import { cpuSeconds } from './cpu-seconds.js';
+import { cpuSeconds, cpuSecondsOf } from './cpu-seconds.js';
 import { measureStreams } from './measure-streams.js';
 import type { Measured } from './measured.js';
-import { NatsProcess } from './nats-process.js';
+import { withOwnServer } from './own-server.js';
 import { LISTENERS, SUBJECT, WORKER_ID } from './responder.js';
 
 const ROUND_TRIPS = 1_000;
@@ -29,36 +29,34 @@ const PREPARE = {
   leaseMs: 1_000,
 };
 
-/** @returns nothing where there is no nats-server. @param folder for what JetStream keeps */
-export async function measureNats(folder: string): Promise<Measured> {
-  const server = await NatsProcess.start(folder);
-  if (server === undefined) return {};
-  let responder: ChildProcess | undefined;
-  let connection: NatsConnection | undefined;
-  let protocol: Connection | undefined;
-  try {
-    responder = await startResponder(server.url);
-    connection = await connect({ servers: server.url });
-    protocol = await Connection.open({ url: server.url, name: 'scale' });
-    const bench = { server, connection, protocol };
-    return {
-      ...(await ofRoundTrips(bench)),
-      ...(await ofRequests(bench)),
-      ...(await ofFanOut(bench)),
-      ...(await ofBulk(bench)),
-      ...(await measureStreams(bench)),
-    };
-  } finally {
-    await protocol?.close();
-    await connection?.close();
-    responder?.kill('SIGTERM');
-    await server.stop();
-  }
-}
+/** @param folder for what JetStream keeps @throws ENOENT there is no nats-server on this machine */
+export const measureNats = (folder: string): Promise<Measured> =>
+  withOwnServer(folder, async ({ url, pid }) => {
+    let responder: ChildProcess | undefined;
+    let connection: NatsConnection | undefined;
+    let protocol: Connection | undefined;
+    try {
+      responder = await startResponder(url);
+      connection = await connect({ servers: url });
+      protocol = await Connection.open({ url, name: 'scale' });
+      const bench = { serverPid: pid!, connection, protocol };
+      return {
+        ...(await ofRoundTrips(bench)),
+        ...(await ofRequests(bench)),
+        ...(await ofFanOut(bench)),
+        ...(await ofBulk(bench)),
+        ...(await measureStreams(bench)),
+      };
+    } finally {
+      await protocol?.close();
+      await connection?.close();
+      responder?.kill('SIGTERM');
+    }
+  });
 
 /** A server and connections to it: one as the services have it, and one of the NATS client by itself. */
 export interface NatsBench {
-  readonly server: NatsProcess;
+  readonly serverPid: number;
   readonly connection: NatsConnection;
   readonly protocol: Connection;
 }
@@ -130,16 +128,20 @@ async function manyInFlight(total: number, inFlight: number, action: () => Promi
 
 /** Core seconds of the three processes while something is done. */
 async function cpuOf(
-  { server, connection }: NatsBench,
+  { serverPid, connection }: NatsBench,
   action: () => Promise<void>,
 ): Promise<{ readonly here: number; readonly there: number; readonly server: number }> {
   const there = async () => {
     const { data } = await connection.request(SUBJECT.cpu, '', { timeout: REQUEST_TIMEOUT_MS });
     return (JSON.parse(decoder.decode(data)) as { cpuSeconds: number }).cpuSeconds;
   };
-  const before = { server: await server.cpuSeconds(), there: await there() };
+  const before = { server: await cpuSecondsOf(serverPid), there: await there() };
   const start = process.cpuUsage();
   await action();
   const here = cpuSeconds(start);
-  return { here, there: (await there()) - before.there, server: (await server.cpuSeconds()) - before.server };
+  return {
+    here,
+    there: (await there()) - before.there,
+    server: (await cpuSecondsOf(serverPid)) - before.server,
+  };
 }

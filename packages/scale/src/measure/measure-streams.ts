@@ -1,4 +1,5 @@
 import { Samples } from '../engine/samples.js';
+import { cpuSecondsOf } from './cpu-seconds.js';
 import type { NatsBench } from './measure-nats.js';
 import type { Measured } from './measured.js';
 
@@ -18,7 +19,7 @@ const HEARTBEAT = new TextEncoder().encode(
 );
 
 /** What JetStream takes: events in a stream, heartbeats in a KV bucket, both in files. */
-export async function measureStreams({ server, connection }: NatsBench): Promise<Measured> {
+export async function measureStreams({ serverPid, connection }: NatsBench): Promise<Measured> {
   const manager = await connection.jetstreamManager();
   await manager.streams.add({ name: 'SCALE', subjects: ['scale.event.>'] });
   const stream = connection.jetstream();
@@ -31,9 +32,9 @@ export async function measureStreams({ server, connection }: NatsBench): Promise
     single.add((performance.now() - start) / 1e3);
   }
   const cpuOf = async (action: (count: number) => Promise<unknown>) => {
-    const before = await server.cpuSeconds();
+    const before = await cpuSecondsOf(serverPid);
     await inFlight(MESSAGES, action);
-    return ((await server.cpuSeconds()) - before) / MESSAGES;
+    return ((await cpuSecondsOf(serverPid)) - before) / MESSAGES;
   };
   return {
     streamMessage: await cpuOf((count) => stream.publish(`scale.event.${count % KEYS}`, HEARTBEAT)),

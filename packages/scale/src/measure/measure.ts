@@ -1,8 +1,10 @@
 import { cpus } from 'node:os';
+import { isCkptError } from '@ckptree/errors';
 import { COSTS, type CostName, type CostsDocument } from '../costs/costs.js';
 import { measureBytes } from './measure-bytes.js';
 import { measureKernel } from './measure-kernel.js';
 import { measureNats } from './measure-nats.js';
+import type { Measured } from './measured.js';
 
 export interface MeasureOptions {
   /** On the disk that is to be measured. */
@@ -19,8 +21,11 @@ export async function measure({ folder, known, tell }: MeasureOptions): Promise<
   tell('hash, compression, disk');
   const bytes = await measureBytes(folder);
   tell('nats-server');
-  const nats = await measureNats(folder);
-  if (nats.natsRoundTrip === undefined) tell('no nats-server on PATH: its costs stay those of the file');
+  const nats = await measureNats(folder).catch((error: unknown): Measured => {
+    if (!isCkptError(error) || error.code !== 'ENOENT') throw error;
+    tell(`${error.message}; its costs stay those of the file`);
+    return {};
+  });
   const measured = { ...kernel, ...bytes, ...nats };
   const costs = Object.fromEntries(
     (Object.keys(COSTS) as CostName[]).map((name) => {

@@ -38,9 +38,8 @@ export interface CoordinatorFigures {
 const PAGE_TASKS = 1000;
 export const MERGE_THREADS = 4;
 
-/** What one task costs the coordinator that merges it: its skeleton is parsed and merged, and its assignment is written. */
-export const mergeSeconds = ({ skeletonParse, mergeTask, skeletonWrite }: Costs): number =>
-  skeletonParse + mergeTask + skeletonWrite;
+/** What one task costs the coordinator that merges it. */
+export const mergeSeconds = ({ skeletonParse, mergeTask }: Costs): number => skeletonParse + mergeTask;
 
 export function simulateCoordinators(
   cluster: TreesOfCluster,

@@ -12,8 +12,8 @@ export interface Straggling {
   drawLatest(random: Random, workers: number): number;
 }
 
-/** Doublings and halvings that find a time to within a billionth of it. */
-const STEPS = 60;
+/** Doublings and halvings that find a time to within a millionth of a millionth of it. */
+const STEPS = 40;
 
 /**
  * One of three: most wait their turn, some are in a pause, few are stalled. A mixture, so that its distribution is known in

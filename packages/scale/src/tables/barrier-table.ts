@@ -5,8 +5,8 @@ import { cellRandom, type Given, type NamedTable, type Table } from './table.js'
 
 const WORKERS = [3, 10, 30, 100, 300, 1_000, 3_000, 10_000];
 /** Cuts are simulated until so many answers were: the more workers, the fewer cuts. */
-const ANSWERS = 100_000;
-const MOST_CUTS = 400;
+const ANSWERS = 60_000;
+const MOST_CUTS = 300;
 const FEWEST_CUTS = 31;
 
 interface Cell {

@@ -6,7 +6,7 @@ import { count, percent, seconds } from './quantities.js';
 import { cellRandom, type Given, type NamedTable, type Table } from './table.js';
 
 const WORKERS = [100, 1_000, 10_000];
-const CUTS = 4_000;
+const CUTS = 2_000;
 
 const POLICIES: readonly (readonly [name: string, policy: LeasePolicy])[] = [
   ['retry, 0.2 s', { kind: 'retry', lease: 0.2 }],

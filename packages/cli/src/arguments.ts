@@ -49,6 +49,28 @@ export function byteSize(least: number, most: number): (text: string) => number 
   };
 }
 
+const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** `30s`, `5m`, `250ms`, in milliseconds. @throws InvalidArgumentError */
+export function parseDuration(text: string): number {
+  const [, digits, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
+  if (digits === undefined)
+    throw new InvalidArgumentError('It must be a number and a unit of ms, s, m, h or d, such as 30s.');
+  const ms = Number(digits) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS];
+  return inRange(ms, 1, 366 * DURATION_UNITS.d, 'It in milliseconds');
+}
+
+/** `PID=WORKER`, one more each time. @throws InvalidArgumentError */
+export function placement(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [, pid, worker] = /^([1-9]\d{0,6})=([a-z0-9][a-z0-9-]{0,62})$/.exec(text) ?? [];
+  if (pid === undefined || worker === undefined)
+    throw new InvalidArgumentError('It must be PID=WORKER, for example 2=worker-1.');
+  return { ...before, [pid]: worker };
+}
+
 function inRange(value: number, least: number, most: number, what: string): number {
   if (value < least || value > most)
     throw new InvalidArgumentError(`${what} must be from ${least} to ${most}.`);

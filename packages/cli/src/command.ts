@@ -22,6 +22,12 @@ export interface Job<Report> {
  */
 export type Runner = <Report>(options: CommonOptions, load: () => Promise<Job<Report>>) => Promise<void>;
 
+/** Makes the process a service until it ends; its options are its own. */
+export type ServiceRunner = (
+  role: 'worker' | 'storage' | 'coordinator',
+  args: readonly string[],
+) => Promise<void>;
+
 /** A command with the options that all have, and its examples at the end of its help. */
 export function newCommand(name: string, summary: string, examples: readonly Example[]) {
   return new Command(name)

@@ -33,14 +33,19 @@ export async function execute<Report>(
       debug: debugFromEnvironment(),
       say,
       narrate,
+      print: (text) => {
+        progress.end();
+        process.stdout.write(text);
+      },
       announce: (event) => void process.send?.(event),
     };
-    const { report, exitCode, complaint } = await work(session);
+    const { report, exitCode, complaint, printed = false } = await work(session);
     progress.end();
-    await writeAll(
-      process.stdout,
-      json ? `${JSON.stringify(report, undefined, 2)}\n` : format(report, palette),
-    );
+    if (!printed)
+      await writeAll(
+        process.stdout,
+        json ? `${JSON.stringify(report, undefined, 2)}\n` : format(report, palette),
+      );
     if (complaint !== undefined) process.stderr.write(`ckptree: ${printable(complaint)}\n`);
     return exitCode;
   } catch (error) {

@@ -20,10 +20,16 @@ export async function main(args: readonly string[]): Promise<number> {
 
   let exitCode: number = EXIT.OK;
   try {
-    const program = buildProgram(async (options, load) => {
-      const [{ execute }, job] = await Promise.all([import('./execute.js'), load()]);
-      exitCode = await execute(options, job);
-    });
+    const program = buildProgram(
+      async (options, load) => {
+        const [{ execute }, job] = await Promise.all([import('./execute.js'), load()]);
+        exitCode = await execute(options, job);
+      },
+      async (role, args) => {
+        const { runAsService } = await import('./cluster/service.js');
+        exitCode = await runAsService(role, args);
+      },
+    );
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {

@@ -1,23 +1,36 @@
 import { readFileSync } from 'node:fs';
 import { CATALOGUE } from '@ckptree/errors';
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import type { Runner } from './command.js';
+import type { Runner, ServiceRunner } from './command.js';
+import { cancelCommand } from './commands/cancel.js';
+import { checkpointCommand } from './commands/checkpoint.js';
 import { coreCommand } from './commands/core.js';
 import { demoCommand } from './commands/demo.js';
 import { diffCommand } from './commands/diff.js';
+import { eventsCommand } from './commands/events.js';
 import { exportCommand } from './commands/export.js';
 import { importCommand } from './commands/import.js';
 import { inspectCommand } from './commands/inspect.js';
 import { lsCommand } from './commands/ls.js';
+import { psCommand } from './commands/ps.js';
 import { restartCommand } from './commands/restart.js';
 import { rmCommand } from './commands/rm.js';
 import { runCommand } from './commands/run.js';
+import { serviceCommand } from './commands/service.js';
 import { showCommand } from './commands/show.js';
+import { signalCommand } from './commands/signal.js';
+import { spawnCommand } from './commands/spawn.js';
 import { storeCommand } from './commands/store.js';
+import { upCommand } from './commands/up.js';
 import { verifyCommand } from './commands/verify.js';
+import { workersCommand } from './commands/workers.js';
 
-/** The command line as a whole. @param run is handed the work of the command that was called */
-export function buildProgram(run: Runner): Command {
+/**
+ * The command line as a whole.
+ * @param run is handed the work of the command that was called
+ * @param be  is told to be a service
+ */
+export function buildProgram(run: Runner, be: ServiceRunner): Command {
   const program = new Command('ckptree')
     .description('Checkpoint a running tree of tasks, and restart it as if nothing had happened.')
     .version(packageVersion(), '-V, --version')
@@ -27,7 +40,7 @@ export function buildProgram(run: Runner): Command {
     .exitOverride()
     // Complaints are printed like all other errors.
     .configureOutput({ outputError: () => undefined });
-  for (const command of Object.values(COMMANDS)) program.addCommand(inherit(command(run), program));
+  for (const command of Object.values(COMMANDS)) program.addCommand(inherit(command(run, be), program));
   return program;
 }
 
@@ -51,6 +64,19 @@ const COMMANDS = {
   export: exportCommand,
   rm: rmCommand,
   store: storeCommand,
+  up: upCommand,
+  spawn: spawnCommand,
+  ps: psCommand,
+  checkpoint: checkpointCommand,
+  freeze: signalCommand('freeze'),
+  thaw: signalCommand('thaw'),
+  kill: signalCommand('kill'),
+  events: eventsCommand,
+  workers: workersCommand,
+  cancel: cancelCommand,
+  worker: serviceCommand('worker'),
+  storage: serviceCommand('storage'),
+  coordinator: serviceCommand('coordinator'),
   demo: demoCommand,
 } as const;
 
@@ -68,6 +94,7 @@ Start here:
   ckptree demo                                                 the whole story, in some ten seconds
   ckptree run tree.json --checkpoint 1@5000 --output tree.img  run a tree and save it on the way
   ckptree restart tree.img                                     go on from there
+  ckptree up                                                   a whole cluster on this machine; it tells what comes next
 
 Exit codes:
   0    all went well
@@ -77,6 +104,7 @@ Exit codes:
 
 Environment:
   NO_COLOR            no colours
+  NATS_URL            where the cluster is; ls, show and restart then mean it, and not the store of this machine
   CKPTREE_STORE       the folder of the store, unless --store says another
   CKPTREE_PASSPHRASE  opens an encrypted store
   CKPTREE_DEBUG       debug output of a checkpoint on stderr: mm, page, obj, file, rw, or all; separated by commas

@@ -1,4 +1,10 @@
 import type { TSchema } from 'typebox';
+import { CancelReport } from './cluster/cancel.js';
+import { ClusterCheckpointReport } from './cluster/checkpoint.js';
+import { PsReport, SignalReport } from './cluster/tasks.js';
+import { StartedReport } from './cluster/trees.js';
+import { UpReport } from './cluster/up.js';
+import { WorkersReport } from './cluster/workers.js';
 import { DemoReport } from './demo/demo-report.js';
 import { FailureReport } from './output/failure-schema.js';
 import { CheckpointInfo } from './store/checkpoint-info.js';
@@ -24,6 +30,16 @@ const published = (title: string, schema: TSchema): TSchema => ({
 export const REPORT_SCHEMAS: Readonly<Record<string, TSchema>> = {
   run: published('What ckptree run --json prints', TreeReport),
   restart: published('What ckptree restart --json prints', TreeReport),
+  'restart-cluster': published('What ckptree restart --nats URL --json prints', StartedReport),
+  up: published('What ckptree up --json prints at its end', UpReport),
+  spawn: published('What ckptree spawn --json prints', StartedReport),
+  ps: published('What ckptree ps --json prints', PsReport),
+  checkpoint: published('What ckptree checkpoint --json prints', ClusterCheckpointReport),
+  freeze: published('What ckptree freeze --json prints', SignalReport),
+  thaw: published('What ckptree thaw --json prints', SignalReport),
+  kill: published('What ckptree kill --json prints', SignalReport),
+  workers: published('What ckptree workers --json prints', WorkersReport),
+  cancel: published('What ckptree cancel --json prints', CancelReport),
   demo: published('What ckptree demo --json prints', DemoReport),
   core: published('What ckptree core --json prints', CoreReport),
   ls: published('What ckptree ls --json prints', ListReport),

@@ -13,6 +13,8 @@ export interface Session {
   readonly say: (message: string) => void;
   /** Shows people a part of the report before the rest is there; nothing with --json. */
   readonly narrate: (part: (palette: Palette) => string) => void;
+  /** Prints on stdout now, whatever the options: for reports that come piece by piece. */
+  readonly print: (text: string) => void;
   /** Tells the process that started this one with an IPC channel (`child_process.fork`), if there is one. */
   readonly announce: (event: SessionEvent) => void;
 }
@@ -29,5 +31,7 @@ export interface Outcome<Report> {
   readonly report: Report;
   /** 0 when all is well; 1 when the report is not what one hopes for, and `complaint` says why in one sentence. */
   readonly exitCode: 0 | 1;
+  /** The report was printed piece by piece. */
+  readonly printed?: true;
   readonly complaint?: string;
 }

@@ -1,3 +1,3 @@
-export { type ClusterEvent, LocalCluster, type LocalClusterOptions } from './local-cluster.js';
+export { LocalCluster, type LocalClusterOptions, type ServiceEvent } from './local-cluster.js';
 export { serviceBin } from './service-bin.js';
 export { type ServiceEnd, ServiceProcess, type ServiceProcessOptions } from './service-process.js';

@@ -28,11 +28,11 @@ export interface LocalClusterOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Starts services again that end by themselves. Default true. */
   readonly restart?: boolean;
-  readonly onEvent?: (event: ClusterEvent) => void;
+  readonly onEvent?: (event: ServiceEvent) => void;
 }
 
 /** What happens to the processes of a cluster. */
-export type ClusterEvent =
+export type ServiceEvent =
   | {
       readonly type: 'ready';
       readonly role: Role;

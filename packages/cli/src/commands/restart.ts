@@ -1,3 +1,4 @@
+import { clusterOptions, isForCluster } from '../cluster/cluster-options.js';
 import type { Runner } from '../command.js';
 import { namingOptions } from '../store/naming-options.js';
 import { IMAGE_ARGUMENT, newStoreCommand } from '../store/store-options.js';
@@ -11,13 +12,20 @@ const EXAMPLES = [
     'ckptree restart tree.img --frozen',
     'see whether it can be restarted here, and what is in it, without running it',
   ],
+  ['ckptree restart nightly --nats nats://10.0.0.5:4222', 'in a cluster: it runs on there'],
   ['ckptree restart tree.img --checkpoint 1@5000 --output later.img', 'save it again, 5000 ticks later'],
 ] as const;
 
 export function restartCommand(run: Runner) {
-  return newStoreCommand('restart', 'Restart a tree of tasks from an image and run it to its end.', EXAMPLES)
+  return clusterOptions(
+    newStoreCommand('restart', 'Restart a tree of tasks from an image and run it to its end.', EXAMPLES),
+  )
     .argument('<image>', IMAGE_ARGUMENT)
-    .option('--frozen', 'rebuild the tree, show it as it stands, and end without letting it run')
+    .option(
+      '--frozen',
+      'rebuild the tree, show it as it stands, and end without letting it run; in a cluster: leave it frozen',
+    )
+    .option('--on <worker>', 'in a cluster: all of it on this worker')
     .addOption(treeOptions.checkpoint)
     .addOption(treeOptions.every)
     .addOption(namingOptions.name)
@@ -33,6 +41,12 @@ export function restartCommand(run: Runner) {
       const request = { options, checkpoint: checkpointOf(options) };
       if (frozen && request.checkpoint !== undefined)
         throw usageError('a tree that is left --frozen never comes to its --checkpoint');
+      if (isForCluster(options) && request.checkpoint === undefined)
+        return run(options, async () => {
+          const { formatStarted, restartOnCluster } = await import('../cluster/trees.js');
+          return { work: (session) => restartOnCluster(image, options, session), format: formatStarted };
+        });
+      if (options.on !== undefined) throw usageError('--on is for a cluster; say where it is with --nats');
       return run(options, async () => {
         const { formatTree, restart, restartFrozen } = await import('../tree/restart.js');
         return {

@@ -1,3 +1,4 @@
+import { clusterOptions, isForCluster } from '../cluster/cluster-options.js';
 import type { Runner } from '../command.js';
 import { newStoreCommand } from '../store/store-options.js';
 
@@ -7,12 +8,14 @@ const EXAMPLES = [
 ] as const;
 
 export function showCommand(run: Runner) {
-  return newStoreCommand('show', 'Show what the store knows of a checkpoint.', EXAMPLES)
+  return clusterOptions(newStoreCommand('show', 'Show what the store knows of a checkpoint.', EXAMPLES))
     .argument('<checkpoint>', 'an id, the unique beginning of one, or a name')
     .action((checkpoint, options) =>
       run(options, async () => {
         const { formatInfo, show } = await import('../store/list.js');
-        return { work: () => show(checkpoint, options), format: formatInfo };
+        if (!isForCluster(options)) return { work: () => show(checkpoint, options), format: formatInfo };
+        const { showOnCluster } = await import('../cluster/stored.js');
+        return { work: (session) => showOnCluster(checkpoint, options, session), format: formatInfo };
       }),
     );
 }

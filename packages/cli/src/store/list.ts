@@ -16,7 +16,7 @@ export const ListReport = Type.Object(
   },
   { additionalProperties: false },
 );
-type ListReport = Static<typeof ListReport>;
+export type ListReport = Static<typeof ListReport>;
 
 /** The checkpoints of the store that have all of these labels. */
 export function list(

@@ -1,0 +1,30 @@
+import { type Static, Type } from 'typebox';
+import type { Outcome, Session } from '../session.js';
+import type { ClusterOptions } from './cluster-options.js';
+import { withClient } from './with-client.js';
+
+export const CancelReport = Type.Object(
+  { state: Type.String({ description: 'What the checkpoint is now: it may have been too late.' }) },
+  { additionalProperties: false },
+);
+type CancelReport = Static<typeof CancelReport>;
+
+/** Gives up a checkpoint, or a schedule (`s-...`). */
+export function cancel(
+  id: string,
+  options: ClusterOptions,
+  session: Session,
+): Promise<Outcome<CancelReport>> {
+  return withClient(options, session, async (client) => {
+    if (id.startsWith('s-')) {
+      await client.unschedule(id);
+      return { report: { state: 'cancelled' }, exitCode: 0 };
+    }
+    const state = await client.cancel(id, { signal: session.signal });
+    return state === 'cancelled'
+      ? { report: { state }, exitCode: 0 }
+      : { report: { state }, exitCode: 1, complaint: `it could not be cancelled any more: it is ${state}` };
+  });
+}
+
+export const formatCancel = ({ state }: CancelReport): string => `It is ${state}.\n`;

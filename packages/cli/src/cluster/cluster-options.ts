@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectOptions } from '@ckptree/client';
+import type { Command, OptionValues } from '@commander-js/extra-typings';
+import { type Example, newCommand } from '../command.js';
+
+/** Which cluster a command works on, and who it is there. */
+export interface ClusterOptions {
+  readonly nats?: string | undefined;
+  readonly natsUser?: string | undefined;
+  readonly natsPasswordFile?: string | undefined;
+  readonly natsCa?: string | undefined;
+  readonly natsCert?: string | undefined;
+  readonly natsKey?: string | undefined;
+}
+
+/** A command that talks to a cluster. */
+export const newClusterCommand = (name: string, summary: string, examples: readonly Example[]) =>
+  clusterOptions(newCommand(name, summary, examples));
+
+/** Lets a command talk to a cluster. */
+export function clusterOptions<Args extends unknown[], Opts extends OptionValues>(
+  command: Command<Args, Opts>,
+) {
+  return command
+    .option('--nats <url>', 'where the cluster is (default: NATS_URL, else nats://127.0.0.1:4222)')
+    .option('--nats-user <name>', 'user there, when there is a password (default: client)')
+    .option(
+      '--nats-password-file <file>',
+      'its first line is the password (default: CKPTREE_NATS_CLIENT_PASSWORD)',
+    )
+    .option('--nats-ca <file>', 'certificates (PEM) of the authority that NATS must be signed by')
+    .option('--nats-cert <file>', 'certificate (PEM) to show to NATS')
+    .option('--nats-key <file>', 'key (PEM) of that certificate');
+}
+
+/** Whether somebody said where a cluster is: then commands that have both mean it, and not the store of this machine. */
+export const isForCluster = ({ nats }: ClusterOptions): boolean =>
+  nats !== undefined || (process.env.NATS_URL ?? '') !== '';
+
+/** @throws ENOENT, EPERM the file of the password cannot be read */
+export function connectOptions(options: ClusterOptions): ConnectOptions {
+  const { nats, natsUser = 'client', natsCa, natsCert, natsKey } = options;
+  const password = passwordOf(options);
+  const tls = {
+    ...(natsCa !== undefined && { caFile: natsCa }),
+    ...(natsCert !== undefined && { certFile: natsCert }),
+    ...(natsKey !== undefined && { keyFile: natsKey }),
+  };
+  return {
+    name: 'ckptree',
+    ...(nats !== undefined && { url: nats }),
+    ...(password !== undefined && { user: natsUser, password }),
+    ...(Object.keys(tls).length > 0 && { tls }),
+  };
+}
+
+function passwordOf({ natsPasswordFile }: ClusterOptions): string | undefined {
+  if (natsPasswordFile !== undefined) return readFileSync(natsPasswordFile, 'utf8').split(/\r?\n/, 1)[0];
+  return process.env.CKPTREE_NATS_CLIENT_PASSWORD || undefined;
+}

@@ -1,0 +1,90 @@
+import { resolve } from 'node:path';
+import { LocalCluster, type ServiceEvent } from '@ckptree/local-cluster';
+import { type Static, Type } from 'typebox';
+import type { Palette } from '../output/palette.js';
+import { plural } from '../output/quantities.js';
+import type { Outcome, Session } from '../session.js';
+
+export const UpReport = Type.Object(
+  {
+    nats: Type.String({ description: 'Where the cluster was.' }),
+    data: Type.String({ description: 'The folder that it keeps everything in.' }),
+  },
+  { additionalProperties: false },
+);
+type UpReport = Static<typeof UpReport>;
+
+export interface UpOptions {
+  readonly workers: number;
+  readonly storage: number;
+  readonly coordinators: number;
+  readonly data: string;
+  readonly nats?: string | undefined;
+  readonly carrier: 'volume' | 'nats';
+  readonly memory?: number | undefined;
+}
+
+/** Runs a whole cluster on this machine until somebody ends it. */
+export async function up(options: UpOptions, session: Session): Promise<Outcome<UpReport>> {
+  const { workers, storage, coordinators, nats, carrier, memory } = options;
+  const data = resolve(options.data);
+  const cluster = await session.progress.during(
+    'starting',
+    () => 'nats-server and services',
+    () =>
+      LocalCluster.start({
+        dataFolder: data,
+        workers,
+        storages: storage,
+        coordinators,
+        carrier,
+        ...(nats !== undefined && { natsUrl: nats }),
+        ...(memory !== undefined && { args: { worker: ['--memory', String(memory)] } }),
+        onEvent: (event) => session.say(describe(event)),
+      }),
+  );
+  try {
+    session.narrate((palette) => welcome(cluster.natsUrl, data, options, palette));
+    await aborted(session.signal);
+    session.say('ending the services ...');
+    return { report: { nats: cluster.natsUrl, data }, exitCode: 0 };
+  } finally {
+    await cluster.stop();
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+function welcome(
+  nats: string,
+  data: string,
+  { workers, storage, coordinators }: UpOptions,
+  { strong, faint }: Palette,
+): string {
+  const here = nats === 'nats://127.0.0.1:4222' ? '' : `   export NATS_URL=${nats}\n`;
+  return `
+${strong('The cluster is up')}: ${plural(coordinators, 'coordinator')}, ${plural(workers, 'worker')}, ${storage === 1 ? '1 storage service' : `${storage} storage services`}. Everything is in ${data}.
+
+${here}   ckptree spawn examples/mixed.json      ${faint('start a tree of tasks on the workers')}
+   ckptree ps --tree                      ${faint('see it')}
+   ckptree checkpoint 1 --name first      ${faint('save it while it runs')}
+   ckptree kill 1                         ${faint('lose it')}
+   ckptree restart first --nats ${nats}   ${faint('get it back')}
+   ckptree events --follow                ${faint('watch')}
+
+Ctrl-C ends it; what is stored stays.
+`;
+}
+
+function describe(event: ServiceEvent): string {
+  const { role, id } = event;
+  if (event.type === 'ready') return `${role} ${id} is ready (process ${event.pid}, ${event.url})`;
+  if (event.type === 'failed') return `${role} ${id} could not start: ${event.error.message}`;
+  return `${role} ${id} ended with ${event.end}; it is started again`;
+}
+
+export const formatUp = (): string => 'The cluster is down.\n';

@@ -1,0 +1,35 @@
+import { Option } from '@commander-js/extra-typings';
+import { newClusterCommand } from '../cluster/cluster-options.js';
+import { eventFilter, eventsFrom } from '../cluster/event-arguments.js';
+import type { Runner } from '../command.js';
+
+const EXAMPLES = [
+  ['ckptree events', 'all that is remembered'],
+  ['ckptree events --follow', 'from now on, until Ctrl-C'],
+  ['ckptree events --follow --from 1234', 'go on behind an event that was seen'],
+  ['ckptree events --from 2026-11-23T12:00:00Z --filter type=failed', 'what failed since noon'],
+  ['ckptree events --filter root=1 --filter label=app=db --json', 'for programs: a line of JSON each'],
+] as const;
+
+export function eventsCommand(run: Runner) {
+  return newClusterCommand('events', 'Tell what happens in the cluster, and what has happened.', EXAMPLES)
+    .option('--follow', 'wait for what comes')
+    .addOption(
+      new Option(
+        '--from <where>',
+        'beginning, now, the sequence of an event, or a time (ISO 8601)',
+      ).argParser(eventsFrom),
+    )
+    .addOption(
+      new Option(
+        '--filter <what>',
+        'type=T, checkpoint=ID, root=PID, tree=ID, worker=ID or label=K=V; may be given several times',
+      ).argParser(eventFilter),
+    )
+    .action((options) =>
+      run(options, async () => {
+        const { events } = await import('../cluster/events.js');
+        return { work: (session) => events(options, session), format: () => '' };
+      }),
+    );
+}

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Client } from '@ckptree/client';
+import { Kernel, parseSpec, type TaskExit } from '@ckptree/kernel';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type TestCluster, testCluster, until } from './support/test-cluster.js';
+
+const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'examples');
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await testCluster({ workers: 3, storages: 2 });
+}, 120_000);
+afterAll(() => cluster?.stop());
+
+/** How each task ends when nothing disturbs it, by pid. */
+async function undisturbed(spec: object): Promise<Map<number, string>> {
+  const kernel = Kernel.boot({ cpus: 1, memoryBytes: 2 ** 28 });
+  try {
+    const ends = new Map<number, string>();
+    kernel.onExit(({ pid, digest, status }: TaskExit) => ends.set(pid, `${status} ${digest}`));
+    await kernel.spawn(parseSpec(spec, { baseFolder: EXAMPLES }).tree);
+    await kernel.settled();
+    return new Map([...ends].map(([pid, end]) => [pid, end.split(' ')[1]!]));
+  } finally {
+    await kernel.shutdown();
+  }
+}
+
+const example = (name: string): object => {
+  const { $schema: _, ...spec } = JSON.parse(readFileSync(join(EXAMPLES, `${name}.json`), 'utf8')) as {
+    $schema?: string;
+  };
+  return spec;
+};
+
+async function endsOf(client: Client, tree: string): Promise<Map<number, string>> {
+  let ends = await client.ends(tree);
+  await until(async () => {
+    ends = await client.ends(tree);
+    return ends.running === 0;
+  });
+  return new Map(ends.ends.map(({ pid, digest }) => [pid, digest]));
+}
+
+test('a tree over three workers goes on from any checkpoint, on three, two and one, to the same ends', async () => {
+  const { client } = cluster;
+  const spec = example('mixed');
+  const expected = await undisturbed(spec);
+  const spawned = await client.spawn(spec, { baseFolder: EXAMPLES });
+  expect(spawned.workers.length).toBeGreaterThan(1);
+  const early = await client.checkpoint(spawned.rootPid, { name: 'early' });
+  await early.done;
+  const late = await client.checkpoint(spawned.rootPid, { name: 'late', stop: true });
+  await late.done;
+  await until(async () => (await client.ps()).tasks.length === 0);
+
+  for (const { id } of [early, late])
+    for (const options of [{}, { on: 'worker-2' }]) {
+      const restarted = await client.restart(id, options);
+      const ends = await endsOf(client, restarted.tree);
+      expect(ends.size).toBeGreaterThan(0);
+      for (const [pid, digest] of ends) expect([pid, digest]).toEqual([pid, expected.get(pid)]);
+      await until(async () => (await client.ps()).tasks.length === 0);
+    }
+}, 180_000);

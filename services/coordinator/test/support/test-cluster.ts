@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, connect } from '@ckptree/client';
+import { LocalCluster, type LocalClusterOptions } from '@ckptree/local-cluster';
+
+/** A worker of a test needs little. */
+const SMALL_WORKER = ['--cpus', '1', '--threads', '1', '--memory', '256M'];
+
+export interface TestCluster {
+  readonly cluster: LocalCluster;
+  readonly client: Client;
+  readonly folder: string;
+  stop(): Promise<void>;
+}
+
+/** A real cluster in a folder of its own: nats-server and every service a process, on free ports. */
+export async function testCluster(options: Partial<LocalClusterOptions> = {}): Promise<TestCluster> {
+  const folder = await mkdtemp(join(tmpdir(), 'ckptree-cluster-'));
+  const { NATS_URL: _, ...env } = process.env;
+  const cluster = await LocalCluster.start({
+    dataFolder: folder,
+    env,
+    ...options,
+    args: { worker: SMALL_WORKER, ...options.args },
+  });
+  const client = await connect({ url: cluster.natsUrl });
+  await until(async () => (await client.workers()).length === (options.workers ?? 1));
+  return {
+    cluster,
+    client,
+    folder,
+    stop: async () => {
+      await client.close();
+      await cluster.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits for something that must come; a test that waits in vain fails by its own time limit. */
+export async function until(condition: () => Promise<boolean> | boolean, everyMs = 50): Promise<void> {
+  while (!(await condition())) await sleep(everyMs);
+}

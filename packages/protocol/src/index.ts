@@ -3,6 +3,7 @@ export { Connection, type ConnectionStatus } from './connection/connection.js';
 export { type ClusterOptions, ensureCluster } from './connection/ensure-cluster.js';
 export { EventPublisher, type EventPublisherOptions, type NewEvent } from './connection/event-publisher.js';
 export type { Published } from './connection/jetstream-publish.js';
+export { isUnanswered, isUnserved } from './connection/nats-error.js';
 export type { ConnectionOptions, Observation, TlsOptions } from './connection/options.js';
 export type { Start } from './connection/ordered.js';
 export {

@@ -69,3 +69,11 @@ export function describe(error: unknown): { readonly code: string; readonly mess
 /** Number of the error in the API of JetStream (server/errors.json of nats-server), if it is one. */
 export const apiErrorOf = (error: unknown): number | undefined =>
   error instanceof NatsError ? error.api_error?.err_code : undefined;
+
+/** Nobody was there to take the request: it was not begun, and may be sent again whatever it asks. */
+export const isUnserved = ({ code, cause }: CkptError): boolean =>
+  code === 'EAGAIN' && describe(cause).code === ErrorCode.NoResponders;
+
+/** It was sent, and no answer came: what became of it is not known. An answer that says ETIMEDOUT is another thing. */
+export const isUnanswered = ({ code, cause }: CkptError): boolean =>
+  code === 'ETIMEDOUT' && describe(cause).code === ErrorCode.Timeout;

@@ -114,7 +114,7 @@ describe('a connection', () => {
     await expect(request(connection, coordinator.signal, { pid: 1, signal: 'kill' })).rejects.toMatchObject({
       code: 'EPERM',
     });
-    serve(connection, coordinator.cancel, async () => ({ state: 'cancelled' }));
+    serve(connection, coordinator.workers, async () => ({ workers: [] }));
     await until(() => refused.some((text) => text.includes('subscription')));
     expect(refused.every((text) => text.startsWith('EPERM'))).toBe(true);
   });

@@ -51,7 +51,7 @@ describe('the page about the protocol', () => {
 });
 
 describe('the examples', () => {
-  test.each(messages.map((message) => [message.name, message]))(
+  test.each(messages.map((message) => [message.name, message] as const))(
     'of %s are valid and small enough',
     (_, message) => {
       const { definition } = message;
@@ -63,7 +63,7 @@ describe('the examples', () => {
     },
   );
 
-  test.each(documents.map((document) => [document.name, document]))(
+  test.each(documents.map((document) => [document.name, document] as const))(
     'of %s is valid',
     (_, { schema, example }) => {
       expect([ajv.validate(schema, example), ajv.errors]).toEqual([true, null]);

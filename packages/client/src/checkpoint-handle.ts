@@ -1,0 +1,117 @@
+import { CkptError, errorFromData } from '@ckptree/errors';
+import {
+  type CheckpointEvent,
+  type CheckpointFigures,
+  type CheckpointState,
+  type CheckpointSummary,
+  type Connection,
+  coordinator,
+  isLastOfCheckpoint,
+  isTerminal,
+} from '@ckptree/protocol';
+import { type AskOptions, ask } from './ask.js';
+import { eventsOf } from './events.js';
+
+/** A checkpoint that is complete, durable and listed. */
+export interface CompletedCheckpoint {
+  readonly id: string;
+  readonly figures: CheckpointFigures;
+}
+
+/** What happened to one checkpoint, with the place in the stream. */
+export type CheckpointProgress = CheckpointEvent & { readonly sequence: number };
+
+/** How long is waited for the end of a checkpoint, if nothing else is said. */
+const TIMEOUT_MS = 30 * 60_000;
+/** How long the coordinator is asked for a checkpoint whose events may be gone. */
+const ASK_MS = 5_000;
+
+/**
+ * A checkpoint under way. `done` is its end; iterating tells each step, from the first, also to whoever comes late.
+ *
+ * @example
+ * for await (const { type } of checkpoint) console.log(type); // accepted, prepared, resumed, progress, ..., completed
+ * const { figures } = await checkpoint.done;
+ */
+export class CheckpointHandle implements AsyncIterable<CheckpointProgress> {
+  readonly id: string;
+  /**
+   * @throws what made it fail; EINTR it was cancelled, or `signal`; ETIMEDOUT it had not ended in time (and may still);
+   *   EPIPE the client was closed
+   */
+  readonly done: Promise<CompletedCheckpoint>;
+  readonly #connection: Connection;
+
+  /**
+   * @param options how long `done` waits, and what gives that up; the checkpoint goes on. `old`: it may have ended so long
+   *   ago that its events are gone
+   */
+  constructor(connection: Connection, id: string, options: AskOptions & { readonly old?: boolean } = {}) {
+    this.#connection = connection;
+    this.id = id;
+    this.done = this.#end(options);
+    // Whoever only iterates, or only cancels, need not wait for the end as well.
+    this.done.catch(() => undefined);
+  }
+
+  /** Every step, to the last. Ends without a word when the signal says so. */
+  async *events({ signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<CheckpointProgress> {
+    const filter = { checkpoint: this.id };
+    const options = { from: 'beginning', filter, ...(signal !== undefined && { signal }) } as const;
+    for await (const event of eventsOf(this.#connection, options)) {
+      yield event as CheckpointProgress;
+      if (isLastOfCheckpoint(event)) return;
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<CheckpointProgress> {
+    return this.events();
+  }
+
+  /** Gives it up, if it is not complete by now. Its tasks run on. @returns what became of it @throws as other requests */
+  async cancel(options: AskOptions = {}): Promise<CheckpointState> {
+    const { state } = await ask(this.#connection, coordinator.cancel, { checkpoint: this.id }, options);
+    return state;
+  }
+
+  async #end({ timeoutMs = TIMEOUT_MS, signal, old = false }: AskOptions & { readonly old?: boolean }) {
+    const known = old ? await this.#ended() : undefined;
+    if (known !== undefined) return this.#result(known);
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+    for await (const event of this.events({ signal: either })) {
+      if (event.type === 'completed') return { id: this.id, figures: event.figures };
+      if (event.type === 'failed') throw errorFromData(event.error);
+      if (event.type === 'cancelled') throw this.#cancelled();
+    }
+    if (signal?.aborted === true)
+      throw new CkptError('EINTR', `waiting for checkpoint ${this.id} was given up`, {}, signal.reason);
+    throw new CkptError(
+      'ETIMEDOUT',
+      `checkpoint ${this.id} had not ended within ${timeoutMs} ms; it may still: ask for it by its id, or cancel it`,
+    );
+  }
+
+  /** What the coordinator knows of its end. One that cannot be asked knows nothing: then the events tell. */
+  async #ended(): Promise<CheckpointSummary | undefined> {
+    try {
+      const body = { checkpoint: this.id };
+      const { checkpoints } = await ask(this.#connection, coordinator.checkpoints, body, {
+        timeoutMs: ASK_MS,
+      });
+      return checkpoints.find(({ state }) => isTerminal(state));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #result({ state, figures = {}, error }: CheckpointSummary): CompletedCheckpoint {
+    if (state === 'cancelled') throw this.#cancelled();
+    if (error !== undefined) throw errorFromData(error);
+    return { id: this.id, figures };
+  }
+
+  #cancelled(): CkptError {
+    return new CkptError('EINTR', `checkpoint ${this.id} was cancelled`);
+  }
+}

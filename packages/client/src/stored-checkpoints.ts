@@ -1,0 +1,30 @@
+import { openCarrier } from '@ckptree/carrier';
+import type { Connection } from '@ckptree/protocol';
+import { type Manifest, type OpenOptions, Store } from '@ckptree/store';
+
+/** A checkpoint in the store, without what only the store needs. */
+export type CheckpointInfo = Omit<Manifest, 'format' | 'segments' | 'root'>;
+
+export interface StoreOptions {
+  /** Of an encrypted store. */
+  readonly secrets?: OpenOptions['secrets'];
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The store of the cluster, through the storage services. The caller closes it.
+ * @throws EAGAIN, ETIMEDOUT no storage service answers; EPERM no secret fits
+ */
+export async function openStore(
+  connection: Connection,
+  volume: string | undefined,
+  { secrets, signal }: StoreOptions,
+): Promise<Store> {
+  const carrier = await openCarrier(connection, {
+    ...(volume !== undefined && { volume }),
+    ...(signal !== undefined && { signal }),
+  });
+  return Store.openBackend(carrier, secrets === undefined ? {} : { secrets });
+}
+
+export const infoOf = ({ format, segments, root, ...info }: Manifest): CheckpointInfo => info;

@@ -1,7 +1,15 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kernel, parseSpec, placeSpawn, type SpawnTree, splitTree, type TaskExit } from '@ckptree/kernel';
+import {
+  checkForest,
+  Kernel,
+  parseSpec,
+  placeSpawn,
+  type SpawnTree,
+  splitTree,
+  type TaskExit,
+} from '@ckptree/kernel';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 
 const MIB = 2 ** 20;
@@ -151,6 +159,14 @@ describe('a forest', () => {
 
   test('that refers to what it does not hold is refused', async () => {
     const part = parted(endless).get('other')!;
+    expect(checkForest(part)).toBe(part);
+    for (const document of [
+      null,
+      {},
+      { ...part, rootPid: 0 },
+      { ...part, tasks: [{ ...part.tasks[0], more: 1 }] },
+    ])
+      expect(() => checkForest(document)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
     const [first, second] = part.tasks;
     for (const tasks of [
       [{ ...first!, start: 7 }],

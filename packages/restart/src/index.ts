@@ -2,7 +2,13 @@ export { type FileSource, openFileSource } from './file-source.js';
 export type { LoadOptions } from './load-memory.js';
 export { type PartOptions, partOfImage } from './part-of-image.js';
 export { placeImage } from './place-image.js';
-export { describePlacement, type PlacedPart, Placement, type SpreadObject } from './placement.js';
+export {
+  checkPlacement,
+  describePlacement,
+  type PlacedPart,
+  type Placement,
+  type SpreadObject,
+} from './placement.js';
 export {
   hostPart,
   hostTree,

@@ -18,7 +18,15 @@ const WORD = { IRQ: 0, CURRENT: 1, LOAD: 2 } as const;
 /** One cache line a cpu, so that cpus do not slow each other down. */
 const CPU_WORDS = 16;
 /** Words that all cpus share, behind theirs. */
-const SHARED = { PENDING_SNAPSHOTS: 0, MEMBERS: 1, NEXT_MM: 2, NEXT_TABLE: 3, CUT: 4, HELD: 8 } as const;
+const SHARED = {
+  PENDING_SNAPSHOTS: 0,
+  MEMBERS: 1,
+  NEXT_MM: 2,
+  NEXT_TABLE: 3,
+  CUT: 4,
+  MMS: 5,
+  HELD: 8,
+} as const;
 /** Cuts that can be held at the same time without being told of meanwhile. */
 const MAX_HELD = 8;
 const SHARED_WORDS = SHARED.HELD + MAX_HELD;
@@ -138,6 +146,7 @@ export class CpuControl {
     this.#members.set(members);
     Atomics.store(this.#words, this.#shared + SHARED.MEMBERS, members.length);
     Atomics.store(this.#words, this.#shared + SHARED.CUT, cut);
+    Atomics.store(this.#words, this.#shared + SHARED.MMS, 0);
     Atomics.store(this.#words, this.#shared + SHARED.PENDING_SNAPSHOTS, cpus);
   }
 
@@ -168,10 +177,16 @@ export class CpuControl {
     return false;
   }
 
-  /** A cpu: its snapshots are taken. The decrement publishes all that it wrote before. */
-  snapshotTaken(): void {
+  /** A cpu: its snapshots are taken, of so many address spaces. The decrement publishes all that it wrote before. */
+  snapshotTaken(mms: number): void {
+    Atomics.add(this.#words, this.#shared + SHARED.MMS, mms);
     Atomics.sub(this.#words, this.#shared + SHARED.PENDING_SNAPSHOTS, 1);
     Atomics.notify(this.#words, this.#shared + SHARED.PENDING_SNAPSHOTS);
+  }
+
+  /** Main thread: of how many address spaces the cpus have taken snapshots. */
+  get snapshottedMms(): number {
+    return Atomics.load(this.#words, this.#shared + SHARED.MMS);
   }
 
   /** Main thread: waits until every cpu has taken its snapshots. @returns whether they all have */

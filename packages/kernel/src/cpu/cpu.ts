@@ -241,8 +241,7 @@ export class Cpu {
       const task = this.#table.get(slot, SLOT.CPU) === this.#index ? this.#tasks.get(slot) : undefined;
       if (task !== undefined) this.#cuts.record(task);
     }
-    this.#cuts.seal(id);
-    this.#control.snapshotTaken();
+    this.#control.snapshotTaken(this.#cuts.seal(id));
   }
 
   #readMessages(): void {

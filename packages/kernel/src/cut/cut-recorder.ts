@@ -47,9 +47,10 @@ export class CutRecorder {
     if (!this.#recording.tables.has(files.id)) this.#recording.tables.set(files.id, tablePiece(files));
   }
 
-  /** Every task of the cut is recorded. */
-  seal(cut: number): void {
+  /** Every task of the cut is recorded. @returns how many address spaces they have */
+  seal(cut: number): number {
     const { tasks, mms, tables } = this.#recording;
+    const { size } = mms;
     this.#recording = emptyRecording();
     const pieces: CutPiece[] = [];
     for (let start = 0; start === 0 || start < tasks.length; start += PIECE_TASKS) {
@@ -66,6 +67,7 @@ export class CutRecorder {
       pieces.push(piece);
     }
     this.#untold.set(cut, pieces);
+    return size;
   }
 
   /** Tells one piece. @returns whether there was one to tell */

@@ -116,21 +116,22 @@ export class Cutter {
         throw new CkptError('ETIMEDOUT', 'the lease ended before all snapshots were taken');
       const scene = { members, table: table.copy(), files: files.copy(), arenas: memory.handle.arenas };
       const assembly = new CutAssembly(scene);
-      return new HeldCut({
+      const held = {
         tasks: members.length,
+        mms: control.snapshottedMms,
         timing: { freezeUs: (frozen - requested) * 1e3, snapshotUs: (performance.now() - frozen) * 1e3 },
         requested,
         leaseMs,
         pieces,
-        assemble: async () => {
-          for (const piece of await pieces.all) assembly.add(piece);
-          return assembly.tree(this.#versions);
-        },
         freezeUser: () => {
           for (const slot of members) table.raise(slot, FLAG.FREEZE_USER);
         },
         letGo,
-        giveBack: (snapshots) => this.#giveBack(snapshots),
+        giveBack: (snapshots: readonly Int32Array[]) => this.#giveBack(snapshots),
+      };
+      return new HeldCut(held, async () => {
+        for (const piece of await pieces.all) assembly.add(piece);
+        return assembly.tree(this.#versions);
       });
     } catch (error) {
       letGo();

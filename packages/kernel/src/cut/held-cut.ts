@@ -16,16 +16,15 @@ export interface Resumed {
 }
 
 export interface HeldCutParts {
-  /** Tasks of the cut, zombies included. */
+  /** Tasks of the cut, zombies included; address spaces. */
   readonly tasks: number;
+  readonly mms: number;
   readonly timing: HoldTiming;
   /** When the freeze was asked for, by `performance.now()`. */
   readonly requested: number;
   /** How long after that the tasks are let go at the latest; none: when they are told to. */
   readonly leaseMs: number | undefined;
   readonly pieces: CutPieces;
-  /** Puts the pieces together. */
-  readonly assemble: () => Promise<TaskTree>;
   /** Sets the freeze flag of people, and clears that of the cut. */
   readonly freezeUser: () => void;
   readonly letGo: () => void;
@@ -37,7 +36,10 @@ export interface HeldCutParts {
  * gone. Only then is told what the cut has seen: putting that together costs the tasks nothing.
  */
 export class HeldCut {
+  /** Tasks of the cut, zombies included. */
   readonly tasks: number;
+  /** Address spaces. */
+  readonly mms: number;
   readonly timing: HoldTiming;
   /**
    * What was there at the cut, from some time after `resume()` on.
@@ -51,14 +53,16 @@ export class HeldCut {
   /** Address spaces whose snapshots were not given back. */
   readonly #held = new Set<Mm>();
 
-  constructor(parts: HeldCutParts) {
+  /** @param assemble puts the pieces together, when they are there */
+  constructor(parts: HeldCutParts, assemble: () => Promise<TaskTree>) {
     this.#parts = parts;
     this.tasks = parts.tasks;
+    this.mms = parts.mms;
     this.timing = parts.timing;
     const { leaseMs, requested } = parts;
     if (leaseMs !== undefined)
       this.#lease = setTimeout(() => this.#letGo(true), leaseMs - (performance.now() - requested)).unref();
-    this.tree = this.#assemble();
+    this.tree = this.#assemble(assemble);
     // Whoever asks for the tree hears of it; perhaps nobody does.
     this.tree.catch(() => undefined);
   }
@@ -94,8 +98,8 @@ export class HeldCut {
     return this.#resumed;
   }
 
-  async #assemble(): Promise<TaskTree> {
-    const { pieces, assemble } = this.#parts;
+  async #assemble(assemble: () => Promise<TaskTree>): Promise<TaskTree> {
+    const { pieces } = this.#parts;
     try {
       const tree = await assemble();
       if (this.#released) throw new CkptError('EINTR', 'the cut was released');

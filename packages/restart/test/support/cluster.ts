@@ -11,22 +11,22 @@ import {
 } from '@ckptree/checkpoint';
 import { bytesSource, readTree } from '@ckptree/image';
 import {
+  checkForest,
   type Forest,
   type HeldCut,
   Kernel,
   placeSpawn,
-  type SpawnForest,
   type SpawnTree,
   splitTree,
   type TaskExit,
 } from '@ckptree/kernel';
 import type { TaskTree } from '@ckptree/model';
-import { hostPart, placeImage } from '@ckptree/restart';
+import { checkPlacement, hostPart, placeImage } from '@ckptree/restart';
 
 const UTS = { release: '6.1.0-ckptree', version: '#1 SMP', machine: 'x86_64' };
 
 /** Everything that workers and coordinators send each other is JSON. */
-const sent = <T>(document: T): T => JSON.parse(JSON.stringify(document)) as T;
+const sent = (document: unknown): unknown => JSON.parse(JSON.stringify(document));
 
 /** Several kernels in one process, and what a coordinator would do with them. */
 export class Cluster {
@@ -57,7 +57,7 @@ export class Cluster {
     });
     const parts = splitTree(tree, { treeId: this.#newTreeId(), workerOf: (pid) => workers.get(pid)! });
     return Promise.all(
-      [...parts].map(([worker, forest]) => this.kernel(worker).loadSpawned(sent<SpawnForest>(forest))),
+      [...parts].map(([worker, forest]) => this.kernel(worker).loadSpawned(checkForest(sent(forest)))),
     );
   }
 
@@ -79,7 +79,9 @@ export class Cluster {
     wanted: ReadonlyMap<number, string> = new Map(),
   ): Promise<PromiseSettledResult<Forest>[]> {
     const { tree } = await readTree(bytesSource(image));
-    const placement = sent(placeImage(tree, { workers: this.#workers(on), placement: wanted }));
+    const placement = checkPlacement(
+      sent(placeImage(tree, { workers: this.#workers(on), placement: wanted })),
+    );
     const treeId = this.#newTreeId();
     return Promise.allSettled(
       placement.workers.map((worker) =>

@@ -10,6 +10,7 @@ import {
   hashOf,
 } from './creation.js';
 import { Gate } from './gate.js';
+import { Outbox } from './outbox.js';
 
 type HandlerOf<Verb extends keyof typeof storage> = Handler<(typeof storage)[Verb]['definition']>;
 
@@ -21,7 +22,7 @@ export interface ObjectLimits {
 }
 
 /** Bytes that are read and may not have left yet. */
-const UNSENT_LIMIT = 32 * 1024 * 1024;
+const UNSENT_LIMIT = 8 * 1024 * 1024;
 const READS = { places: 8, queue: 2048 };
 const PUTS = { places: 16, queue: 1024 };
 /** Each reads and hashes a whole pack. */
@@ -50,7 +51,7 @@ export function objectRequests(
     put: new Gate('puts', PUTS.places, PUTS.queue),
     adopt: new Gate('claim checks', ADOPTIONS.places, ADOPTIONS.queue),
   };
-  let unsent = 0;
+  const outbox = new Outbox(UNSENT_LIMIT, flush);
 
   const put = async (request: CreationRequest, payload: Uint8Array): Promise<CreationReply> => {
     const content = bytesContent(payload);
@@ -73,13 +74,9 @@ export function objectRequests(
           throw new CkptError('E2BIG', `at most ${pieceBytes} bytes are read at once, not ${length}`, {
             field: '/length',
           });
+        await outbox.take(length);
         const payload = await folder.read(name, position, length);
         observer.sent(payload.length);
-        unsent += payload.length;
-        if (unsent >= UNSENT_LIMIT) {
-          unsent = 0;
-          await flush();
-        }
         return { reply: {}, payload };
       }),
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, statfs } from 'node:fs/promises';
 import { ensureVolumeMark } from '@ckptree/carrier';
-import { CkptError } from '@ckptree/errors';
-import { Connection } from '@ckptree/protocol';
-import { type RunningService, type ServiceComponents, storageMetrics } from '@ckptree/service';
+import { CkptError, isCkptError } from '@ckptree/errors';
+import { Connection, request, storage } from '@ckptree/protocol';
+import { type Log, type RunningService, type ServiceComponents, storageMetrics } from '@ckptree/service';
 import { hostOwners, readConfig, type Secret } from '@ckptree/store';
 import { storeAdmission } from './admission.js';
 import { connectionOptions } from './connection-options.js';
@@ -31,8 +31,10 @@ export async function start(components: Components): Promise<RunningService> {
   });
   try {
     const instance = instanceName(config.id);
+    await checkOthers(connection, storeConfig.id, log);
     const service = await storageService({
       instance,
+      storeId: storeConfig.id,
       volumeMark: await ensureVolumeMark(folder.location),
       pieceBytes: Math.min(config.pieceSize, connection.maxPayload - HEADERS),
       maxUploads: config.maxUploads,
@@ -65,6 +67,25 @@ export async function start(components: Components): Promise<RunningService> {
   } catch (error) {
     await connection.close();
     throw error;
+  }
+}
+
+const INFO_TIMEOUT_MS = 2_000;
+
+/** Services that serve different stores side by side would tear every one of them apart. @throws EBUSY one is there */
+async function checkOthers(connection: Connection, storeId: string, log: Log): Promise<void> {
+  try {
+    const other = await request(connection, storage.info, {}, { timeoutMs: INFO_TIMEOUT_MS });
+    if (other.storeId !== storeId)
+      throw new CkptError(
+        'EBUSY',
+        `the storage service ${other.instance} of this cluster serves another store (${other.store}); all must serve the same`,
+        { field: '--store' },
+      );
+  } catch (error) {
+    if (!isCkptError(error) || error.code === 'EBUSY') throw error;
+    // EAGAIN: this is the first.
+    if (error.code !== 'EAGAIN') log.warn({ err: error }, 'it is not known which store other services serve');
   }
 }
 

@@ -11,6 +11,8 @@ import { UploadTable } from './upload-table.js';
 export interface StorageOptions {
   /** A token of a subject that no other instance ever has, not even this one when it is started again. */
   readonly instance: string;
+  /** Of the store's config. */
+  readonly storeId: string;
   /** What the file `.volume` of the store's folder says. */
   readonly volumeMark: string;
   /** Bytes of a piece, a small object or a read. */
@@ -49,7 +51,7 @@ export const storageService =
   (options: StorageOptions) =>
   async (components: StorageComponents): Promise<StorageService> => {
     const { connection, folder, maintenance, maintenanceObserver } = components;
-    const { instance, volumeMark, pieceBytes, maxUploads, maxBufferedBytes, uploadIdleMs } = options;
+    const { instance, storeId, volumeMark, pieceBytes, maxUploads, maxBufferedBytes, uploadIdleMs } = options;
     await folder.cleanUp();
     const budget = new ByteBudget(maxBufferedBytes);
     const uploads = new UploadTable(components, budget, {
@@ -87,6 +89,7 @@ export const storageService =
         async () => ({
           instance,
           store: folder.location,
+          storeId,
           pieceBytes,
           volume: { path: folder.location, mark: volumeMark },
         }),

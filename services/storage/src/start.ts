@@ -10,13 +10,10 @@ import { connectionOptions } from './connection-options.js';
 import { storeMaintenance } from './maintenance.js';
 import { maintenanceMetrics, objectMetrics } from './metrics.js';
 import type { storageOptions } from './options.js';
-import { type StorageService, storageService } from './storage.js';
+import { HEADERS, type StorageService, storageService } from './storage.js';
 import { openStoreFolder } from './store-folder.js';
 
 type Components = ServiceComponents<typeof storageOptions>;
-
-/** Bytes of a message beside its content. */
-const HEADERS = 8 * 1024;
 
 /** Wires the parts of the service together. */
 export async function start(components: Components): Promise<RunningService> {

@@ -42,6 +42,8 @@ export interface StorageService {
   stop(): Promise<void>;
 }
 
+/** Bytes of a message beside its content. */
+export const HEADERS = 8 * 1024;
 const CLEAN_UP_MS = 60_000;
 /** Requests of one kind that are looked at; how many of them are let in is decided there. */
 const CONCURRENCY = 4096;
@@ -60,7 +62,10 @@ export const storageService =
       pieceBytes,
     });
     const jobs = new JobTable();
-    const objects = objectRequests(components, budget, { pieceBytes, flush: () => connection.flush() });
+    const objects = objectRequests(components, budget, {
+      readBytes: connection.maxPayload - HEADERS,
+      flush: () => connection.flush(),
+    });
     const maintain = maintenanceRequests(instance, folder, maintenance, jobs, maintenanceObserver);
     const group = { queue: STORAGE_QUEUE, concurrency: CONCURRENCY };
     const alone = { concurrency: CONCURRENCY };

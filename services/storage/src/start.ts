@@ -2,11 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { readFile, statfs } from 'node:fs/promises';
 import { ensureVolumeMark } from '@ckptree/carrier';
 import { CkptError, isCkptError } from '@ckptree/errors';
-import { Connection, request, storage } from '@ckptree/protocol';
-import { type Log, type RunningService, type ServiceComponents, storageMetrics } from '@ckptree/service';
+import { type Connection, request, storage } from '@ckptree/protocol';
+import {
+  type Log,
+  openConnection,
+  type RunningService,
+  type ServiceComponents,
+  storageMetrics,
+} from '@ckptree/service';
 import { hostOwners, readConfig, type Secret } from '@ckptree/store';
 import { storeAdmission } from './admission.js';
-import { connectionOptions } from './connection-options.js';
 import { storeMaintenance } from './maintenance.js';
 import { maintenanceMetrics, objectMetrics } from './metrics.js';
 import type { storageOptions } from './options.js';
@@ -17,15 +22,11 @@ type Components = ServiceComponents<typeof storageOptions>;
 
 /** Wires the parts of the service together. */
 export async function start(components: Components): Promise<RunningService> {
-  const { config, log, registry, readiness, signal } = components;
+  const { config, log, registry, readiness } = components;
   const secrets = await secretsOf(config);
   const { folder, config: storeConfig } = await openStoreFolder(config.store, config.init, secrets);
   const metrics = storageMetrics(registry);
-  const connection = await Connection.open({
-    ...connectionOptions(config, 'storage'),
-    signal,
-    onError: (error) => log.error({ err: error }, 'NATS refuses something'),
-  });
+  const connection = await openConnection('storage', components);
   try {
     const instance = instanceName(config.id);
     await checkOthers(connection, storeConfig.id, log);
@@ -45,9 +46,6 @@ export async function start(components: Components): Promise<RunningService> {
       observer: objectMetrics(metrics),
       maintenance: storeMaintenance(config.store, secrets),
       maintenanceObserver: maintenanceMetrics(metrics),
-    });
-    readiness.add('nats', () => {
-      if (!connection.connected) throw new CkptError('EAGAIN', 'there is no connection to NATS');
     });
     readiness.add('store', async () => {
       await readConfig(folder);

@@ -10,19 +10,20 @@ import {
   hashOf,
 } from './creation.js';
 import { Gate } from './gate.js';
+import { Outbox } from './outbox.js';
 
 type HandlerOf<Verb extends keyof typeof storage> = Handler<(typeof storage)[Verb]['definition']>;
 
 export interface ObjectLimits {
-  /** Bytes of one read. */
-  readonly pieceBytes: number;
+  /** Bytes of one read: what a message holds, for a client asks any instance, and goes by what one of them told. */
+  readonly readBytes: number;
   /** Waits until what was sent has left this process: answers must not pile up in it. */
   readonly flush: () => Promise<void>;
 }
 
 /** Bytes that are read and may not have left yet. */
-const UNSENT_LIMIT = 32 * 1024 * 1024;
-const READS = { places: 8, queue: 2048 };
+const UNSENT_LIMIT = 8 * 1024 * 1024;
+const READS = { places: 4, queue: 2048 };
 const PUTS = { places: 16, queue: 1024 };
 /** Each reads and hashes a whole pack. */
 const ADOPTIONS = { places: 2, queue: 256 };
@@ -41,7 +42,7 @@ export interface ObjectRequests {
 export function objectRequests(
   components: CreationComponents,
   budget: ByteBudget,
-  { pieceBytes, flush }: ObjectLimits,
+  { readBytes, flush }: ObjectLimits,
 ): ObjectRequests {
   const { folder, admission, observer } = components;
   const gates = {
@@ -50,7 +51,7 @@ export function objectRequests(
     put: new Gate('puts', PUTS.places, PUTS.queue),
     adopt: new Gate('claim checks', ADOPTIONS.places, ADOPTIONS.queue),
   };
-  let unsent = 0;
+  const outbox = new Outbox(UNSENT_LIMIT, flush);
 
   const put = async (request: CreationRequest, payload: Uint8Array): Promise<CreationReply> => {
     const content = bytesContent(payload);
@@ -69,17 +70,13 @@ export function objectRequests(
   return {
     read: ({ name, position, length }) =>
       gates.read.run(async () => {
-        if (length > pieceBytes)
-          throw new CkptError('E2BIG', `at most ${pieceBytes} bytes are read at once, not ${length}`, {
+        if (length > readBytes)
+          throw new CkptError('E2BIG', `at most ${readBytes} bytes are read at once, not ${length}`, {
             field: '/length',
           });
+        await outbox.take(length);
         const payload = await folder.read(name, position, length);
         observer.sent(payload.length);
-        unsent += payload.length;
-        if (unsent >= UNSENT_LIMIT) {
-          unsent = 0;
-          await flush();
-        }
         return { reply: {}, payload };
       }),
 

@@ -1,38 +1,38 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, statfs } from 'node:fs/promises';
 import { ensureVolumeMark } from '@ckptree/carrier';
-import { CkptError } from '@ckptree/errors';
-import { Connection } from '@ckptree/protocol';
-import { type RunningService, type ServiceComponents, storageMetrics } from '@ckptree/service';
+import { CkptError, isCkptError } from '@ckptree/errors';
+import { type Connection, request, storage } from '@ckptree/protocol';
+import {
+  type Log,
+  openConnection,
+  type RunningService,
+  type ServiceComponents,
+  storageMetrics,
+} from '@ckptree/service';
 import { hostOwners, readConfig, type Secret } from '@ckptree/store';
 import { storeAdmission } from './admission.js';
-import { connectionOptions } from './connection-options.js';
 import { storeMaintenance } from './maintenance.js';
 import { maintenanceMetrics, objectMetrics } from './metrics.js';
 import type { storageOptions } from './options.js';
-import { type StorageService, storageService } from './storage.js';
+import { HEADERS, type StorageService, storageService } from './storage.js';
 import { openStoreFolder } from './store-folder.js';
 
 type Components = ServiceComponents<typeof storageOptions>;
 
-/** Bytes of a message beside its content. */
-const HEADERS = 8 * 1024;
-
 /** Wires the parts of the service together. */
 export async function start(components: Components): Promise<RunningService> {
-  const { config, log, registry, readiness, signal } = components;
+  const { config, log, registry, readiness } = components;
   const secrets = await secretsOf(config);
   const { folder, config: storeConfig } = await openStoreFolder(config.store, config.init, secrets);
   const metrics = storageMetrics(registry);
-  const connection = await Connection.open({
-    ...connectionOptions(config, 'storage'),
-    signal,
-    onError: (error) => log.error({ err: error }, 'NATS refuses something'),
-  });
+  const connection = await openConnection('storage', components);
   try {
     const instance = instanceName(config.id);
+    await checkOthers(connection, storeConfig.id, log);
     const service = await storageService({
       instance,
+      storeId: storeConfig.id,
       volumeMark: await ensureVolumeMark(folder.location),
       pieceBytes: Math.min(config.pieceSize, connection.maxPayload - HEADERS),
       maxUploads: config.maxUploads,
@@ -46,9 +46,6 @@ export async function start(components: Components): Promise<RunningService> {
       observer: objectMetrics(metrics),
       maintenance: storeMaintenance(config.store, secrets),
       maintenanceObserver: maintenanceMetrics(metrics),
-    });
-    readiness.add('nats', () => {
-      if (!connection.connected) throw new CkptError('EAGAIN', 'there is no connection to NATS');
     });
     readiness.add('store', async () => {
       await readConfig(folder);
@@ -65,6 +62,25 @@ export async function start(components: Components): Promise<RunningService> {
   } catch (error) {
     await connection.close();
     throw error;
+  }
+}
+
+const INFO_TIMEOUT_MS = 2_000;
+
+/** Services that serve different stores side by side would tear every one of them apart. @throws EBUSY one is there */
+async function checkOthers(connection: Connection, storeId: string, log: Log): Promise<void> {
+  try {
+    const other = await request(connection, storage.info, {}, { timeoutMs: INFO_TIMEOUT_MS });
+    if (other.storeId !== storeId)
+      throw new CkptError(
+        'EBUSY',
+        `the storage service ${other.instance} of this cluster serves another store (${other.store}); all must serve the same`,
+        { field: '--store' },
+      );
+  } catch (error) {
+    if (!isCkptError(error) || error.code === 'EBUSY') throw error;
+    // EAGAIN: this is the first.
+    if (error.code !== 'EAGAIN') log.warn({ err: error }, 'it is not known which store other services serve');
   }
 }
 

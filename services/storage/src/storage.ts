@@ -11,6 +11,8 @@ import { UploadTable } from './upload-table.js';
 export interface StorageOptions {
   /** A token of a subject that no other instance ever has, not even this one when it is started again. */
   readonly instance: string;
+  /** Of the store's config. */
+  readonly storeId: string;
   /** What the file `.volume` of the store's folder says. */
   readonly volumeMark: string;
   /** Bytes of a piece, a small object or a read. */
@@ -40,6 +42,8 @@ export interface StorageService {
   stop(): Promise<void>;
 }
 
+/** Bytes of a message beside its content. */
+export const HEADERS = 8 * 1024;
 const CLEAN_UP_MS = 60_000;
 /** Requests of one kind that are looked at; how many of them are let in is decided there. */
 const CONCURRENCY = 4096;
@@ -49,7 +53,7 @@ export const storageService =
   (options: StorageOptions) =>
   async (components: StorageComponents): Promise<StorageService> => {
     const { connection, folder, maintenance, maintenanceObserver } = components;
-    const { instance, volumeMark, pieceBytes, maxUploads, maxBufferedBytes, uploadIdleMs } = options;
+    const { instance, storeId, volumeMark, pieceBytes, maxUploads, maxBufferedBytes, uploadIdleMs } = options;
     await folder.cleanUp();
     const budget = new ByteBudget(maxBufferedBytes);
     const uploads = new UploadTable(components, budget, {
@@ -58,7 +62,10 @@ export const storageService =
       pieceBytes,
     });
     const jobs = new JobTable();
-    const objects = objectRequests(components, budget, { pieceBytes, flush: () => connection.flush() });
+    const objects = objectRequests(components, budget, {
+      readBytes: connection.maxPayload - HEADERS,
+      flush: () => connection.flush(),
+    });
     const maintain = maintenanceRequests(instance, folder, maintenance, jobs, maintenanceObserver);
     const group = { queue: STORAGE_QUEUE, concurrency: CONCURRENCY };
     const alone = { concurrency: CONCURRENCY };
@@ -87,6 +94,7 @@ export const storageService =
         async () => ({
           instance,
           store: folder.location,
+          storeId,
           pieceBytes,
           volume: { path: folder.location, mark: volumeMark },
         }),

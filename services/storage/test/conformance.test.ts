@@ -27,6 +27,7 @@ async function serveAnything(pieceBytes: number): Promise<string> {
   const folder = await FolderBackend.open(path);
   running = await storageService({
     instance: `test-${Math.random().toString(16).slice(2, 10)}`,
+    storeId: '0'.repeat(32),
     volumeMark: await ensureVolumeMark(path),
     pieceBytes,
     maxUploads: 16,

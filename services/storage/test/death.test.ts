@@ -1,6 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ClaimCheckBackend, collectGarbage, NatsBackend, verifyStorage } from '@ckptree/carrier';
+import {
+  type CarrierObserver,
+  ClaimCheckBackend,
+  collectGarbage,
+  NatsBackend,
+  type PatienceOptions,
+  verifyStorage,
+} from '@ckptree/carrier';
 import type { Connection } from '@ckptree/protocol';
 import { type ObjectBackend, Store } from '@ckptree/store';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -43,10 +50,27 @@ async function check(store: Store, kept: ReadonlyMap<string, number>): Promise<v
   expect(await store.verify({ readData: true })).toMatchObject({ ok: true, damaged: [] });
 }
 
-const ways: Record<string, (path: string, connection: Connection) => Promise<ObjectBackend>> = {
-  'over NATS': (_, connection) => NatsBackend.open(connection),
-  'by claim check': (path, connection) => ClaimCheckBackend.open(connection, path),
+type Way = (path: string, connection: Connection, options: PatienceOptions) => Promise<ObjectBackend>;
+const ways: Record<string, Way> = {
+  'over NATS': (_, connection, options) => NatsBackend.open(connection, options),
+  'by claim check': (path, connection, options) => ClaimCheckBackend.open(connection, path, options),
 };
+
+/** Counts what was tried again. */
+function counting(): { readonly observer: CarrierObserver; retries: number } {
+  const counted = {
+    retries: 0,
+    observer: {
+      read: () => undefined,
+      written: () => undefined,
+      underWay: () => undefined,
+      retried: () => {
+        counted.retries++;
+      },
+    },
+  };
+  return counted;
+}
 
 describe.each(Object.entries(ways))('writers %s', (_, open) => {
   test('go on when one storage service after the other is killed, and no checkpoint is lost', async () => {
@@ -55,8 +79,11 @@ describe.each(Object.entries(ways))('writers %s', (_, open) => {
       await cluster.storage(path, PIECES),
       await cluster.storage(path, PIECES),
     ];
+    const counted = counting();
     const stores = await Promise.all(
-      [1, 2].map(async () => Store.openBackend(await open(path, await cluster.connect()), SMALL)),
+      [1, 2].map(async () =>
+        Store.openBackend(await open(path, await cluster.connect(), { observer: counted.observer }), SMALL),
+      ),
     );
     let stopped = false;
     let acknowledged = 0;
@@ -66,15 +93,16 @@ describe.each(Object.entries(ways))('writers %s', (_, open) => {
         return stopped;
       }),
     );
-    for (let round = 0; round < 4; round++) {
+    // Until at least two were killed, and something that was under way with one of them was tried again.
+    for (let killed = 0; killed < 2 || counted.retries === 0; killed++) {
       const before = acknowledged;
-      await eventually(() => acknowledged > before + 1);
+      await eventually(() => acknowledged > before);
       await services.shift()!.stop('SIGKILL');
       services.push(await cluster.storage(path, PIECES));
     }
     stopped = true;
     const kept = new Map((await Promise.all(writing)).flatMap((one) => [...one]));
-    expect(kept.size).toBeGreaterThan(2);
+    expect(kept.size).toBeGreaterThan(0);
     const local = await Store.open(path);
     await check(local, kept);
     expect((await local.gc()).waitingFor).toEqual([]);
@@ -102,7 +130,7 @@ describe('garbage collectors', () => {
     const far = await Store.openBackend(await NatsBackend.open(await cluster.connect()), SMALL);
     let deleted = 0;
     // Until both kinds of collectors have deleted something: those of the service, and one that works over NATS.
-    for (let [near, away] = [0, 0]; near < 2 || away < 2; ) {
+    for (let [near, away] = [0, 0]; near < 1 || away < 1; ) {
       const { deletedPacks } = await collectGarbage(connection, { waitMs: 500 });
       near += Math.sign(deletedPacks);
       const collected = (await far.gc({ waitMs: 500 })).deletedPacks.length;

@@ -241,7 +241,7 @@ describe('requests that break their schema', () => {
         code: 'EINVAL',
       });
     await expect(
-      request(connection, storage.read, { name: 'config', position: 0, length: 4 * 2 ** 20 }),
+      request(connection, storage.read, { name: 'config', position: 0, length: 8 * 2 ** 20 }),
     ).rejects.toMatchObject({ code: 'E2BIG' });
     await expect(request(connection, storage.list, { kind: '..' })).rejects.toMatchObject({ code: 'EINVAL' });
     await unharmed();

@@ -85,6 +85,7 @@ export const storageMessages = {
     reply: {
       instance: InstanceId('Who answers.'),
       store: Type.String({ maxLength: 4_095, description: 'Where the store is, for messages.' }),
+      storeId: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'Which store it is.' }),
       pieceBytes: Count('Largest content of a piece, a put or a read.'),
       volume: Type.Optional(
         Type.Object(
@@ -101,7 +102,12 @@ export const storageMessages = {
     },
     example: {
       request: {},
-      reply: { instance: 'storage-1', store: '/var/lib/ckptree', pieceBytes: MIB },
+      reply: {
+        instance: 'storage-1',
+        store: '/var/lib/ckptree',
+        storeId: '0f3a9c2e51b7d8460f3a9c2e51b7d846',
+        pieceBytes: MIB,
+      },
     },
   }),
 

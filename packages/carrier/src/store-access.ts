@@ -1,5 +1,6 @@
 import type { Connection } from '@ckptree/protocol';
 import { poolEngine, type Secret, Store } from '@ckptree/store';
+import type { CarrierObserver } from './observer.js';
 import { openCarrier } from './open-carrier.js';
 
 export interface StoreAccessOptions {
@@ -8,6 +9,7 @@ export interface StoreAccessOptions {
   /** Threads that hash and compress; as many as there are cores unless said. */
   readonly threads?: number;
   readonly secrets: readonly Secret[];
+  readonly observer?: CarrierObserver;
 }
 
 /**
@@ -17,9 +19,12 @@ export class StoreAccess {
   readonly #open: () => Promise<Store>;
   #store: Promise<Store> | undefined;
 
-  constructor(connection: Connection, { volume, threads, secrets }: StoreAccessOptions) {
+  constructor(connection: Connection, { volume, threads, secrets, observer }: StoreAccessOptions) {
     this.#open = async () => {
-      const backend = await openCarrier(connection, volume === undefined ? {} : { volume });
+      const backend = await openCarrier(connection, {
+        ...(volume !== undefined && { volume }),
+        ...(observer !== undefined && { observer }),
+      });
       return Store.openBackend(backend, { engine: poolEngine(threads), secrets });
     };
   }

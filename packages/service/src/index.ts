@@ -5,6 +5,7 @@ export { type ConfigOf, readConfig } from './config/read-config.js';
 export { type Check, Readiness, type ReadinessReport } from './http/readiness.js';
 export { type StatusServer, startStatusServer } from './http/status-server.js';
 export { createLog, LOG_LEVELS, type Log, type LogLevel, loggedError } from './log/log.js';
+export { carrierObserver } from './metrics/carrier-observer.js';
 export { type MetricDefinition, type MetricsOf, type MetricTable, register } from './metrics/define.js';
 export * from './metrics/metrics.js';
 export { metricsPage } from './metrics/page.js';

@@ -109,6 +109,14 @@ describe('a service that runs', () => {
   });
 });
 
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 describe('the end of a service', () => {
   test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     '%s: it drains, closes, and ends with code 0',
@@ -165,6 +173,12 @@ describe('the end of a service', () => {
     service.child.disconnect();
     expect(await service.ended).toMatchObject({ code: 0 });
     expect(service.log.find(({ msg }) => msg === 'ending')).toMatchObject({ by: 'supervisor' });
+  });
+
+  test('it ends in order also when its supervisor is killed, and nobody reads its log any more', async () => {
+    const { supervisor, pid } = await ExampleService.underSupervisor();
+    supervisor.kill('SIGKILL');
+    await eventually('it is gone', () => !isRunning(pid));
   });
 
   test('it can be told to end while it starts', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { StoreAccess } from '@ckptree/carrier';
 import { EventPublisher, ensureCluster, recordsOf } from '@ckptree/protocol';
-import { coordinatorMetrics, type Log, openConnection, runService } from '@ckptree/service';
+import { carrierObserver, coordinatorMetrics, type Log, openConnection, runService } from '@ckptree/service';
 import { Leadership } from './cluster/leadership.js';
 import { Telling } from './cluster/telling.js';
 import { CoordinatorObserver } from './coordinator-observer.js';
@@ -31,6 +31,7 @@ export const runCoordinator = (): Promise<void> =>
       const store = new StoreAccess(connection, {
         ...(config.volume !== undefined && { volume: config.volume }),
         secrets: config.storePassphrase === undefined ? [] : [{ passphrase: config.storePassphrase }],
+        observer: carrierObserver(registry),
       });
       const records = recordsOf(connection);
       const leadership = new Leadership({

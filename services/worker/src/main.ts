@@ -2,8 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { StoreAccess } from '@ckptree/carrier';
 import { Kernel } from '@ckptree/kernel';
-import { DocumentShelf, EventPublisher, ensureCluster, recordsOf, serveAll, worker } from '@ckptree/protocol';
-import { type Log, openConnection, runService, workerMetrics } from '@ckptree/service';
+import { DocumentShelf, EventPublisher, recordsOf, serveAll, worker } from '@ckptree/protocol';
+import {
+  awaitCluster,
+  carrierObserver,
+  type Log,
+  openConnection,
+  runService,
+  workerMetrics,
+} from '@ckptree/service';
 import { EndReporter } from './end-reporter.js';
 import { HeldCheckpoints } from './held-checkpoints.js';
 import { HostedTrees } from './hosted-trees.js';
@@ -31,7 +38,7 @@ export const runWorker = (): Promise<void> =>
       const onError = complain(log);
       const observer = new WorkerObserver(workerMetrics(registry));
       const connection = await openConnection('worker', components);
-      await ensureCluster(connection);
+      await awaitCluster(connection, components);
       const events = new EventPublisher(connection);
       const kernel = Kernel.boot({
         cpus: config.cpus,
@@ -48,6 +55,7 @@ export const runWorker = (): Promise<void> =>
         ...(config.volume !== undefined && { volume: config.volume }),
         threads: config.threads,
         secrets: config.storePassphrase === undefined ? [] : [{ passphrase: config.storePassphrase }],
+        observer: carrierObserver(registry),
       });
       const progress = new ProgressReporter(events, config.id);
       const checkpoints = new HeldCheckpoints({

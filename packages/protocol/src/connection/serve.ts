@@ -88,7 +88,7 @@ async function answerOne<D extends Definition>(
   const started = performance.now();
   const { name, responder } = endpoint;
   if (!INBOX.test(message.reply ?? '')) {
-    connection.observe({ name, outcome: 'dropped', durationMs: 0 });
+    connection.observe({ name, outcome: 'dropped', code: 'EINVAL', durationMs: 0 });
     return;
   }
   let outcome: Observation['outcome'] = 'invalid';

@@ -6,6 +6,11 @@ export interface MetricDefinition {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
+  /**
+   * All values of all labels, where they are known. Each series is then there from the start, at 0: Prometheus cannot tell
+   * the first failure of a service from a series that begins at 1.
+   */
+  readonly values?: Readonly<Record<string, readonly string[]>>;
   /** Upper bounds; of a histogram only. */
   readonly buckets?: readonly number[];
 }
@@ -16,13 +21,29 @@ export const counter = <const Labels extends readonly string[] = []>(
   name: string,
   help: string,
   labels?: Labels,
-) => ({ kind: 'counter', name, help, labels: labels ?? ([] as unknown as Labels) }) as const;
+  values?: Readonly<Record<Labels[number], readonly string[]>>,
+) =>
+  ({
+    kind: 'counter',
+    name,
+    help,
+    labels: labels ?? ([] as unknown as Labels),
+    ...(values !== undefined && { values }),
+  }) as const;
 
 export const gauge = <const Labels extends readonly string[] = []>(
   name: string,
   help: string,
   labels?: Labels,
-) => ({ kind: 'gauge', name, help, labels: labels ?? ([] as unknown as Labels) }) as const;
+  values?: Readonly<Record<Labels[number], readonly string[]>>,
+) =>
+  ({
+    kind: 'gauge',
+    name,
+    help,
+    labels: labels ?? ([] as unknown as Labels),
+    ...(values !== undefined && { values }),
+  }) as const;
 
 export const histogram = <const Labels extends readonly string[] = []>(
   name: string,
@@ -51,9 +72,20 @@ export function register<Table extends MetricTable>(registry: Registry, table: T
   return Object.fromEntries(metrics) as MetricsOf<Table>;
 }
 
-function make(registry: Registry, { kind, name, help, labels, buckets = [] }: MetricDefinition) {
+function make(registry: Registry, definition: MetricDefinition) {
+  const { kind, name, help, labels, buckets = [] } = definition;
   const common = { name, help, labelNames: [...labels], registers: [registry] };
-  if (kind === 'counter') return new Counter(common);
-  if (kind === 'gauge') return new Gauge(common);
-  return new Histogram({ ...common, buckets: [...buckets] });
+  if (kind === 'histogram') return new Histogram({ ...common, buckets: [...buckets] });
+  const metric = kind === 'counter' ? new Counter(common) : new Gauge(common);
+  for (const each of combinations(definition.values)) metric.inc(each, 0);
+  return metric;
+}
+
+/** Every way to give each label one of its values. */
+function combinations(values: MetricDefinition['values']): Record<string, string>[] {
+  if (values === undefined) return [];
+  let all: Record<string, string>[] = [{}];
+  for (const [label, known] of Object.entries(values))
+    all = all.flatMap((one) => known.map((value) => ({ ...one, [label]: value })));
+  return all;
 }

@@ -18,10 +18,26 @@ export function metricsPage(): string {
 }
 
 function sectionOf(who: string, table: MetricTable): string {
-  const rows = Object.values(table).map(rowOf);
   const title = `${who.charAt(0).toUpperCase()}${who.slice(1)}`;
-  return `## ${title}\n\n| metric | kind | labels | tells |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`;
+  return `## ${title}\n\n${tableOf(Object.values(table).map(cellsOf))}\n`;
 }
 
-const rowOf = ({ name, kind, labels, help }: MetricDefinition): string =>
-  `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help} |`;
+const HEADINGS = ['metric', 'kind', 'labels', 'tells'];
+
+const cellsOf = ({ name, kind, labels, help }: MetricDefinition): string[] => [
+  `\`${name}\``,
+  kind,
+  labels.map((label) => `\`${label}\``).join(', '),
+  help,
+];
+
+/** Columns as wide as their widest cell, as the other pages have them. */
+function tableOf(rows: readonly string[][]): string {
+  const widths = HEADINGS.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => row[column]!.length)),
+  );
+  const lineOf = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`;
+  const rule = widths.map((width) => '-'.repeat(width));
+  return [HEADINGS, rule, ...rows].map(lineOf).join('\n');
+}

@@ -42,6 +42,7 @@ export const CARRIER_METRICS = {
     'ckptree_carrier_bytes_total',
     'Bytes to (direction=write) and from (read) storage; way is nats or volume',
     ['direction', 'way'],
+    { direction: ['write', 'read'], way: ['nats', 'volume'] },
   ),
   retries: counter('ckptree_carrier_retries_total', 'Transfers that were tried again'),
   inFlightBytes: gauge('ckptree_carrier_in_flight_bytes', 'Bytes that were sent and are not yet durable'),
@@ -54,14 +55,21 @@ export const CARRIER_METRICS = {
 } as const;
 
 export const WORKER_METRICS = {
-  tasks: gauge('ckptree_worker_tasks', 'Tasks that it hosts; state is running, frozen or zombie', ['state']),
+  tasks: gauge('ckptree_worker_tasks', 'Tasks that it hosts; state is running, frozen or zombie', ['state'], {
+    state: ['running', 'frozen', 'zombie'],
+  }),
   trees: gauge('ckptree_worker_trees', 'Trees of which it hosts a part'),
   memoryUsed: gauge('ckptree_worker_memory_used_bytes', 'Simulated memory in use, snapshots included'),
   memoryCapacity: gauge('ckptree_worker_memory_capacity_bytes', 'Simulated memory that it has'),
-  tasksEnded: counter('ckptree_worker_tasks_ended_total', 'Tasks that ended; how is exited or killed', [
-    'how',
-  ]),
-  cuts: gauge('ckptree_worker_cuts', 'Cuts that it holds; state is frozen or snapshot', ['state']),
+  tasksEnded: counter(
+    'ckptree_worker_tasks_ended_total',
+    'Tasks that ended; how is exited or killed',
+    ['how'],
+    { how: ['exited', 'killed'] },
+  ),
+  cuts: gauge('ckptree_worker_cuts', 'Cuts that it holds; state is frozen or snapshot', ['state'], {
+    state: ['frozen', 'snapshot'],
+  }),
   freezeSeconds: histogram(
     'ckptree_worker_freeze_duration_seconds',
     'From the order to freeze to the last task at its safe point',
@@ -76,9 +84,12 @@ export const WORKER_METRICS = {
     'ckptree_worker_leases_expired_total',
     'Cuts whose tasks the worker thawed by itself because nobody told it to in time',
   ),
-  dumps: counter('ckptree_worker_dumps_total', 'Dumps that ended; outcome is sealed, failed or cancelled', [
-    'outcome',
-  ]),
+  dumps: counter(
+    'ckptree_worker_dumps_total',
+    'Dumps that ended; outcome is sealed, failed or cancelled',
+    ['outcome'],
+    { outcome: ['sealed', 'failed', 'cancelled'] },
+  ),
   dumpSeconds: histogram(
     'ckptree_worker_dump_duration_seconds',
     'From the order to dump to all segments being durable',
@@ -88,6 +99,7 @@ export const WORKER_METRICS = {
     'ckptree_worker_dump_bytes_total',
     'Memory that was dumped: all of it (kind=memory), and what was new to the store (stored, compressed)',
     ['kind'],
+    { kind: ['memory', 'stored'] },
   ),
   restoreBytes: counter('ckptree_worker_restore_bytes_total', 'Memory that was loaded from checkpoints'),
 } as const;
@@ -97,6 +109,7 @@ export const STORAGE_METRICS = {
     'ckptree_storage_bytes_total',
     'Bytes that came (direction=in) and went (out); way is nats or volume',
     ['direction', 'way'],
+    { direction: ['in', 'out'], way: ['nats', 'volume'] },
   ),
   putSeconds: histogram(
     'ckptree_storage_put_duration_seconds',
@@ -110,14 +123,18 @@ export const STORAGE_METRICS = {
     'ckptree_storage_adopted_packs_total',
     'Claim checks; outcome is adopted, or refused (size or hash is not what was claimed)',
     ['outcome'],
+    { outcome: ['adopted', 'refused'] },
   ),
   objects: gauge('ckptree_storage_objects', 'Objects in the store', ['kind']),
   objectBytes: gauge('ckptree_storage_object_bytes', 'Bytes of the objects in the store', ['kind']),
   volumeFree: gauge('ckptree_storage_volume_free_bytes', 'Space that is left on the volume of the store'),
   volumeSize: gauge('ckptree_storage_volume_size_bytes', 'Size of the volume of the store'),
-  gcRuns: counter('ckptree_storage_gc_runs_total', 'Garbage collections; outcome is ok or failed', [
-    'outcome',
-  ]),
+  gcRuns: counter(
+    'ckptree_storage_gc_runs_total',
+    'Garbage collections; outcome is ok or failed',
+    ['outcome'],
+    { outcome: ['ok', 'failed'] },
+  ),
   gcFreed: counter('ckptree_storage_gc_freed_bytes_total', 'Bytes that garbage collections gave back'),
   gcLastSuccess: gauge(
     'ckptree_storage_gc_last_success_timestamp_seconds',
@@ -150,13 +167,17 @@ export const COORDINATOR_METRICS = {
     'ckptree_coordinator_retention_removed_total',
     'Checkpoints that retention rules removed',
   ),
-  active: gauge('ckptree_checkpoint_active', 'Checkpoints under way, by the state of their record', [
-    'state',
-  ]),
+  active: gauge(
+    'ckptree_checkpoint_active',
+    'Checkpoints under way, by the state of their record',
+    ['state'],
+    { state: ['requested', 'preparing', 'dumping', 'committing'] },
+  ),
   checkpoints: counter(
     'ckptree_checkpoints_total',
     'Checkpoints that ended; outcome is completed, failed or cancelled',
     ['outcome'],
+    { outcome: ['completed', 'failed', 'cancelled'] },
   ),
   failures: counter(
     'ckptree_checkpoint_failures_total',
@@ -183,12 +204,15 @@ export const COORDINATOR_METRICS = {
     'ckptree_checkpoint_bytes_total',
     'Size of completed checkpoints as images (kind=image), and what they added to the store (stored)',
     ['kind'],
+    { kind: ['image', 'stored'] },
   ),
   lastCompleted: gauge(
     'ckptree_checkpoint_last_completed_timestamp_seconds',
     'When a checkpoint was last completed, in Unix time',
   ),
-  restarts: counter('ckptree_restarts_total', 'Restarts; outcome is restarted or failed', ['outcome']),
+  restarts: counter('ckptree_restarts_total', 'Restarts; outcome is restarted or failed', ['outcome'], {
+    outcome: ['restarted', 'failed'],
+  }),
   restartSeconds: histogram(
     'ckptree_restart_duration_seconds',
     'From the request to the first task that runs again',

@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { filesIn, yamlOf } from '../support/infra.js';
+import { filesIn, REPOSITORY, yamlOf } from '../support/infra.js';
 
 const files = [...filesIn('infra', '.yaml'), ...filesIn('infra', '.yml'), 'compose.yaml'];
 
@@ -16,5 +18,13 @@ describe('the files of infra', () => {
     expect(config!.scrape_configs).toMatchObject([
       { job_name: 'ckptree', dns_sd_configs: [{ names: ['coordinator', 'storage', 'worker'], port: 9100 }] },
     ]);
+  });
+
+  test('alerts come when they should, where promtool is there to ask', () => {
+    const cwd = join(REPOSITORY, 'infra/prometheus');
+    const args = ['test', 'rules', 'ckptree.rules.test.yml'];
+    const { error, status, stdout, stderr } = spawnSync('promtool', args, { cwd, encoding: 'utf8' });
+    const absent = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+    expect(absent || status === 0 ? '' : `${stdout}${stderr}`).toBe('');
   });
 });

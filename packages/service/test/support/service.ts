@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -77,6 +77,17 @@ export class ExampleService {
     this.child.on('message', (message) => this.announcements.push(message as Announcement));
     this.ended = this.#end();
     running.add(this);
+  }
+
+  /** Started by another process, which prints its pid as soon as it is ready. */
+  static async underSupervisor(): Promise<{ readonly supervisor: ChildProcess; readonly pid: number }> {
+    const script = `const { fork } = require('node:child_process');
+      const child = fork(${JSON.stringify(EXAMPLE)}, ['--data', '/tmp'], { silent: true, execArgv: [] });
+      child.on('message', ({ type, pid }) => type === 'ready' && console.log(pid));`;
+    const env = { PATH: process.env.PATH };
+    const supervisor = spawn(process.execPath, ['-e', script], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const [text] = (await once(supervisor.stdout!, 'data')) as [Buffer];
+    return { supervisor, pid: Number(text.toString()) };
   }
 
   /** Not the event `close`: it does not come when the channel was closed from this side. */

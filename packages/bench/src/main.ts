@@ -5,11 +5,12 @@ import { parseArgs } from 'node:util';
 import { asCkptError } from '@ckptree/errors';
 import { formatMachine, thisMachine } from './machine.js';
 import type { Scenario } from './scenario.js';
+import { dedup } from './scenarios/dedup.js';
 import { oneMachine } from './scenarios/one-machine.js';
 import { store } from './scenarios/store.js';
 import { formatSection } from './table.js';
 
-const SCENARIOS: readonly Scenario[] = [oneMachine, store];
+const SCENARIOS: readonly Scenario[] = [oneMachine, store, dedup];
 
 const HELP = `usage: npm run bench [-- [NAME ...] [--memory MiB] [--runs N] [--folder DIR] [--core FILE] [--json FILE]]
 

@@ -31,7 +31,7 @@ export const dedup: Scenario = {
     try {
       const measurements = [
         ...(await successive(store, contents.image, options)),
-        await forked(store, contents.image, options),
+        await forked(contents.image, options),
         await ofOwnTree(store, options),
       ];
       return [{ heading: contents.description, measurements }];
@@ -68,11 +68,7 @@ async function successive(
 }
 
 /** Tasks that have most of their pages in common, though in an image each has its own. */
-async function forked(
-  store: Store,
-  memory: string,
-  { folder, memoryMiB, tell }: ScenarioOptions,
-): Promise<Measurement> {
+async function forked(memory: string, { folder, memoryMiB, tell }: ScenarioOptions): Promise<Measurement> {
   tell(`making ${TASKS} tasks that share 95 % of their pages, and storing them`);
   const image = join(folder, 'forked.ckpt');
   const pages = Math.ceil((memoryMiB * MIB) / TASKS / PAGE_SIZE);

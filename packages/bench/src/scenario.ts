@@ -33,6 +33,8 @@ export interface ScenarioOptions {
   readonly runs: number;
   /** MiB of task memory. */
   readonly memoryMiB: number;
+  /** Chunks of the store whose index is measured. */
+  readonly chunks: number;
   /** An ELF core whose memory is to be used in place of one that is made for the purpose. */
   readonly core?: string;
   readonly tell: (message: string) => void;

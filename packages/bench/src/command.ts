@@ -9,8 +9,8 @@ import type { Timing } from './measure.js';
 const CHILDREN_USER = 15;
 const CHILDREN_SYSTEM = 16;
 const TICKS_PER_SECOND = 100;
-/** Bytes of a command's words that an error repeats. */
-const ERROR_TAIL = 2000;
+/** Bytes of a command's last words that are kept. */
+const OUTPUT_TAIL = 2000;
 
 /** A program that ckptree is held against, and the Debian package that has it. */
 export interface Peer {
@@ -18,8 +18,16 @@ export interface Peer {
   readonly debianPackage: string;
 }
 
+/** A command that has ended, and the last of what it said. */
+export interface CommandRun extends Timing {
+  readonly output: string;
+}
+
 /** Runs a program to its end. @throws EIO it failed; with the last of what it said */
-export async function runCommand(command: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Timing> {
+export async function runCommand(
+  command: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<CommandRun> {
   const [program = '', ...args] = command;
   const cpuBefore = childrenCpuSeconds();
   const start = performance.now();
@@ -30,12 +38,12 @@ export async function runCommand(command: readonly string[], env: NodeJS.Process
   let said = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-ERROR_TAIL);
+      said = (said + text).slice(-OUTPUT_TAIL);
     });
   const [code] = (await once(child, 'close')) as [number | null];
   const seconds = (performance.now() - start) / 1e3;
   if (code !== 0) throw new CkptError('EIO', `${command.join(' ')} failed: ${said.trim()}`);
-  return { seconds, cpuSeconds: childrenCpuSeconds() - cpuBefore };
+  return { seconds, cpuSeconds: childrenCpuSeconds() - cpuBefore, output: said };
 }
 
 function childrenCpuSeconds(): number {

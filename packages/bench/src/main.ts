@@ -5,13 +5,15 @@ import { parseArgs } from 'node:util';
 import { asCkptError } from '@ckptree/errors';
 import { formatMachine, thisMachine } from './machine.js';
 import type { Scenario } from './scenario.js';
+import { dedup } from './scenarios/dedup.js';
+import { indexOfChunks } from './scenarios/index-of-chunks.js';
 import { oneMachine } from './scenarios/one-machine.js';
 import { store } from './scenarios/store.js';
 import { formatSection } from './table.js';
 
-const SCENARIOS: readonly Scenario[] = [oneMachine, store];
+const SCENARIOS: readonly Scenario[] = [oneMachine, store, dedup, indexOfChunks];
 
-const HELP = `usage: npm run bench [-- [NAME ...] [--memory MiB] [--runs N] [--folder DIR] [--core FILE] [--json FILE]]
+const HELP = `usage: npm run bench [-- [NAME ...] [--memory MiB] [--runs N] [OPTION ...]]
 
 Measures ckptree against what this machine can do, in one run; quote the ratios.
 
@@ -19,6 +21,7 @@ Measures ckptree against what this machine can do, in one run; quote the ratios.
 ${SCENARIOS.map(({ name, summary }) => `                ${name}: ${summary}`).join('\n')}
   --memory MiB  task memory (default 1024)
   --runs N      counted runs of each thing, after one that warms up (default 5)
+  --chunks N    chunks in the store of scenario index (default 10000000)
   --folder DIR  where files go: on the disk to be measured (default: the system's temporary folder)
   --core FILE   an ELF core whose memory to use (default: that of a Node process made for it, by gdb)
   --json FILE   also writes the figures there
@@ -43,6 +46,7 @@ async function run(args: readonly string[]): Promise<number> {
       memory: { type: 'string', default: '1024' },
       runs: { type: 'string', default: '5' },
       folder: { type: 'string', default: tmpdir() },
+      chunks: { type: 'string', default: '10000000' },
       core: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
@@ -51,7 +55,9 @@ async function run(args: readonly string[]): Promise<number> {
   const chosen = SCENARIOS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   const memoryMiB = Number(values.memory);
   const runs = Number(values.runs);
-  if (values.help || chosen.length < positionals.length || !(memoryMiB >= 1) || !(runs >= 1)) {
+  const chunks = Number(values.chunks);
+  const areCounts = [memoryMiB, runs, chunks].every((count) => count >= 1);
+  if (values.help || chosen.length < positionals.length || !areCounts) {
     process.stderr.write(HELP);
     return values.help ? 0 : 2;
   }
@@ -65,6 +71,7 @@ async function run(args: readonly string[]): Promise<number> {
         folder,
         runs,
         memoryMiB,
+        chunks,
         ...(values.core !== undefined && { core: resolve(values.core) }),
         tell: (message) => process.stderr.write(`  ${message}\n`),
       });

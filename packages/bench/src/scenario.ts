@@ -3,7 +3,7 @@ import type { Figures } from './statistics.js';
 /** Something that is measured, in the order of the report. */
 export interface Measurement {
   readonly what: string;
-  readonly unit: 'GB/s' | 'ms' | 'us' | 's' | 'MB' | 'MiB' | '%';
+  readonly unit: 'GB/s' | 'ms' | 'us' | 's' | 'MB' | 'MiB' | 'bytes';
   readonly figures: Figures;
   /** What it cost all cores together. */
   readonly cpuSeconds?: Figures;
@@ -33,6 +33,8 @@ export interface ScenarioOptions {
   readonly runs: number;
   /** MiB of task memory. */
   readonly memoryMiB: number;
+  /** Chunks of the store whose index is measured. */
+  readonly chunks: number;
   /** An ELF core whose memory is to be used in place of one that is made for the purpose. */
   readonly core?: string;
   readonly tell: (message: string) => void;

@@ -1,5 +1,4 @@
 import type { Measurement, Section } from './scenario.js';
-import type { Figures } from './statistics.js';
 
 /** A section as plain text, ratios first: they are what to quote. */
 export function formatSection({ heading, measurements }: Section): string {
@@ -22,7 +21,7 @@ export function formatSection({ heading, measurements }: Section): string {
 function ratioOf({ ratio }: Measurement): string {
   if (ratio === undefined) return '';
   const goal = ratio.goal === undefined ? '' : ` (goal ${ratio.goal})`;
-  return `${ratio.value.toFixed(2)} x ${ratio.to}${goal}`;
+  return `${number(ratio.value)} x ${ratio.to}${goal}`;
 }
 
 function figuresOf({ figures, unit }: Measurement): string {
@@ -38,5 +37,8 @@ function cpuOf({ cpuSeconds, ratio }: Measurement): string {
 }
 
 /** Three digits, never as a power of ten. */
-const number = (value: Figures['median']): string =>
-  Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+function number(value: number): string {
+  if (Number.isInteger(value) || Math.abs(value) >= 100) return value.toFixed(0);
+  const digits = 2 - Math.floor(Math.log10(Math.abs(value)));
+  return value.toFixed(Math.min(digits, 9));
+}

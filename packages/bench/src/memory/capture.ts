@@ -6,7 +6,7 @@ import { checkpoint } from '@ckptree/checkpoint';
 import { readCore } from '@ckptree/elfcore';
 import { CkptError } from '@ckptree/errors';
 import { Kernel } from '@ckptree/kernel';
-import type { StoredPages, TaskTree } from '@ckptree/model';
+import { PAGE_SIZE, type StoredPages, type TaskTree } from '@ckptree/model';
 import { type FileSource, hostTree, openFileSource } from '@ckptree/restart';
 import { residentRanges, restrictTo } from './resident-pages.js';
 
@@ -83,16 +83,25 @@ export async function imageOfCore(
   }
 }
 
-async function hostAndCheckpoint(
+/** Hosts tasks whose pages lie in a file, and takes a checkpoint of them. */
+export async function hostAndCheckpoint(
   file: FileSource,
   tree: TaskTree<StoredPages>,
   image: string,
 ): Promise<void> {
-  const kernel = Kernel.boot({ cpus: 1, memoryBytes: file.size * 1.1 + 512 * MIB });
+  const pages = new Set(tree.tasks.flatMap(({ mm }) => (mm === undefined ? [] : [mm.memory.runs])));
+  const bytes = [...pages].reduce((sum, runs) => sum + pagesIn(runs) * PAGE_SIZE, 0);
+  const kernel = Kernel.boot({ cpus: 1, memoryBytes: bytes * 1.1 + 512 * MIB });
   try {
     const root = await hostTree(kernel, file, tree, { frozen: true });
     await checkpoint(kernel, root, { output: image });
   } finally {
     await kernel.shutdown();
   }
+}
+
+function pagesIn(runs: Float64Array): number {
+  let pages = 0;
+  for (let run = 2; run < runs.length; run += 3) pages += runs[run]!;
+  return pages;
 }

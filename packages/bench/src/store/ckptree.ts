@@ -1,9 +1,9 @@
 import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFileSource } from '@ckptree/restart';
-import { poolEngine, Store } from '@ckptree/store';
+import { type Manifest, poolEngine, Store } from '@ckptree/store';
 import { runCommand } from '../command.js';
-import { type Timing, timed } from '../measure.js';
+import { timed } from '../measure.js';
 import type { Contestant } from './contestant.js';
 import { folderSize } from './folder-size.js';
 
@@ -47,7 +47,7 @@ export function openStore(image: string, folder: string): Contestant {
       store = await Store.init(path, { engine: poolEngine() });
     },
     put: () => timed(() => putFile(store!, image)),
-    restore: (target) => timedExport(store!, target),
+    restore: (target) => timed(async () => exportTo(store!, (await store!.resolve(NAME)).id, target)),
     storedBytes: () => folderSize(path),
     async close() {
       await store?.close();
@@ -55,27 +55,26 @@ export function openStore(image: string, folder: string): Contestant {
   };
 }
 
-async function putFile(store: Store, image: string): Promise<void> {
+/** Stores an image, in its turn under the same name as others. */
+export async function putFile(store: Store, image: string): Promise<Manifest> {
   const file = openFileSource(image);
   const session = await store.begin({ name: NAME });
   try {
     await session.importImage(file);
-    await session.commit();
+    return await session.commit();
   } finally {
     await session.abort();
     file.close();
   }
 }
 
-function timedExport(store: Store, target: string): Promise<Timing> {
-  return timed(async () => {
-    const file = await open(target, 'wx');
-    try {
-      const { id } = await store.resolve(NAME);
-      await store.export(id, { write: async (bytes) => void (await file.write(bytes)) });
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  });
+/** Writes a checkpoint to a new file, durably. */
+export async function exportTo(store: Store, id: string, target: string): Promise<void> {
+  const file = await open(target, 'wx');
+  try {
+    await store.export(id, { write: async (bytes) => void (await file.write(bytes)) });
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }

@@ -1,5 +1,6 @@
 import { type ChunkSettings, openChunk, RECORD_OVERHEAD, sealChunk } from '../chunk.js';
 import { type ChunkId, contentHash, HASH_SIZE } from '../content-hash.js';
+import { type SlabPages, type SlabScan, scanSlab } from './scan-slab.js';
 
 /** Stretches of a buffer: pairs (start, end), in bytes. */
 export type Ranges = Uint32Array;
@@ -8,6 +9,8 @@ export type Ranges = Uint32Array;
 export interface ChunkEngine {
   /** How many buffers it can work on at once. */
   readonly lanes: number;
+  /** Reads pages, closes them up and hashes them. Nobody may touch the slab until it resolves. @throws as scanSlab() */
+  scan(pages: SlabPages): Promise<SlabScan>;
   /** The ids of all ranges, HASH_SIZE bytes each. `bytes` must not change until it resolves. */
   digest(bytes: Uint8Array, ranges: Ranges): Promise<Uint8Array>;
   /**
@@ -78,6 +81,7 @@ export function recordsIn(target: Uint8Array, lengths: Uint32Array): Uint8Array[
 /** In the calling thread: for what is too small to be worth a message to another. */
 export const inlineEngine = (settings: ChunkSettings): ChunkEngine => ({
   lanes: 1,
+  scan: async (pages) => scanSlab(settings, pages),
   digest: async (bytes, ranges) => digestRanges(settings, bytes, ranges),
   seal: async (bytes, ranges, ids, target) =>
     recordsIn(target, sealRanges(settings, bytes, ranges, ids, target)),

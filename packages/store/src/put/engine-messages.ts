@@ -2,9 +2,11 @@ import type { ErrorData } from '@ckptree/errors';
 import type { ChunkSettings } from '../chunk.js';
 import type { ChunkId } from '../content-hash.js';
 import type { Ranges } from './chunk-engine.js';
+import type { SlabPages, SlabScan } from './scan-slab.js';
 
 /** What the pool asks of a thread. `bytes` are in shared memory. */
 export type EngineRequest = { readonly settings: ChunkSettings } & (
+  | { readonly kind: 'scan'; readonly pages: SlabPages }
   | { readonly kind: 'digest'; readonly bytes: Uint8Array; readonly ranges: Ranges }
   | {
       readonly kind: 'seal';
@@ -16,7 +18,9 @@ export type EngineRequest = { readonly settings: ChunkSettings } & (
   | { readonly kind: 'open'; readonly id: ChunkId; readonly record: Uint8Array }
 );
 
-/** What a thread answers: ids, the lengths of records, or content. A thrown error would lose its code on the way, so failures are data. */
+export type EngineResult = Uint8Array | Uint32Array | SlabScan;
+
+/** What a thread answers: a scan, ids, the lengths of records, or content. A thrown error would lose its code on the way, so failures are data. */
 export type EngineAnswer =
-  | { readonly ok: true; readonly result: Uint8Array | Uint32Array }
+  | { readonly ok: true; readonly result: EngineResult }
   | { readonly ok: false; readonly error: ErrorData };

@@ -1,7 +1,8 @@
 import { errorToData } from '@ckptree/errors';
 import { openChunk } from '../chunk.js';
 import { digestRanges, sealRanges } from './chunk-engine.js';
-import type { EngineAnswer, EngineRequest } from './engine-messages.js';
+import type { EngineAnswer, EngineRequest, EngineResult } from './engine-messages.js';
+import { scanSlab } from './scan-slab.js';
 
 /** What a thread of the pool does with a request. Never throws. */
 export function answer(request: EngineRequest): EngineAnswer {
@@ -12,9 +13,11 @@ export function answer(request: EngineRequest): EngineAnswer {
   }
 }
 
-function work(request: EngineRequest): Uint8Array | Uint32Array {
+function work(request: EngineRequest): EngineResult {
   const { settings } = request;
   switch (request.kind) {
+    case 'scan':
+      return scanSlab(settings, request.pages);
     case 'digest':
       return digestRanges(settings, request.bytes, request.ranges);
     case 'seal':

@@ -1,18 +1,26 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import type { MemoryLayout, PartLayout } from '../image/image-layout.js';
 import { batchHead } from '../image/stored-image.js';
-import type { FrameTable } from './frame-table.js';
-import { openWindow } from './open-window.js';
+import type { FileStretch } from './scan-slab.js';
 import { SLAB_SIZE } from './slab-pool.js';
-import { cutWindows, type Run, type Window, type WindowCut } from './window.js';
+import { cutWindows, type Run, type WindowCut } from './window.js';
 
 /** An image taken apart, in order. */
 export type ImagePiece =
   | { readonly kind: 'literal'; readonly bytes: Uint8Array }
   /** A batch begins: all but its pages follows from those, so it is left out. */
   | { readonly kind: 'batch'; readonly memory: MemoryLayout; readonly pages: number }
-  /** Pages of the batch, in windows. */
-  | { readonly kind: 'pages'; readonly slab: Uint8Array; readonly windows: readonly Window[] };
+  | PagesPiece;
+
+/** Pages of the batch, in windows. */
+export interface PagesPiece {
+  readonly kind: 'pages';
+  readonly memory: MemoryLayout;
+  readonly cuts: readonly WindowCut[];
+  /** Holds the pages, or will: they are still in the file. */
+  readonly slab: Uint8Array;
+  readonly file?: FileStretch;
+}
 
 /** Bytes of literals that are handed on at once. */
 const LITERAL_PIECE = 1024 * 1024;
@@ -20,7 +28,6 @@ const LITERAL_PIECE = 1024 * 1024;
 /** @param takeSlab a buffer of SLAB_SIZE that is free to be written to */
 export async function* imagePieces(
   layout: PartLayout,
-  frames: FrameTable,
   takeSlab: () => Promise<Uint8Array>,
 ): AsyncIterable<ImagePiece> {
   let position = 0;
@@ -32,7 +39,7 @@ export async function* imagePieces(
       yield { kind: 'batch', memory, pages };
       for (const cuts of slabfuls(cutWindows(batch))) {
         const slab = await takeSlab();
-        yield { kind: 'pages', slab, windows: await readWindows(layout, memory, cuts, frames, slab) };
+        yield { kind: 'pages', memory, cuts, slab, ...(await readPages(layout, cuts, slab)) };
       }
       position = first + pages * PAGE_SIZE;
     }
@@ -82,19 +89,15 @@ function* slabfuls(cuts: readonly WindowCut[]): Iterable<WindowCut[]> {
   if (group.length > 0) yield group;
 }
 
-async function readWindows(
+/** Leaves the reading to others where they can do it. */
+async function readPages(
   { source }: PartLayout,
-  memory: MemoryLayout,
   cuts: readonly WindowCut[],
-  frames: FrameTable,
   slab: Uint8Array,
-): Promise<Window[]> {
+): Promise<{ readonly file?: FileStretch }> {
+  const { position } = cuts[0]!;
+  if (source.fd !== undefined) return { file: { fd: source.fd, position } };
   const pages = cuts.reduce((sum, { addresses }) => sum + addresses.length, 0);
-  slab.set(await source.read(cuts[0]!.position, pages * PAGE_SIZE));
-  let at = 0;
-  return cuts.map((cut) => {
-    const window = openWindow(memory, cut, frames, slab, at);
-    at += cut.addresses.length * PAGE_SIZE;
-    return window;
-  });
+  slab.set(await source.read(position, pages * PAGE_SIZE));
+  return {};
 }

@@ -1,44 +1,48 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import type { MemoryLayout } from '../image/image-layout.js';
 import type { FrameTable } from './frame-table.js';
+import type { SlabScan } from './scan-slab.js';
 import type { PageSlot, Window, WindowCut } from './window.js';
 
-const ZEROS = Buffer.alloc(PAGE_SIZE);
-
-/**
- * A window whose pages have just been read. Pages of zeros and of known frames are decided at once and closed up, so
- * that the rest stand one behind the other.
- * @param at where its pages start in the slab
- */
-export function openWindow(
-  memory: MemoryLayout,
-  { addresses, firstPage }: WindowCut,
-  frames: FrameTable,
-  slab: Uint8Array,
-  at: number,
-): Window {
-  const slots: PageSlot[] = [];
-  const open: number[] = [];
-  let end = at;
-  for (let index = 0; index < addresses.length; index++) {
-    const page = at + index * PAGE_SIZE;
-    const { slot, known } = frames.slot(memory.frames?.[firstPage + index]);
-    slots.push(slot);
-    if (known) continue;
-    if (isZero(slab, page)) {
-      slot.chunk = null;
-      continue;
-    }
-    if (page !== end) slab.copyWithin(end, page, page + PAGE_SIZE);
-    end += PAGE_SIZE;
-    open.push(index);
-  }
-  return { memory, addresses, slots, open, start: at, end };
+/** Pages that are to be scanned, with the slots of their frames. */
+export interface SlottedPages {
+  readonly slots: readonly PageSlot[];
+  /** For each page, whether its frame was met before (1): its slot is decided by others. */
+  readonly known: Uint8Array;
 }
 
-/** Most pages differ from zeros in their first bytes, and comparing all of them costs a call. */
-function isZero(slab: Uint8Array, at: number): boolean {
-  if ((slab[at]! | slab[at + 1]! | slab[at + 2]! | slab[at + 3]! | slab[at + 8]! | slab[at + 16]!) !== 0)
-    return false;
-  return ZEROS.compare(slab, at, at + PAGE_SIZE) === 0;
+export function slotPages(
+  { frames: numbers }: MemoryLayout,
+  cuts: readonly WindowCut[],
+  frames: FrameTable,
+): SlottedPages {
+  const slots: PageSlot[] = [];
+  const known: number[] = [];
+  for (const { addresses, firstPage } of cuts)
+    for (let page = 0; page < addresses.length; page++) {
+      const met = frames.slot(numbers?.[firstPage + page]);
+      slots.push(met.slot);
+      known.push(met.known ? 1 : 0);
+    }
+  return { slots, known: Uint8Array.from(known) };
+}
+
+/** The windows of a slab that was scanned. Pages of zeros are decided; those of known frames are, or will be. */
+export function openWindows(
+  memory: MemoryLayout,
+  cuts: readonly WindowCut[],
+  { slots, known }: SlottedPages,
+  { zeros, ends }: SlabScan,
+): Window[] {
+  let first = 0;
+  return cuts.map(({ addresses }, index) => {
+    const open: number[] = [];
+    for (let page = 0; page < addresses.length; page++)
+      if (zeros[first + page] === 1) slots[first + page]!.chunk = null;
+      else if (known[first + page] === 0) open.push(page);
+    const start = first * PAGE_SIZE;
+    const own = slots.slice(first, first + addresses.length);
+    first += addresses.length;
+    return { memory, addresses, slots: own, open, start, end: ends[index]! };
+  });
 }

@@ -5,7 +5,8 @@ import { ahead } from './ahead.js';
 import type { ChunkEngine } from './chunk-engine.js';
 import type { ChunkWriter } from './chunk-writer.js';
 import { FrameTable } from './frame-table.js';
-import { type ImagePiece, imagePieces } from './image-pieces.js';
+import { type ImagePiece, imagePieces, type PagesPiece } from './image-pieces.js';
+import { openWindows, slotPages } from './open-window.js';
 import { PagePlacer, type ReadContent } from './page-placer.js';
 import { type ParentPages, WindowTable } from './page-reference.js';
 import { isFullSegment, SegmentBuilder } from './segment-builder.js';
@@ -26,9 +27,15 @@ export interface PutContext {
   readonly onProgress?: (bytes: number) => void;
 }
 
-type Hashed =
-  | Exclude<ImagePiece, { kind: 'pages' }>
-  | (Extract<ImagePiece, { kind: 'pages' }> & { ids: Promise<Uint8Array> });
+/** Windows of pages, and their ids: HASH_SIZE bytes each. */
+interface Scanned {
+  readonly windows: readonly Window[];
+  readonly ids: Uint8Array;
+}
+
+type ScannedPiece =
+  | Exclude<ImagePiece, PagesPiece>
+  | { readonly kind: 'pages'; readonly slab: Uint8Array; readonly scanned: Promise<Scanned> };
 
 /**
  * Stores an image, or stretches of one. While one slab of pages is placed, those behind it are read and hashed, and those before it are
@@ -49,6 +56,9 @@ class ImagePut {
   readonly #context: PutContext;
   readonly #placer: PagePlacer;
   readonly #slabs: SlabPool;
+  readonly #frames = new FrameTable();
+  /** Slabs that are being read and hashed. */
+  readonly #scanning = new Set<Promise<unknown>>();
   /** Slabs that are being sealed. */
   readonly #sealing = new Set<Promise<void>>();
   #failure: unknown;
@@ -84,7 +94,7 @@ class ImagePut {
         // Only between batches: the pages of one are described in one piece.
         if (this.#segment.isFull) await this.#endSegment();
         this.#segment.beginBatch(piece.memory, piece.pages);
-      } else await this.#place(piece.slab, piece.windows, await piece.ids);
+      } else await this.#place(piece.slab, await piece.scanned);
     }
     await this.#endSegment();
     await this.#writeRecipes();
@@ -93,24 +103,34 @@ class ImagePut {
 
   /** Waits until nothing works on the slabs any more. */
   async settle(): Promise<void> {
-    await Promise.allSettled(this.#sealing);
+    await Promise.allSettled([...this.#scanning, ...this.#sealing]);
   }
 
-  async *#pieces(): AsyncIterable<Hashed> {
-    const { engine } = this.#context;
-    for await (const piece of imagePieces(this.#layout, new FrameTable(), () => this.#slabs.take())) {
+  async *#pieces(): AsyncIterable<ScannedPiece> {
+    for await (const piece of imagePieces(this.#layout, () => this.#slabs.take())) {
       if (piece.kind !== 'pages') {
         yield piece;
         continue;
       }
-      const ranges = Uint32Array.from(piece.windows.flatMap(({ start, end }) => [start, end]));
-      const ids = engine.digest(piece.slab, ranges);
-      ids.catch(() => undefined); // thrown again where it is awaited
-      yield { ...piece, ids };
+      const scanned = this.#scan(piece);
+      this.#scanning.add(scanned);
+      scanned.catch(() => undefined).finally(() => this.#scanning.delete(scanned)); // thrown where it is awaited
+      yield { kind: 'pages', slab: piece.slab, scanned };
     }
   }
 
-  async #place(slab: Uint8Array, windows: readonly Window[], ids: Uint8Array): Promise<void> {
+  async #scan({ memory, cuts, slab, file }: PagesPiece): Promise<Scanned> {
+    const pages = slotPages(memory, cuts, this.#frames);
+    const scan = await this.#context.engine.scan({
+      slab,
+      windows: Uint32Array.from(cuts, ({ addresses }) => addresses.length),
+      known: pages.known,
+      ...(file !== undefined && { file }),
+    });
+    return { windows: openWindows(memory, cuts, pages, scan), ids: scan.ids };
+  }
+
+  async #place(slab: Uint8Array, { windows, ids }: Scanned): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     const { parent, writer, onProgress } = this.#context;
     const { memory } = windows[0]!;

@@ -1,5 +1,5 @@
 /** Bytes of pages that are read at once. */
-export const SLAB_SIZE = 8 * 1024 * 1024;
+export const SLAB_SIZE = 4 * 1024 * 1024;
 
 /** Buffers that are used again and again: touching fresh memory costs more than filling it. */
 export class SlabPool {

@@ -20,9 +20,9 @@ export function checkPlot(plot: Plot): void {
 }
 
 function checkAxis(axis: Axis, name: 'x' | 'y'): void {
-  const [first, last] = axis.domain ?? [1, 2];
-  checkValue(axis, first, `${name}/domain/0`, `the ${name} axis`);
-  checkValue(axis, last, `${name}/domain/1`, `the ${name} axis`);
+  const { domain: [first, last] = [1, 2], ...unbounded } = axis;
+  checkValue(unbounded, first, `${name}/domain/0`, `the ${name} axis`);
+  checkValue(unbounded, last, `${name}/domain/1`, `the ${name} axis`);
   if (first >= last)
     refuse(`${name}/domain`, `the ${name} axis goes from ${first} to ${last}; it must ascend`);
   for (const [index, tick] of (axis.ticks ?? []).entries())

@@ -1,6 +1,6 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
-import type { Axis } from './plot.js';
-import { formatQuantity, stepFor } from './quantity.js';
+import type { Axis, Unit } from './plot.js';
+import { formatQuantity, largestStep, stepFor } from './quantity.js';
 
 export interface Tick {
   readonly value: number;
@@ -21,8 +21,8 @@ export interface AxisScale {
 const TICKS = 6;
 /** Neighbouring ticks must not read the same. */
 const TICK_FIGURES = 6;
-/** Powers of a logarithmic axis that are labelled at most. */
-const POWERS = 9;
+/** Ticks of a logarithmic axis at most. */
+const LOG_TICKS = 9;
 
 /**
  * @param values everything that must have its place on the axis
@@ -63,22 +63,24 @@ function linear(axis: Axis, values: readonly number[], range: readonly [number, 
 
 function logarithmic(axis: Axis, values: readonly number[], range: readonly [number, number]): AxisScale {
   const unit = axis.unit ?? 'count';
-  const base = unit === 'bytes' ? 2 : 10;
   const [low, high] = axis.domain ?? padded(Math.min(...values), Math.max(...values));
-  const scale = scaleLog([low, high], [...range]).base(base);
+  const scale = scaleLog([low, high], [...range]).base(unit === 'bytes' ? 2 : 10);
   const inside = (value: number) => value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9);
-  const ticks = (axis.ticks ?? powers(low, high, base)).filter(inside);
-  const between =
-    base === 10 ? decades(low, high).flatMap((at) => [2, 3, 4, 5, 6, 7, 8, 9].map((n) => n * at)) : [];
+  const ticks = (axis.ticks ?? logTicks(low, high, unit)).filter(inside);
+  // Between minutes and hours tenths say nothing.
+  const tenths = axis.ticks === undefined && unit !== 'bytes' && !(unit === 'seconds' && high > MINUTE);
+  const between = tenths
+    ? decades(low, high).flatMap((at) => [2, 3, 4, 5, 6, 7, 8, 9].map((n) => n * at))
+    : [];
   return {
     domain: [low, high],
     position: (value) => scale(value),
     ticks: ticks.map((value) => ({
       value,
       position: scale(value),
-      label: formatQuantity(value, unit, undefined, TICK_FIGURES),
+      label: formatQuantity(value, unit, largestStep(value, unit), TICK_FIGURES),
     })),
-    minorTicks: axis.ticks === undefined ? between.filter(inside).map((value) => scale(value)) : [],
+    minorTicks: between.filter(inside).map((value) => scale(value)),
   };
 }
 
@@ -93,17 +95,38 @@ function decades(low: number, high: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => Number(`1e${first + index}`));
 }
 
-/** Powers of the base, or every second, third ... of them; where they are few, what lies between. */
-function powers(low: number, high: number, base: 2 | 10): number[] {
-  if (base === 10) {
-    const tens = decades(low, high);
-    const inside = tens.filter((value) => value >= low).length;
-    if (inside < 3) return tens.flatMap((at) => [at, 2 * at, 5 * at]);
-    const every = Math.ceil(inside / POWERS);
-    return tens.filter((_, index) => index % every === 0);
-  }
+/** Round values of the unit, or every second, third ... of them; where they are few, what lies between. */
+function logTicks(low: number, high: number, unit: Unit): number[] {
+  if (unit === 'bytes') return thinned(powersOfTwo(low, high));
+  const round = (steps: readonly number[]) => {
+    const values = decades(low, high).flatMap((at) => steps.map((step) => step * at));
+    const all = unit === 'seconds' ? clockTimes(values, steps) : values;
+    return all.filter((value) => value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9));
+  };
+  const coarse = round([1]);
+  return coarse.length < 3 ? round([1, 2, 5]) : thinned(coarse);
+}
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** From a minute on people do not count in powers of ten seconds. */
+function clockTimes(values: readonly number[], steps: readonly number[]): number[] {
+  const long = [MINUTE, HOUR, DAY].flatMap((size) =>
+    [1, 10].flatMap((ten) => steps.map((step) => step * ten * size)),
+  );
+  const days = values.filter((value) => value >= 1e7).map((value) => Math.round(value / 1e5) * DAY);
+  return [...new Set([...values.filter((value) => value < MINUTE), ...long, ...days])].sort((a, b) => a - b);
+}
+
+function thinned(ticks: readonly number[]): number[] {
+  const every = Math.ceil(ticks.length / LOG_TICKS);
+  return ticks.filter((_, index) => index % every === 0);
+}
+
+function powersOfTwo(low: number, high: number): number[] {
   const first = Math.ceil(Math.log2(low) - 1e-9);
-  const count = Math.floor(Math.log2(high) + 1e-9) - first + 1;
-  const every = Math.ceil(count / POWERS);
-  return Array.from({ length: Math.ceil(count / every) }, (_, index) => 2 ** (first + index * every));
+  const last = Math.floor(Math.log2(high) + 1e-9);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => 2 ** (first + index));
 }

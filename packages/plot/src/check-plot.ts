@@ -20,9 +20,9 @@ export function checkPlot(plot: Plot): void {
 }
 
 function checkAxis(axis: Axis, name: 'x' | 'y'): void {
-  const [first, last] = axis.domain ?? [1, 2];
-  checkValue(axis, first, `${name}/domain/0`, `the ${name} axis`);
-  checkValue(axis, last, `${name}/domain/1`, `the ${name} axis`);
+  const { domain: [first, last] = [1, 2], ...unbounded } = axis;
+  checkValue(unbounded, first, `${name}/domain/0`, `the ${name} axis`);
+  checkValue(unbounded, last, `${name}/domain/1`, `the ${name} axis`);
   if (first >= last)
     refuse(`${name}/domain`, `the ${name} axis goes from ${first} to ${last}; it must ascend`);
   for (const [index, tick] of (axis.ticks ?? []).entries())
@@ -40,10 +40,12 @@ function checkPoint(plot: Plot, { x, y, low, high }: Point, field: string, label
   if (low > high) refuse(field, `series "${label}" has a range from ${low} down to ${high}`);
 }
 
-function checkValue({ scale }: Axis, value: number, field: string, where: string): void {
+function checkValue({ scale, domain }: Axis, value: number, field: string, where: string): void {
   if (!Number.isFinite(value)) refuse(field, `${where} has the value ${value}; it must be a finite number`);
   if (scale === 'log' && value <= 0)
     refuse(field, `${where} has the value ${value}, which has no place on a logarithmic axis`);
+  if (domain !== undefined && (value < domain[0] || value > domain[1]))
+    refuse(field, `${where} has the value ${value}, and the axis goes from ${domain[0]} to ${domain[1]}`);
 }
 
 function refuse(field: string, message: string): never {

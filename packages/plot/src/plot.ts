@@ -8,7 +8,7 @@ export interface Axis {
   readonly scale?: 'linear' | 'log';
   /** Default `count`: a plain number of whatever the label says. A `share` is from 0 to 1 and reads as a percentage. */
   readonly unit?: Unit;
-  /** First and last value; default: what the points need, and 0 on a linear axis. */
+  /** First and last value, with all points between; default: what the points need, and 0 on a linear axis. */
   readonly domain?: readonly [number, number];
   /** Where ticks stand; default: round numbers. For values that were chosen, such as 1, 2 and 4 threads. */
   readonly ticks?: readonly number[];

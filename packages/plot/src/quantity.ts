@@ -31,16 +31,22 @@ const STEPS: Readonly<Record<Unit, readonly Step[]>> = {
 };
 
 /** Minutes come in sixties: a tick at 1000 s is clearer as that until it is hours. */
+const MINUTE = 60;
 const SECONDS_UNTIL = 120;
 
 /** The largest step that does not make the value less than 1. */
-export function stepFor(value: number, unit: Unit): Step {
+export function largestStep(value: number, unit: Unit): Step {
   const magnitude = Math.abs(value);
   const steps = STEPS[unit];
-  const fits = steps.filter(({ size }) => magnitude >= size * (1 - 1e-9));
-  const largest = fits.at(-1) ?? steps[0]!;
-  if (unit === 'seconds' && magnitude >= 1 && magnitude < SECONDS_UNTIL) return STEPS.seconds[3]!;
-  return magnitude === 0 ? (steps.find(({ size }) => size === 1) ?? steps[0]!) : largest;
+  if (magnitude === 0) return steps.find(({ size }) => size === 1) ?? steps[0]!;
+  return steps.findLast(({ size }) => magnitude >= size * (1 - 1e-9)) ?? steps[0]!;
+}
+
+/** The same, but seconds for a little longer. */
+export function stepFor(value: number, unit: Unit): Step {
+  const step = largestStep(value, unit);
+  const minutes = unit === 'seconds' && step.size === MINUTE && Math.abs(value) < SECONDS_UNTIL;
+  return minutes ? largestStep(1, unit) : step;
 }
 
 /** Three figures and a unit: `64 MiB`, `2.5 ms`, `10k`, `15 %`. @param figures more of them, for what must be exact */

@@ -72,6 +72,16 @@ describe('ticks', () => {
     ]);
   });
 
+  test('of long times on a logarithmic axis are those of clocks and calendars', () => {
+    const svg = renderPlot({
+      title: 't',
+      x: { label: 'x', scale: 'log', unit: 'seconds' },
+      y: { label: 'y', ticks: [] },
+      series: points(0.1, 86_400),
+    });
+    expect(ticks(svg)).toEqual(['100 ms', '1 s', '10 s', '1 min', '10 min', '1 h', '10 h', '1 d']);
+  });
+
   test('stand where they are asked for', () => {
     const x = { label: 'threads', ticks: [1, 2, 4] };
     const svg = renderPlot({ title: 't', x, y: { label: 'y', ticks: [] }, series: points(1, 4) });

@@ -85,6 +85,7 @@ describe('what cannot be drawn is refused with its place', () => {
       'series/0/points/0/x',
     ],
     ['half a range', { series: [{ label: 'a', points: [{ x: 1, y: 1, low: 0 }] }] }, 'series/0/points/0'],
+    ['a point outside of the domain', { y: { label: 'y', domain: [0, 0.5] } }, 'series/0/points/0/y'],
     ['a domain that descends', { y: { label: 'y', domain: [2, 1] } }, 'y/domain'],
     ['a limit off a logarithmic axis', { limits: [{ axis: 'x', at: -1, label: 'goal' }] }, 'limits/0/at'],
     [

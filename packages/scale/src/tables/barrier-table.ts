@@ -83,9 +83,7 @@ function compute(given: Given): Table {
       y: { label: 'time until all have answered', scale: 'log', unit: 'seconds' },
       series: TOPOLOGIES.map((topology) => ({
         label: topology,
-        points: cells
-          .get(topology)!
-          .map((one) => ({ x: one.workers, y: one.barrier, low: one.barrier, high: one.late })),
+        points: cells.get(topology)!.map(({ workers, barrier }) => ({ x: workers, y: barrier })),
       })),
     },
   };

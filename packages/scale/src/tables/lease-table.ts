@@ -28,14 +28,13 @@ function compute({ costs, assumed }: Given): Table {
     ],
     plot: {
       title: 'The more workers, the longer the lease must be: the tail of one is the middle of many',
-      subtitle:
-        'Chance that all workers of a tree answer within the lease, and none is lost unknown; closed form',
+      subtitle: 'Chance that some worker of a tree does not answer within the lease; closed form',
       source: 'npm run scale -- lease --plots docs/plots',
-      x: { label: 'lease', scale: 'log', unit: 'seconds', domain: [0.02, 20] },
-      y: { label: 'cuts that fit', unit: 'share', domain: [0, 1] },
+      x: { label: 'lease', scale: 'log', unit: 'seconds', domain: [0.025, 12] },
+      y: { label: 'cuts that do not fit', scale: 'log', unit: 'share', domain: [1e-6, 1] },
       series: WORKERS.slice(1).map((workers) => ({
         label: `${count(workers)} workers`,
-        points: [0.02, 0.03, ...LEASES, 20].map((lease) => ({ x: lease, y: chanceOf(workers, lease) })),
+        points: [0.03, ...LEASES].map((lease) => ({ x: lease, y: 1 - chanceOf(workers, lease) })),
       })),
     },
   };

@@ -56,7 +56,7 @@ function compute(given: Given): Table {
       'over NATS: as many nats-servers as there are services, all of their cores, and nothing else for them to do.',
     ],
     plot: {
-      title: 'Incremental checkpoints need tens of storage services where full ones need hundreds',
+      title: 'More storage services make dumps shorter, until workers cannot fill them faster',
       subtitle: `${count(assumed.workers)} workers with ${bytes(memory)} each dump at once; packs go to a random service`,
       source: 'npm run scale -- storage --plots docs/plots',
       x: { label: 'storage services', scale: 'log' },

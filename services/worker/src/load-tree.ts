@@ -1,18 +1,9 @@
 import { asCkptError } from '@ckptree/errors';
 import { readTree } from '@ckptree/image';
-import { type Forest, type Kernel, SpawnForest } from '@ckptree/kernel';
-import { validated } from '@ckptree/protocol';
-import { hostPart, Placement } from '@ckptree/restart';
+import type { Forest, Kernel } from '@ckptree/kernel';
+import { hostPart, type Placement } from '@ckptree/restart';
 import type { Store } from '@ckptree/store';
 import type { HostedTree } from './hosted-tree.js';
-
-/** @throws EINVAL the document is no part of a tree, with the field */
-export const checkForest = (document: unknown): SpawnForest =>
-  validated(SpawnForest, document, 'the part of the tree');
-
-/** @throws EINVAL the document is no placement, with the field */
-export const checkPlacement = (document: unknown): Placement =>
-  validated(Placement, document, 'the placement of the tree');
 
 export interface RestorePlan {
   readonly worker: string;

@@ -1,12 +1,13 @@
 import type { StoreAccess } from '@ckptree/carrier';
 import { checkAssignment } from '@ckptree/checkpoint';
 import { CkptError, errorFromData } from '@ckptree/errors';
-import type { Kernel } from '@ckptree/kernel';
+import { checkForest, type Kernel } from '@ckptree/kernel';
 import type { DocumentShelf, Handlers, TaskRow, worker } from '@ckptree/protocol';
+import { checkPlacement } from '@ckptree/restart';
 import type { HeldCheckpoints } from './held-checkpoints.js';
 import type { HostedTree } from './hosted-tree.js';
 import type { HostedTrees } from './hosted-trees.js';
-import { checkForest, checkPlacement, loadCheckpoint } from './load-tree.js';
+import { loadCheckpoint } from './load-tree.js';
 import { pageOf } from './page-of.js';
 import type { WorkerObserver } from './worker-observer.js';
 

@@ -4,6 +4,7 @@ import type { Forest, Kernel } from '@ckptree/kernel';
 import { hostPart, type Placement } from '@ckptree/restart';
 import type { Store } from '@ckptree/store';
 import type { HostedTree } from './hosted-tree.js';
+import { zombieEnd } from './task-end.js';
 
 export interface RestorePlan {
   readonly worker: string;
@@ -21,7 +22,7 @@ export async function loadCheckpoint(
   const source = await store.source(checkpoint);
   const { tree } = await readTree(source);
   if (hosted.signal.aborted) throw asCkptError(hosted.signal.reason);
-  return hostPart(kernel, source, tree, {
+  const forest = await hostPart(kernel, source, tree, {
     treeId: hosted.tree,
     worker,
     placement,
@@ -30,4 +31,9 @@ export async function loadCheckpoint(
       hosted.loading = progress;
     },
   });
+  // Zombies have ended already: whoever asks how the tasks of this tree ended is told of them, too.
+  const here = new Set(forest.pids);
+  for (const task of tree.tasks)
+    if (task.exitState !== 0 && here.has(task.pid)) hosted.ends.push(zombieEnd(task));
+  return forest;
 }

@@ -1,4 +1,9 @@
-import type { TaskReport } from '../tree/task-report.js';
+/** How a task ended. */
+export interface End {
+  readonly pid: number;
+  readonly exitCode: number;
+  readonly digest: string;
+}
 
 /** How the tasks of a restarted tree ended, beside those of the undisturbed one. By pid, which each has its own. */
 export interface Comparison {
@@ -10,13 +15,10 @@ export interface Comparison {
   readonly earlier: number[];
 }
 
-export function compareTasks(
-  undisturbed: readonly TaskReport[],
-  restarted: readonly TaskReport[],
-): Comparison {
+export function compareTasks(undisturbed: readonly End[], restarted: readonly End[]): Comparison {
   const expected = new Map(undisturbed.map((task) => [task.pid, task]));
   const found = new Set(restarted.map(({ pid }) => pid));
-  const isEqual = ({ pid, exitCode, digest }: TaskReport): boolean =>
+  const isEqual = ({ pid, exitCode, digest }: End): boolean =>
     expected.get(pid)?.exitCode === exitCode && expected.get(pid)?.digest === digest;
   return {
     equal: pidsOf(restarted.filter(isEqual)),
@@ -25,4 +27,4 @@ export function compareTasks(
   };
 }
 
-const pidsOf = (tasks: readonly TaskReport[]): number[] => tasks.map(({ pid }) => pid);
+const pidsOf = (tasks: readonly End[]): number[] => tasks.map(({ pid }) => pid);

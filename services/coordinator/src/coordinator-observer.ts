@@ -1,4 +1,4 @@
-import type { CheckpointRecord } from '@ckptree/protocol';
+import type { CheckpointFigures, CheckpointRecord } from '@ckptree/protocol';
 import { CHECKPOINT_STATES, isTerminal } from '@ckptree/protocol';
 import type { coordinatorMetrics } from '@ckptree/service';
 import type { Checkpoints } from './checkpoint/checkpoints.js';
@@ -49,6 +49,34 @@ export class CoordinatorObserver {
     this.#metrics.checkpoints.inc({ outcome: state });
     if (error !== undefined) this.#metrics.failures.inc({ code: error.code });
     if (figures.downtimeUs !== undefined) this.#metrics.downtimeSeconds.observe(figures.downtimeUs / 1e6);
+    if (state === 'completed') this.#completed(figures);
+  }
+
+  #completed(figures: CheckpointFigures): void {
+    const { prepareMs, planMs = 0, dumpMs, commitMs, totalMs, logicalBytes = 0, storedBytes = 0 } = figures;
+    const { stepSeconds, checkpointSeconds, checkpointBytes, lastCompleted } = this.#metrics;
+    if (totalMs !== undefined) checkpointSeconds.observe(totalMs / 1e3);
+    // What a leader that is gone has done is not known to the next.
+    if (prepareMs !== undefined) stepSeconds.observe({ state: 'preparing' }, prepareMs / 1e3);
+    if (dumpMs !== undefined) stepSeconds.observe({ state: 'dumping' }, (planMs + dumpMs) / 1e3);
+    if (commitMs !== undefined) stepSeconds.observe({ state: 'committing' }, commitMs / 1e3);
+    checkpointBytes.inc({ kind: 'image' }, logicalBytes);
+    checkpointBytes.inc({ kind: 'stored' }, storedBytes);
+    lastCompleted.setToCurrentTime();
+  }
+
+  /** A restart, from the request to its answer: the tasks run again. */
+  async restarting<Result>(restart: () => Promise<Result>): Promise<Result> {
+    const started = performance.now();
+    try {
+      const result = await restart();
+      this.#metrics.restarts.inc({ outcome: 'restarted' });
+      this.#metrics.restartSeconds.observe((performance.now() - started) / 1e3);
+      return result;
+    } catch (error) {
+      this.#metrics.restarts.inc({ outcome: 'failed' });
+      throw error;
+    }
   }
 
   /** What the leader sees, again and again. */

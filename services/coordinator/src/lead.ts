@@ -69,7 +69,10 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
       keys: records.keys,
       signal: term.signal,
     });
-    const served = serveAll(connection, coordinator, handlers);
+    const served = serveAll(connection, coordinator, {
+      ...handlers,
+      restart: (...asked) => observer.restarting(() => handlers.restart(...asked)),
+    });
     const looking = setInterval(() => observer.look({ workers, trees, checkpoints, schedules }), 1_000);
     try {
       await checkpoints.lead();

@@ -196,7 +196,7 @@ export const COORDINATOR_METRICS = {
   ),
   stepSeconds: histogram(
     'ckptree_checkpoint_step_duration_seconds',
-    'Time in a state; state is requested, preparing, dumping or committing',
+    'Time in a state of completed checkpoints; state is preparing, dumping or committing',
     TRANSFER_SECONDS,
     ['state'],
   ),
@@ -215,7 +215,7 @@ export const COORDINATOR_METRICS = {
   }),
   restartSeconds: histogram(
     'ckptree_restart_duration_seconds',
-    'From the request to the first task that runs again',
+    'From the request to its answer: the tasks run again',
     TRANSFER_SECONDS,
   ),
 } as const;

@@ -9,7 +9,7 @@ import type { Announcement } from '@ckptree/service';
 import { afterAll, afterEach } from '@jest/globals';
 
 const EXAMPLE = fileURLToPath(new URL('example-service.mjs', import.meta.url));
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 45_000;
 
 export interface LogLine {
   readonly level: string;

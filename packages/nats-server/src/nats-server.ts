@@ -17,6 +17,8 @@ export interface NatsServerOptions {
   readonly port?: number;
   /** A file of more configuration, which nats-server reads behind ours: users and permissions, TLS. */
   readonly include?: string;
+  /** Variables that `include` refers to (passwords), beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Default: what is found on the PATH. */
   readonly binary?: string;
   readonly startTimeoutMs?: number;
@@ -91,7 +93,7 @@ export class NatsServer {
     const name = `ckptree-${randomBytes(8).toString('hex')}`;
     const configFile = await this.#prepare(name);
     const binary = this.#options.binary ?? findNatsServer();
-    const started = await ServerProcess.start(binary, ['-c', configFile], this.logFile);
+    const started = await ServerProcess.start([binary, '-c', configFile], this.logFile, this.#options.env);
     this.#process = started;
     try {
       const { host, port } = this;

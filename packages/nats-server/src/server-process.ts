@@ -30,11 +30,18 @@ export class ServerProcess {
   }
 
   /** @throws ENOENT, EPERM the binary or its log cannot be opened */
-  static async start(binary: string, args: readonly string[], logFile: string): Promise<ServerProcess> {
+  static async start(
+    wanted: readonly string[],
+    logFile: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ServerProcess> {
     const log = await open(logFile, 'a');
     try {
-      const [command, ...rest] = dyingWithParent([binary, ...args]);
-      const child = spawn(command!, rest, { stdio: ['ignore', log.fd, log.fd] });
+      const [command, ...rest] = dyingWithParent(wanted);
+      const child = spawn(command!, rest, {
+        stdio: ['ignore', log.fd, log.fd],
+        env: { ...process.env, ...env },
+      });
       await new Promise((resolve, reject) =>
         child.once('spawn', () => resolve(undefined)).once('error', reject),
       );

@@ -36,7 +36,7 @@ describe('a document', () => {
 
   test('that is large goes to a worker, and comes from it, in pages', async () => {
     const { kept, client } = await shelf();
-    const value = large(6_000_000);
+    const value = large(3_000_000);
     const sent = await sendDocument(client, 'w1', value);
     expect(sent).toMatchObject({ pages: expect.any(Number) });
     const text = JSON.stringify(value);
@@ -49,7 +49,7 @@ describe('a document', () => {
 
   test('is kept for a while, and within bounds', async () => {
     const { kept, client } = await shelf({ capacity: 1_000_000, keepMs: 50 });
-    await expect(sendDocument(client, 'w1', large(6_000_000))).rejects.toMatchObject({ code: 'EAGAIN' });
+    await expect(sendDocument(client, 'w1', large(3_000_000))).rejects.toMatchObject({ code: 'EAGAIN' });
     const missing = { document: '0123456789abcdef', pages: 1 };
     await expect(kept.take(missing)).rejects.toMatchObject({ code: 'ENOENT' });
     await expect(fetchDocument(client, 'w1', missing)).rejects.toMatchObject({ code: 'ENOENT' });

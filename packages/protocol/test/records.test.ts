@@ -103,7 +103,7 @@ describe('watching', () => {
       rootPid,
       state: 'running' as const,
       created: '2026-11-23T15:39:26.123Z',
-      parts: [],
+      workers: [],
     });
     await trees.put('a', record(1));
     await trees.put('b', record(2));

@@ -26,7 +26,7 @@ describe('a request', () => {
   test('README: is answered', async () => {
     const connection = await nats.open();
     const served = counting(connection);
-    await expect(request(connection, start, { tree })).resolves.toEqual({ ok: true, tasks: 6 });
+    await expect(request(connection, start, { tree })).resolves.toEqual({ tasks: 6 });
     await served.stop();
   });
 
@@ -191,7 +191,7 @@ describe('what comes in', () => {
       expect(answer).toMatchObject({ ok: expect.any(Boolean) });
     });
     await fc.assert(property, { numRuns: 300 });
-    await expect(request(connection, start, { tree })).resolves.toEqual({ ok: true, tasks: 6 });
+    await expect(request(connection, start, { tree })).resolves.toEqual({ tasks: 6 });
   });
 });
 
@@ -210,8 +210,8 @@ describe('bytes beside a message', () => {
       throw new CkptError('EIO', 'Platte »ä« 💥\n is full');
     });
     const { reply } = await exchange(connection, storage.put, { name: 'packs/a' }, { payload: content });
-    expect(reply).toEqual({ ok: true, created: true });
-    expect(got).toEqual([content]);
+    expect(reply).toEqual({ created: true });
+    expect(got.map((payload) => Buffer.compare(payload, content))).toEqual([0]);
     const read = await exchange(connection, storage.read, { name: 'packs/a', position: 0, length: 9 });
     expect(Buffer.compare(read.payload, content)).toBe(0);
     await expect(request(connection, storage.list, { kind: 'packs' })).rejects.toMatchObject({
@@ -290,6 +290,6 @@ describe('who serves', () => {
     await served[0]!.stop();
     await expect(Promise.all(asked)).resolves.toHaveLength(100);
     expect(counts[0]! + counts[1]!).toBe(100);
-    await expect(request(client, start, { tree })).resolves.toEqual({ ok: true, tasks: 1 });
+    await expect(request(client, start, { tree })).resolves.toEqual({ tasks: 1 });
   });
 });

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { CkptError } from '@ckptree/errors';
-import type { CheckpointRecord, coordinator, Handlers, KeyRecord, Records } from '@ckptree/protocol';
+import type { CheckpointRecord, coordinator, Handlers, Records } from '@ckptree/protocol';
 import type { Checkpoints } from './checkpoint/checkpoints.js';
 import { askAll } from './cluster/fan-out.js';
 import type { Retention } from './retention.js';
 import type { Schedules } from './schedules.js';
+import { KeyedStarts } from './tree/keyed-starts.js';
 import { restart } from './tree/restart.js';
 import { spawn } from './tree/spawn.js';
 import type { TreeParts } from './tree/tree-parts.js';
@@ -25,9 +25,10 @@ const PAGE = 1_000;
 /** Everything that the coordinator which leads does for clients. */
 export function coordinatorHandlers(parts: HandlerParts): CoordinatorHandlers {
   const { table, workers, checkpoints, schedules, retention, signal } = parts;
+  const starts = new KeyedStarts(parts);
   return {
-    spawn: (request) => once(parts, request.key, 'spawn', () => spawn(parts, request, signal)),
-    restart: (request) => once(parts, request.key, 'restart', () => restart(parts, request, signal)),
+    spawn: (request) => starts.once(request.key, 'spawn', () => spawn(parts, request, signal)),
+    restart: (request) => starts.once(request.key, 'restart', () => restart(parts, request, signal)),
     ps: async ({ tree, pid, after = 0, limit = PAGE }) => {
       const listing =
         pid === undefined ? await table.list(tree === undefined ? {} : { tree }) : await table.subtree(pid);
@@ -102,28 +103,3 @@ const summary = ({
   ...(figures !== undefined && { figures }),
   ...(error !== undefined && { error }),
 });
-
-interface Started {
-  readonly tree: string;
-  readonly rootPid: number;
-  readonly tasks: number;
-  readonly workers: string[];
-}
-
-/** A request with a key that comes again is told what came of it the first time. */
-async function once(
-  { keys, trees }: HandlerParts,
-  key: string | undefined,
-  what: string,
-  start: () => Promise<Started>,
-): Promise<Started> {
-  if (key === undefined) return start();
-  const name = createHash('sha256').update(`${what} ${key}`).digest('hex');
-  const known = await keys.get(name);
-  const tree = known === undefined ? undefined : trees.find(known.value.id);
-  if (tree !== undefined) return { tree: tree.tree, rootPid: tree.rootPid, tasks: 0, workers: tree.workers };
-  const started = await start();
-  const record: KeyRecord = { version: 1, id: started.tree };
-  await keys.put(name, record);
-  return started;
-}

@@ -94,8 +94,8 @@ function readReply<D extends Definition>(
   const body = reading(() => parseMessage(json === '' ? answer.data : Buffer.from(json), what));
   if ((body as { ok?: unknown } | null)?.ok !== true)
     throw errorFromData(withoutBadCauses(reading(() => validated(FailedReply, body, what)).error));
-  const reply = reading(() => validated(definition.reply, body, what)) as ReplyOf<D>;
-  return { reply, payload: json === '' ? new Uint8Array() : answer.data };
+  const { ok, ...reply } = reading(() => validated(definition.reply, body, what)) as { readonly ok: true };
+  return { reply: reply as ReplyOf<D>, payload: json === '' ? new Uint8Array() : answer.data };
 }
 
 /** What is wrong with an answer is not the caller's fault. @throws EBADMSG */

@@ -1,0 +1,68 @@
+import { type TestServer, testServer } from '@ckptree/nats-server/testing';
+import { Connection, ensureCluster, recordsOf } from '@ckptree/protocol';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { KeyedStarts } from '../dist/tree/keyed-starts.js';
+import { Trees } from '../dist/tree/trees.js';
+
+let nats: TestServer;
+let connection: Connection;
+beforeAll(async () => {
+  nats = await testServer();
+  connection = await Connection.open({ url: nats.url, name: 'test' });
+  await ensureCluster(connection);
+});
+afterAll(async () => {
+  await connection.close();
+  await nats.remove();
+});
+
+const started = { tree: 't-5f0c6a1b2d3e', rootPid: 1, tasks: 3, workers: ['w1'] };
+
+async function keyedStarts() {
+  const records = recordsOf(connection);
+  const trees = await Trees.load(records.trees);
+  const start = async () => {
+    starts++;
+    const { tree, rootPid, workers } = started;
+    await trees.put({
+      version: 1,
+      tree,
+      rootPid,
+      workers,
+      state: 'running',
+      created: '2026-11-23T15:39:26.123Z',
+    });
+    return started;
+  };
+  let starts = 0;
+  return { keyed: new KeyedStarts({ keys: records.keys, trees }), start, count: () => starts };
+}
+
+describe('a start with a key', () => {
+  test('that comes again joins the one that is under way, or is told what came of it', async () => {
+    const { keyed, start, count } = await keyedStarts();
+    const both = await Promise.all([keyed.once('k', 'spawn', start), keyed.once('k', 'spawn', start)]);
+    expect(both).toEqual([started, started]);
+    await expect(keyed.once('k', 'spawn', start)).resolves.toEqual({ ...started, tasks: 0 });
+    expect(count()).toBe(1);
+    await keyed.once('k', 'restart', start);
+    expect(count()).toBe(2);
+  });
+
+  test('is known to the next coordinator', async () => {
+    const first = await keyedStarts();
+    await first.keyed.once('takeover', 'spawn', first.start);
+    const second = await keyedStarts();
+    await expect(second.keyed.once('takeover', 'spawn', second.start)).resolves.toMatchObject({
+      tree: started.tree,
+    });
+    expect(second.count()).toBe(0);
+  });
+
+  test('that failed may be tried again', async () => {
+    const { keyed, start } = await keyedStarts();
+    const failing = () => Promise.reject(new Error('no worker'));
+    await expect(keyed.once('again', 'spawn', failing)).rejects.toThrow('no worker');
+    await expect(keyed.once('again', 'spawn', start)).resolves.toEqual(started);
+  });
+});

@@ -1,14 +1,17 @@
 import { at, CkptError, isCkptError } from '@ckptree/errors';
 import type { ObjectBackend } from './backend/object-backend.js';
-import { RECORD_LIMIT } from './chunk.js';
+import { decodeChunkHeader, RECORD_LIMIT } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
+import { ContentSlots } from './content-slots.js';
 import type { ChunkIndex } from './index/chunk-index.js';
 import type { ChunkPlace } from './index/index-file.js';
 import { packName } from './pack/pack-reader.js';
 import type { ChunkEngine } from './put/chunk-engine.js';
 
-/** Bytes of chunk contents that are kept. */
-const CACHE_SIZE = 64 * 1024 * 1024;
+/** Bytes of chunk contents that are kept for those who take their time. */
+const CACHE_SIZE = 32 * 1024 * 1024;
+/** Contents that are kept for those who copy pages out of them. */
+const SLOTS = 48;
 
 /** Bytes: larger records are not worth being fetched together with others. */
 const SMALL_RECORD = 64 * 1024;
@@ -27,6 +30,7 @@ export class ChunkReader {
   readonly #cache = new Map<ChunkId, Promise<Uint8Array>>();
   readonly #sizes = new Map<ChunkId, number>();
   #cached = 0;
+  readonly #slots = new ContentSlots((id, place) => this.#read(id, place), SLOTS);
 
   constructor(backend: ObjectBackend, index: ChunkIndex, engine: Pick<ChunkEngine, 'open'>) {
     this.#backend = backend;
@@ -46,6 +50,14 @@ export class ChunkReader {
       return known;
     }
     return this.#remember(id, this.#read(id));
+  }
+
+  /**
+   * Lets somebody copy from a content, now and not later: its memory is used again.
+   * @throws EIO it is damaged or missing
+   */
+  use(id: ChunkId, visit: (content: Uint8Array) => void): Promise<void> {
+    return this.#slots.use(id, visit);
   }
 
   /**
@@ -109,10 +121,12 @@ export class ChunkReader {
     return reading;
   }
 
-  async #read(id: ChunkId): Promise<Uint8Array> {
+  /** @param place where the content goes; by default it gets memory of its own */
+  async #read(id: ChunkId, place?: (size: number) => Promise<Uint8Array>): Promise<Uint8Array> {
     const record = await this.record(id);
+    const size = decodeChunkHeader(record)?.size ?? 0;
     try {
-      return await this.#engine.open(id, record);
+      return await this.#engine.open(id, record, await place?.(size));
     } catch (error) {
       const place = await this.#index.find(id);
       throw place === undefined ? error : at(error, { path: packName(place.pack), position: place.offset });

@@ -31,9 +31,12 @@ export const RECORD_LIMIT = CHUNK_HEADER_SIZE + CHUNK_SIZE_LIMIT + CIPHER_OVERHE
 /** Bytes that a record may have more than its content. */
 export const RECORD_OVERHEAD = CHUNK_HEADER_SIZE + CIPHER_OVERHEAD;
 
-/** Bytes that are compressed on trial before a content of more than this is: of every stretch, the first. */
+/** Bytes of a content that are compressed on trial before all of it is: of every stretch, the first. */
 const TRIAL_PIECE = 4096;
 const TRIAL_STRETCH = 16 * TRIAL_PIECE;
+/** Pieces of a first trial, which is enough when the answer is clear. */
+const FEW_PIECES = 4;
+const CLEARLY_WORTHWHILE = 0.8;
 /** Compression that saves less than this share is not kept: reading would pay for it each time. */
 const WORTHWHILE = 0.97;
 /** A trial is given the benefit of the doubt. */
@@ -93,17 +96,27 @@ function compress(
   return { codec: CODEC.none, payload: content };
 }
 
-/** What is encrypted or compressed already is found out by a sixteenth of it, and spared the rest. */
+/** What is encrypted or compressed already is found out by a sixteenth of it at most, and spared the rest. */
 function looksCompressible(content: Uint8Array, level: number): boolean {
   if (content.length <= 2 * TRIAL_STRETCH) return true;
-  const trial = Buffer.allocUnsafe(Math.ceil(content.length / TRIAL_STRETCH) * TRIAL_PIECE);
+  const stretches = Math.ceil(content.length / TRIAL_STRETCH);
+  return (
+    (stretches > FEW_PIECES && trial(content, level, FEW_PIECES) < CLEARLY_WORTHWHILE) ||
+    trial(content, level, stretches) < TRIAL_WORTHWHILE
+  );
+}
+
+/** @returns what share of some pieces is left when they are compressed */
+function trial(content: Uint8Array, level: number, pieces: number): number {
+  const bytes = Buffer.allocUnsafe(pieces * TRIAL_PIECE);
+  const stretch = Math.ceil(content.length / pieces);
   let size = 0;
-  for (let at = 0; at < content.length; at += TRIAL_STRETCH) {
+  for (let at = 0; at < content.length; at += stretch) {
     const piece = content.subarray(at, at + TRIAL_PIECE);
-    trial.set(piece, size);
+    bytes.set(piece, size);
     size += piece.length;
   }
-  return zstdCompress(trial.subarray(0, size), level).length < size * TRIAL_WORTHWHILE;
+  return zstdCompress(bytes.subarray(0, size), level).length / size;
 }
 
 /** @returns undefined when the bytes are no header of a chunk that this version can read */

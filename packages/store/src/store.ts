@@ -26,6 +26,7 @@ import { hostOwners, type Owners } from './owner.js';
 import { PACK_SIZE } from './pack/pack-format.js';
 import { ahead } from './put/ahead.js';
 import { type ChunkEngine, inlineEngine } from './put/chunk-engine.js';
+import { SlabPool } from './put/slab-pool.js';
 import { type RepairOptions, type RepairReport, repairStore } from './repair.js';
 import { Session, type SessionOptions } from './session.js';
 import type { StoreContext } from './store-context.js';
@@ -198,8 +199,12 @@ export class Store {
   async export(id: string, sink: ByteSink, onProgress?: (bytes: number) => void): Promise<void> {
     const image = await this.source(id);
     let done = 0;
-    for await (const bytes of ahead(piecesOf(image), this.#context.engine.lanes)) {
+    const { lanes } = this.#context.engine;
+    const buffers = new SlabPool(EXPORT_PIECE, lanes + 1);
+    for await (const { buffer, reading } of ahead(piecesOf(image, buffers), lanes)) {
+      const bytes = await reading;
       await sink.write(bytes);
+      buffers.give(buffer);
       done += bytes.length;
       onProgress?.(done);
     }
@@ -276,9 +281,20 @@ export class Store {
 }
 
 /** Bytes that are exported at once. */
-const EXPORT_PIECE = 8 * 1024 * 1024;
+const EXPORT_PIECE = 4 * 1024 * 1024;
 
-async function* piecesOf(image: StoredImage): AsyncIterable<Uint8Array> {
-  for (let position = 0; position < image.size; position += EXPORT_PIECE)
-    yield await image.read(position, EXPORT_PIECE);
+interface ExportPiece {
+  /** Whoever has written the bytes gives it back. */
+  readonly buffer: Uint8Array;
+  readonly reading: Promise<Uint8Array>;
+}
+
+/** Pieces that are being read, in order. */
+async function* piecesOf(image: StoredImage, buffers: SlabPool): AsyncIterable<ExportPiece> {
+  for (let position = 0; position < image.size; position += EXPORT_PIECE) {
+    const buffer = await buffers.take();
+    const reading = image.readInto(buffer, position);
+    reading.catch(() => undefined); // thrown again where it is awaited
+    yield { buffer, reading };
+  }
 }

@@ -72,8 +72,15 @@ export class StoredImage implements ByteSource {
   }
 
   async read(position: number, length: number): Promise<Uint8Array> {
-    const end = Math.min(position + length, this.size);
-    const target = Buffer.allocUnsafeSlow(Math.max(0, end - position));
+    return this.readInto(
+      Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, this.size - position))),
+      position,
+    );
+  }
+
+  /** @returns the part of `target` that was filled: less than all of it at the end */
+  async readInto(target: Uint8Array, position: number): Promise<Uint8Array> {
+    const end = Math.min(position + target.length, this.size);
     for (let done = position; done < end; ) {
       const segment = this.#segments[lastAtOrBefore(this.#segments, done)]!;
       const pieces = await this.#piecesOf(segment);
@@ -85,7 +92,7 @@ export class StoredImage implements ByteSource {
         done += count;
       }
     }
-    return target;
+    return target.subarray(0, Math.max(0, end - position));
   }
 
   #piecesOf(segment: ManifestSegment): Promise<readonly Piece[]> {
@@ -179,7 +186,9 @@ async function fillPages(
       const part = target.subarray(begin - from, end - from);
       if (chunk === ZERO_PAGES) part.fill(0);
       else
-        copyPages(part, await chunks.content(recipe.chunks[chunk]!), firstPage * PAGE_SIZE + begin - start);
+        await chunks.use(recipe.chunks[chunk]!, (content) =>
+          copyPages(part, content, firstPage * PAGE_SIZE + begin - start),
+        );
     }
     start += size;
     if (start >= from + target.length) return;
@@ -205,7 +214,7 @@ function fetchAhead(
     if (wanted.size === AHEAD || start >= from + length) break;
   }
   // A failure shows where the chunk is needed.
-  for (const chunk of wanted) chunks.content(recipe.chunks[chunk]!).catch(() => undefined);
+  for (const chunk of wanted) chunks.use(recipe.chunks[chunk]!, () => undefined).catch(() => undefined);
 }
 
 function copyPages(target: Uint8Array, content: Uint8Array, from: number): void {

@@ -19,8 +19,12 @@ export interface ChunkEngine {
    * @param target of sealedSize() bytes at least; in shared memory when `bytes` are
    */
   seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Uint8Array[]>;
-  /** The content of a chunk, checked. It may take `record` away. @throws EIO as openChunk() */
-  open(id: ChunkId, record: Uint8Array): Promise<Uint8Array>;
+  /**
+   * The content of a chunk, checked. It may take `record` away.
+   * @param target of just its size, in shared memory: where it goes
+   * @throws EIO as openChunk()
+   */
+  open(id: ChunkId, record: Uint8Array, target?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -78,6 +82,19 @@ export function recordsIn(target: Uint8Array, lengths: Uint32Array): Uint8Array[
   });
 }
 
+/** @returns the content; `target` when there is one */
+export function openInto(
+  settings: ChunkSettings,
+  id: ChunkId,
+  record: Uint8Array,
+  target: Uint8Array | undefined,
+): Uint8Array {
+  const content = openChunk(settings, id, record);
+  if (target === undefined) return content;
+  target.set(content);
+  return target;
+}
+
 /** In the calling thread: for what is too small to be worth a message to another. */
 export const inlineEngine = (settings: ChunkSettings): ChunkEngine => ({
   lanes: 1,
@@ -85,6 +102,6 @@ export const inlineEngine = (settings: ChunkSettings): ChunkEngine => ({
   digest: async (bytes, ranges) => digestRanges(settings, bytes, ranges),
   seal: async (bytes, ranges, ids, target) =>
     recordsIn(target, sealRanges(settings, bytes, ranges, ids, target)),
-  open: async (id, record) => openChunk(settings, id, record),
+  open: async (id, record, target) => openInto(settings, id, record, target),
   close: async () => undefined,
 });

@@ -15,7 +15,12 @@ export type EngineRequest = { readonly settings: ChunkSettings } & (
       readonly ids: Uint8Array;
       readonly target: Uint8Array;
     }
-  | { readonly kind: 'open'; readonly id: ChunkId; readonly record: Uint8Array }
+  | {
+      readonly kind: 'open';
+      readonly id: ChunkId;
+      readonly record: Uint8Array;
+      readonly target: Uint8Array | undefined;
+    }
 );
 
 export type EngineResult = Uint8Array | Uint32Array | SlabScan;

@@ -1,6 +1,5 @@
 import { errorToData } from '@ckptree/errors';
-import { openChunk } from '../chunk.js';
-import { digestRanges, sealRanges } from './chunk-engine.js';
+import { digestRanges, openInto, sealRanges } from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult } from './engine-messages.js';
 import { scanSlab } from './scan-slab.js';
 
@@ -23,6 +22,6 @@ function work(request: EngineRequest): EngineResult {
     case 'seal':
       return sealRanges(settings, request.bytes, request.ranges, request.ids, request.target);
     case 'open':
-      return openChunk(settings, request.id, request.record);
+      return openInto(settings, request.id, request.record, request.target);
   }
 }

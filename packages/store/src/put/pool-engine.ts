@@ -58,12 +58,12 @@ export class PoolEngine implements ChunkEngine {
     return recordsIn(target, lengths);
   }
 
-  async open(id: ChunkId, record: Uint8Array): Promise<Uint8Array> {
-    if (record.length < WORTHWHILE / 8) return this.#inline.open(id, record);
+  async open(id: ChunkId, record: Uint8Array, target?: Uint8Array): Promise<Uint8Array> {
+    if (record.length < WORTHWHILE / 8) return this.#inline.open(id, record, target);
     const { buffer, byteLength } = record;
     // A buffer of its own goes over without a copy; nobody looks at the record again.
     const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
-    return (await this.#run({ kind: 'open', id, record }, isOwn ? [buffer] : [])) as Uint8Array;
+    return (await this.#run({ kind: 'open', id, record, target }, isOwn ? [buffer] : [])) as Uint8Array;
   }
 
   async close(): Promise<void> {

@@ -1,18 +1,31 @@
 import { workerData } from 'node:worker_threads';
 import { type ErrorData, errorToData } from '@ckptree/errors';
-import { PhysicalMemory, type PhysicalMemoryHandle } from '@ckptree/kernel';
-import { type LoadPart, loadPart } from './load-part.js';
+import { PhysicalMemory, type PhysicalMemoryHandle } from '@ckptree/kernel/memory';
+import { type LoadPlan, type Origin, stopLoad } from './load-plan.js';
+import { loadUnits } from './load-unit.js';
+import { unitReader } from './unit-reader.js';
 
-const memory = PhysicalMemory.attach((workerData as { memory: PhysicalMemoryHandle }).memory);
+/** What a thread of a load is given. */
+export interface LoadThreadData {
+  readonly memory: PhysicalMemoryHandle;
+  readonly plan: LoadPlan;
+  readonly origin: Origin;
+}
 
-/** One task of the pool. Errors come back as data: the pool would lose their codes. */
-export function load(part: LoadPart): ErrorData | undefined {
+const { memory, plan, origin } = workerData as LoadThreadData;
+const reader = unitReader(plan, origin);
+const physical = PhysicalMemory.attach(memory);
+
+/**
+ * The one task of a thread: it loads until there is nothing left, or another thread failed. Errors come back as data:
+ * the pool would lose their codes.
+ */
+export function load(): ErrorData | undefined {
   try {
-    loadPart(memory, part);
+    loadUnits(physical, plan, reader);
     return undefined;
   } catch (error) {
+    stopLoad(plan);
     return errorToData(error);
-  } finally {
-    memory.releaseBlock();
   }
 }

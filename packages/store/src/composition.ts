@@ -3,7 +3,7 @@ import { openChunk } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
 import type { ManifestSegment, TreeSummary } from './image/manifest.js';
 import { encodeRecipe } from './image/recipe.js';
-import { readRecipes } from './image/stored-image.js';
+import { readRecipes } from './image/read-recipe.js';
 import type { PackId } from './pack/pack-format.js';
 import type { ChunkWriter } from './put/chunk-writer.js';
 import { SEGMENT_LITERALS } from './put/segment-builder.js';

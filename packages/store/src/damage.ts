@@ -3,7 +3,7 @@ import { PAGE_SIZE } from '@ckptree/model';
 import type { IdSet } from './id-set.js';
 import { type Manifest, readManifest } from './image/manifest.js';
 import { type Owner, type Recipe, runsOf, ZERO_PAGES } from './image/recipe.js';
-import { readRecipe } from './image/stored-image.js';
+import { readRecipe } from './image/read-recipe.js';
 import type { StoreContext } from './store-context.js';
 
 /** Pages of a task that are lost. */

@@ -87,12 +87,13 @@ export class PhysicalMemory {
   }
 
   /**
-   * Frames with arbitrary contents, one reference each, in runs as long as possible, none across arenas.
+   * Frames with arbitrary contents, in runs as long as possible, none across arenas.
+   * @param refs references that each of them gets
    * @returns pairs (first frame, frames)
    * @throws ENOMEM then none is allocated
    */
-  allocateRuns(frames: number): Int32Array {
-    return this.#allocator.takeRuns(frames);
+  allocateRuns(frames: number, refs = 1): Int32Array {
+    return this.#allocator.takeRuns(frames, refs);
   }
 
   /** Leaves what this thread keeps to allocate from to others: when it ends, or will be idle. */

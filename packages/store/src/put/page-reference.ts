@@ -3,7 +3,7 @@ import type { ChunkReader } from '../chunk-reader.js';
 import type { ChunkId } from '../content-hash.js';
 import type { Manifest } from '../image/manifest.js';
 import { type Recipe, runsOf, ZERO_PAGES } from '../image/recipe.js';
-import { readRecipes } from '../image/stored-image.js';
+import { readRecipes } from '../image/read-recipe.js';
 import type { Window } from './window.js';
 
 /** A page that is in the store. */

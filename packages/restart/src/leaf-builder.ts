@@ -74,7 +74,8 @@ export class LeafBuilder {
 
   /** Gives back every leaf, with the references that it has. */
   release(): void {
-    for (const leaves of [...this.#finished, Int32Array.from(this.#pairs)]) releaseLeaves(this.#memory, leaves);
+    for (const leaves of [...this.#finished, Int32Array.from(this.#pairs)])
+      releaseLeaves(this.#memory, leaves);
   }
 
   /** Goes through a range of pages leaf by leaf. @throws ENOMEM */

@@ -1,4 +1,4 @@
-import { errorFromData, type ErrorData } from '@ckptree/errors';
+import { type ErrorData, errorFromData } from '@ckptree/errors';
 import type { PhysicalMemory } from '@ckptree/kernel/memory';
 import { Piscina } from 'piscina';
 import type { LoadThreadData } from './load.worker.js';

@@ -1,7 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { CkptError } from '@ckptree/errors';
 import { type PhysicalMemory, releaseLeaves } from '@ckptree/kernel';
-import { type ByteSource, type Mm, PAGE_SIZE, type StoredPages, type Task, type TaskTree } from '@ckptree/model';
+import {
+  type ByteSource,
+  type Mm,
+  PAGE_SIZE,
+  type StoredPages,
+  type Task,
+  type TaskTree,
+} from '@ckptree/model';
 import { isStoredImage, locateInStore } from './chunk-space.js';
 import { isFileSource } from './file-source.js';
 import { loadInThreads } from './load-in-threads.js';
@@ -14,7 +21,7 @@ import { unitReader } from './unit-reader.js';
 import { mapZeroPages } from './zero-pages.js';
 
 /** Below so many pages starting threads takes longer than loading. */
-const INLINE_PAGES = 8192;
+const INLINE_PAGES = 4096;
 
 export interface LoadOptions {
   /** Threads that read pages; default: as many as the machine has cores. */

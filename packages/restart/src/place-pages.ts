@@ -49,7 +49,11 @@ function build(builder: LeafBuilder, pieces: Float64Array, frameOf: Int32Array):
 }
 
 /** @returns the frame of each page number, or NO_FRAME */
-function takeFrames(memory: PhysicalMemory, { firstPage, needed }: PageSpace, references: number): Int32Array {
+function takeFrames(
+  memory: PhysicalMemory,
+  { firstPage, needed }: PageSpace,
+  references: number,
+): Int32Array {
   const frameOf = new Int32Array(firstPage.at(-1)!);
   const count = needed?.reduce((sum, each) => sum + each, 0) ?? frameOf.length;
   const frames = memory.allocateRuns(count, references);

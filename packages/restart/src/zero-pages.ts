@@ -1,5 +1,13 @@
 import type { PhysicalMemory } from '@ckptree/kernel/memory';
-import { arenaOf, LEAF_ENTRIES, type Mm, offsetInArena, PAGE_SIZE, PTE_FRAME_SHIFT, type StoredPages } from '@ckptree/model';
+import {
+  arenaOf,
+  LEAF_ENTRIES,
+  type Mm,
+  offsetInArena,
+  PAGE_SIZE,
+  PTE_FRAME_SHIFT,
+  type StoredPages,
+} from '@ckptree/model';
 import { ZERO_ENTRY } from './leaf-builder.js';
 
 /**

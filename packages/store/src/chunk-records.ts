@@ -46,7 +46,10 @@ export async function openRecords(
   }
 }
 
-async function tryToOpen({ backend, index, settings }: RecordParts, chunks: readonly ChunkId[]): Promise<ChunkRecords> {
+async function tryToOpen(
+  { backend, index, settings }: RecordParts,
+  chunks: readonly ChunkId[],
+): Promise<ChunkRecords> {
   const opened = new Map<PackId, { readonly number: number; readonly object: OpenObject }>();
   const close = async (): Promise<void> => {
     for (const { object } of opened.values()) await object.close();

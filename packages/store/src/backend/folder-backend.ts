@@ -3,7 +3,13 @@ import { basename, join } from 'node:path';
 import { CkptError } from '@ckptree/errors';
 import { hostOwners, type Owners } from '../owner.js';
 import { type FileSystem, type OpenedFile, realFileSystem } from './file-system.js';
-import { checkObjectName, isObjectName, type ObjectBackend, type ObjectInfo, type OpenObject } from './object-backend.js';
+import {
+  checkObjectName,
+  isObjectName,
+  type ObjectBackend,
+  type ObjectInfo,
+  type OpenObject,
+} from './object-backend.js';
 import { INCOMING, ObjectDraft, TEMPORARY } from './object-draft.js';
 import { codeOf, StoreFolder } from './store-folder.js';
 

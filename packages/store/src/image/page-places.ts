@@ -6,7 +6,6 @@ import type { ManifestSegment } from './manifest.js';
 import { readRecipes } from './read-recipe.js';
 import { batchHeadSize, pagesOf, type Recipe, runsOf, ZERO_PAGES } from './recipe.js';
 
-
 /** Which chunks hold pages, for those who fetch chunks themselves. */
 export interface PagePlaces {
   /** Each once. */

@@ -7,14 +7,7 @@ import type { ChunkId } from '../content-hash.js';
 import type { Manifest, ManifestSegment } from './manifest.js';
 import { locatePages, type PagePlaces } from './page-places.js';
 import { readRecipe } from './read-recipe.js';
-import {
-  batchHeadSize,
-  type PageRun,
-  pagesOf,
-  type Recipe,
-  runsOf,
-  ZERO_PAGES,
-} from './recipe.js';
+import { batchHeadSize, type PageRun, pagesOf, type Recipe, runsOf, ZERO_PAGES } from './recipe.js';
 
 /** Recipes of an image that are kept in memory. */
 const KEPT_SEGMENTS = 8;

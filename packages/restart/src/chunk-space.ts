@@ -1,6 +1,14 @@
 import type { ByteSource, Mm, StoredPages } from '@ckptree/model';
 import type { PagePlaces, StoredImage } from '@ckptree/store';
-import { type Located, type PageSpace, ZERO_PAGES } from './page-space.js';
+import type { ChunkOrigin } from './load-plan.js';
+import { type PageSpace, ZERO_PAGES } from './page-space.js';
+
+/** Pages in chunks of packs that are open. */
+export interface LocatedInStore {
+  readonly space: PageSpace;
+  readonly origin: ChunkOrigin;
+  readonly close: () => Promise<void>;
+}
 
 /** Whether a source is an image of a store: its pages are in chunks. */
 export const isStoredImage = (source: ByteSource): source is StoredImage =>
@@ -15,7 +23,7 @@ export const isStoredImage = (source: ByteSource): source is StoredImage =>
 export async function locateInStore(
   image: StoredImage,
   mms: readonly Mm<StoredPages>[],
-): Promise<Located | undefined> {
+): Promise<LocatedInStore | undefined> {
   const places = await image.locate(mms.map(({ memory }) => memory.runs));
   const records = await image.openRecords(places.chunks);
   if (records === undefined) return undefined;

@@ -4,6 +4,7 @@ export { type PartOptions, partOfImage } from './part-of-image.js';
 export { placeImage } from './place-image.js';
 export { describePlacement, type PlacedPart, Placement, type SpreadObject } from './placement.js';
 export {
+  type Hosted,
   hostPart,
   hostTree,
   type RestartOptions,

@@ -1,6 +1,7 @@
-import type { PhysicalMemory } from '@ckptree/kernel/memory';
 import { ARENA_FRAMES, PAGE_SIZE } from '@ckptree/model';
 import type { ChunkSettings } from '@ckptree/store/chunk';
+import { type LoadProgress, newProgress } from './load-progress.js';
+import { sharedWords } from './shared-words.js';
 
 /** Where the contents of units are; plain data, which any thread can be handed. */
 export type Origin = FileOrigin | ChunkOrigin;
@@ -40,10 +41,10 @@ export interface LoadPlan {
    * to be written.
    */
   readonly zeros?: Uint8Array;
-  /** Words by UNIT state. */
-  readonly states: Int32Array;
-  /** Words by CONTROL. */
-  readonly control: Int32Array;
+  /** How far it is; see load-progress.ts. */
+  readonly progress: LoadProgress;
+  /** What `Userfault` calls the first unit, of a load whose tasks run already. */
+  readonly firstUnit?: number;
 }
 
 /** Stands for the frame of a page that is not needed. */
@@ -64,8 +65,7 @@ export function planLoad(firstPage: Int32Array, frameOf: Int32Array, findZeros: 
     firstRun,
     runs: shared(runs.triples),
     ...(findZeros && { zeros: new Uint8Array(new SharedArrayBuffer(frameOf.length)) }),
-    states: sharedWords(units),
-    control: sharedWords(CONTROL_WORDS),
+    progress: newProgress(units),
   };
 }
 
@@ -93,6 +93,16 @@ export function neededPages({ runs }: LoadPlan): number {
   let pages = 0;
   for (let run = 2; run < runs.length; run += 3) pages += runs[run]!;
   return pages;
+}
+
+/** Goes through the frames of a unit. @param visit `offset` is that in the unit's contents, in bytes */
+export function eachRun(
+  { firstRun, runs }: LoadPlan,
+  unit: number,
+  visit: (frame: number, frames: number, offset: number) => void,
+): void {
+  for (let run = firstRun[unit]!; run < firstRun[unit + 1]!; run++)
+    visit(runs[run * 3 + 1]!, runs[run * 3 + 2]!, runs[run * 3]!);
 }
 
 /** Bytes of the unit's contents that are needed at most. */
@@ -126,64 +136,3 @@ function shared(words: Int32Array): Int32Array {
   copy.set(words);
   return copy;
 }
-
-function sharedWords(length: number): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(length * Int32Array.BYTES_PER_ELEMENT));
-}
-
-/** What became of a unit. */
-export const UNIT = { WAITING: 0, LOADING: 1, LOADED: 2, FAILED: 3 } as const;
-
-const CONTROL = { NEXT: 0, STOP: 1, LOADED_PAGES: 2 } as const;
-const CONTROL_WORDS = 16;
-
-/**
- * The next unit that nobody has begun; it is the caller's to load. Threads share the counter, and a unit may have been
- * taken out of its turn: whoever moves its state on by compare-and-exchange, alone loads it.
- * @returns undefined when there is none, or the load was stopped
- */
-export function takeUnit(plan: LoadPlan): number | undefined {
-  while (Atomics.load(plan.control, CONTROL.STOP) === 0) {
-    const unit = Atomics.add(plan.control, CONTROL.NEXT, 1);
-    if (unit >= unitsOf(plan)) return undefined;
-    if (claimUnit(plan, unit)) return unit;
-  }
-  return undefined;
-}
-
-/** Makes the caller the one who loads this unit, unless somebody else is. */
-export const claimUnit = ({ states }: LoadPlan, unit: number): boolean =>
-  Atomics.compareExchange(states, unit, UNIT.WAITING, UNIT.LOADING) === UNIT.WAITING;
-
-/** The contents of a unit are in their frames: drops the plan's references, so that the frames are their holders' alone. */
-export function finishUnit(memory: PhysicalMemory, plan: LoadPlan, unit: number): void {
-  Atomics.store(plan.states, unit, UNIT.LOADED);
-  Atomics.add(plan.control, CONTROL.LOADED_PAGES, dropReferences(memory, plan, unit));
-}
-
-/** Gives back what the plan still holds. No thread is at work any more. */
-export function abandonLoad(memory: PhysicalMemory, plan: LoadPlan): void {
-  plan.states.forEach((state, unit) => {
-    if (state !== UNIT.LOADED) dropReferences(memory, plan, unit);
-  });
-}
-
-/** @returns how many frames there were */
-function dropReferences(memory: PhysicalMemory, { firstRun, runs }: LoadPlan, unit: number): number {
-  let pages = 0;
-  for (let run = firstRun[unit]!; run < firstRun[unit + 1]!; run++) {
-    const frame = runs[run * 3 + 1]!;
-    const frames = runs[run * 3 + 2]!;
-    for (let index = 0; index < frames; index++) memory.drop(frame + index);
-    pages += frames;
-  }
-  return pages;
-}
-
-/** Ends a load: threads begin no further unit. */
-export const stopLoad = ({ control }: LoadPlan): void => {
-  Atomics.store(control, CONTROL.STOP, 1);
-};
-
-/** Pages that are in their frames; to be shown to people, so a little late does no harm. */
-export const loadedPages = ({ control }: LoadPlan): number => Atomics.load(control, CONTROL.LOADED_PAGES);

@@ -1,8 +1,9 @@
 import { CkptError } from '@ckptree/errors';
 import type { PhysicalMemory } from '@ckptree/kernel/memory';
 import type { ByteSource } from '@ckptree/model';
-import { type LoadPlan, takeUnit, unitSize } from './load-plan.js';
-import { fillUnit } from './load-unit.js';
+import { type LoadPlan, unitSize } from './load-plan.js';
+import { endUnit, takeUnit } from './load-progress.js';
+import { dropUnit, fillUnit } from './load-unit.js';
 
 /** Units in what only this thread can read. */
 export interface SourceOrigin {
@@ -22,7 +23,7 @@ export async function loadFromSource(
   { source, positions }: SourceOrigin,
   onUnit: () => void,
 ): Promise<void> {
-  for (let unit = takeUnit(plan); unit !== undefined; unit = takeUnit(plan)) {
+  for (let unit = takeUnit(plan.progress); unit !== undefined; unit = takeUnit(plan.progress)) {
     const [position, size] = [positions[unit]!, unitSize(plan, unit)];
     const bytes = await source.read(position, size);
     if (bytes.length < size)
@@ -32,6 +33,7 @@ export async function loadFromSource(
         { position: position + bytes.length },
       );
     fillUnit(memory, plan, unit, bytes);
+    endUnit(plan.progress, unit, dropUnit(memory, plan, unit));
     onUnit();
   }
 }

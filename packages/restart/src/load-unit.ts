@@ -1,25 +1,36 @@
 import type { PhysicalMemory } from '@ckptree/kernel/memory';
 import { PAGE_SIZE } from '@ckptree/model';
-import { finishUnit, type LoadPlan, takeUnit } from './load-plan.js';
+import { eachRun, type LoadPlan } from './load-plan.js';
+import { endUnit, takeUnit } from './load-progress.js';
 import type { UnitReader } from './unit-reader.js';
 
-/** Loads units until there are none left, or the load is stopped. @throws ENOMEM, EIO, EBADMSG as the reader */
+/** Loads units until there are none left, or the load is stopped. @throws EIO, EBADMSG as the reader */
 export function loadUnits(memory: PhysicalMemory, plan: LoadPlan, reader: UnitReader): void {
-  for (let unit = takeUnit(plan); unit !== undefined; unit = takeUnit(plan))
+  for (let unit = takeUnit(plan.progress); unit !== undefined; unit = takeUnit(plan.progress)) {
     fillUnit(memory, plan, unit, reader.read(unit));
+    endUnit(plan.progress, unit, dropUnit(memory, plan, unit));
+  }
 }
 
-/** Copies the contents of a unit into its frames, and drops the plan's references to them. */
+/** Copies the contents of a unit into its frames. */
 export function fillUnit(memory: PhysicalMemory, plan: LoadPlan, unit: number, contents: Uint8Array): void {
-  const { firstPage, firstRun, runs, zeros } = plan;
-  for (let run = firstRun[unit]!; run < firstRun[unit + 1]!; run++) {
-    const [offset, frame, frames] = [runs[run * 3]!, runs[run * 3 + 1]!, runs[run * 3 + 2]!];
+  const { firstPage, zeros } = plan;
+  eachRun(plan, unit, (frame, frames, offset) => {
     const bytes = contents.subarray(offset, offset + frames * PAGE_SIZE);
     const target = memory.view(frame, frames);
     if (zeros === undefined) target.set(bytes);
     else copyPages(target, bytes, zeros, firstPage[unit]! + offset / PAGE_SIZE);
-  }
-  finishUnit(memory, plan, unit);
+  });
+}
+
+/** Drops the plan's references to the frames of a unit: from then on they are their holders' alone. @returns how many */
+export function dropUnit(memory: PhysicalMemory, plan: LoadPlan, unit: number): number {
+  let pages = 0;
+  eachRun(plan, unit, (frame, frames) => {
+    for (let index = 0; index < frames; index++) memory.drop(frame + index);
+    pages += frames;
+  });
+  return pages;
 }
 
 const ZERO_PAGE = Buffer.alloc(PAGE_SIZE);

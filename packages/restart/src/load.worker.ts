@@ -1,31 +1,35 @@
 import { workerData } from 'node:worker_threads';
 import { type ErrorData, errorToData } from '@ckptree/errors';
 import { PhysicalMemory, type PhysicalMemoryHandle } from '@ckptree/kernel/memory';
-import { type LoadPlan, type Origin, stopLoad } from './load-plan.js';
+import { fillLazily, type LazyPlan, serveFaults } from './lazy-load.js';
+import type { LoadPlan, Origin } from './load-plan.js';
+import { stopLoad } from './load-progress.js';
 import { loadUnits } from './load-unit.js';
 import { unitReader } from './unit-reader.js';
 
-/** What a thread of a load is given. */
+/** What a thread of a load is started with. */
 export interface LoadThreadData {
   readonly memory: PhysicalMemoryHandle;
-  readonly plan: LoadPlan;
-  readonly origin: Origin;
 }
 
-const { memory, plan, origin } = workerData as LoadThreadData;
-const reader = unitReader(plan, origin);
-const physical = PhysicalMemory.attach(memory);
+/** What a thread is asked to do, until the load is over. */
+export type LoadRequest =
+  | { readonly kind: 'load'; readonly plan: LoadPlan; readonly origin: Origin }
+  | { readonly kind: 'fill' | 'serve'; readonly plan: LazyPlan; readonly origin: Origin };
 
-/**
- * The one task of a thread: it loads until there is nothing left, or another thread failed. Errors come back as data:
- * the pool would lose their codes.
- */
-export function load(): ErrorData | undefined {
+const memory = PhysicalMemory.attach((workerData as LoadThreadData).memory);
+
+/** @returns the first failure: a thrown error would lose its code on the way */
+export function load(request: LoadRequest): ErrorData | undefined {
+  const { plan, origin } = request;
+  const reader = unitReader(plan, origin);
+  if (request.kind === 'fill') return fillLazily(memory, request.plan, reader);
+  if (request.kind === 'serve') return serveFaults(memory, request.plan, reader);
   try {
-    loadUnits(physical, plan, reader);
+    loadUnits(memory, plan, reader);
     return undefined;
   } catch (error) {
-    stopLoad(plan);
+    stopLoad(plan.progress);
     return errorToData(error);
   }
 }

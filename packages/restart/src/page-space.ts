@@ -1,7 +1,4 @@
-import { type ByteSource, type Mm, PAGE_SIZE, type StoredPages } from '@ckptree/model';
-import type { FileSource } from './file-source.js';
-import type { Origin } from './load-plan.js';
-import type { SourceOrigin } from './load-source.js';
+import { type Mm, PAGE_SIZE, type StoredPages } from '@ckptree/model';
 
 /** Pages that are read at once from a file: 1 MiB, where larger reads are no faster. */
 export const UNIT_PAGES = 256;
@@ -20,14 +17,6 @@ export interface PageSpace {
   readonly pieces: ReadonlyMap<Mm<StoredPages>, Float64Array>;
   /** 1 for each number that is needed; absent when all are, in one place each. */
   readonly needed?: Uint8Array;
-}
-
-/** A page space, and where its units are. */
-export interface Located {
-  readonly space: PageSpace;
-  readonly origin: Origin | SourceOrigin;
-  /** Gives back what the origin has open. */
-  readonly close: () => Promise<void>;
 }
 
 /** Units of a page space in what is read by position. */
@@ -71,14 +60,4 @@ export function stretchesOf(mms: Iterable<Mm<StoredPages>>): Stretches {
   firstPage.push(next);
   const space = { firstPage: Int32Array.from(firstPage), pieces };
   return { space, positions: Float64Array.from(positions) };
-}
-
-/** Stretches of a file, which any thread can read. */
-export function locateInFile({ fd, path }: FileSource, { space, positions }: Stretches): Located {
-  return { space, origin: { kind: 'file', fd, path, positions }, close: async () => undefined };
-}
-
-/** Stretches of what only the calling thread can read. */
-export function locateInSource(source: ByteSource, { space, positions }: Stretches): Located {
-  return { space, origin: { kind: 'source', source, positions }, close: async () => undefined };
 }

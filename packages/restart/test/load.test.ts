@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  readSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +9,7 @@ import { openFileSource, restartSource } from '@ckptree/restart';
 import { poolEngine, Store } from '@ckptree/store';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TaskSpec } from './random-tree.js';
+import { flipByte, openFilesIn } from './support/files.js';
 
 const MIB = 2 ** 20;
 const SECRET = { passphrase: 'a secret of some length' };
@@ -194,25 +185,3 @@ describe('from a store', () => {
     expect(openFilesIn(path)).toEqual([]);
   });
 });
-
-function flipByte(path: string, position: number): void {
-  const fd = openSync(path, 'r+');
-  const byte = Buffer.alloc(1);
-  readSync(fd, byte, 0, 1, position);
-  byte[0]! ^= 0xff;
-  writeSync(fd, byte, 0, 1, position);
-  closeSync(fd);
-}
-
-/** Files of a folder that this process has open. */
-function openFilesIn(path: string): string[] {
-  return readdirSync('/proc/self/fd')
-    .flatMap((fd) => {
-      try {
-        return [readlinkSync(join('/proc/self/fd', fd))];
-      } catch {
-        return []; // the descriptor of the listing itself
-      }
-    })
-    .filter((file) => file.startsWith(path));
-}

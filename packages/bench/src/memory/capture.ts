@@ -90,7 +90,7 @@ async function hostAndCheckpoint(
 ): Promise<void> {
   const kernel = Kernel.boot({ cpus: 1, memoryBytes: file.size * 1.1 + 512 * MIB });
   try {
-    const root = await hostTree(kernel, file, tree, { frozen: true });
+    const { rootPid: root } = await hostTree(kernel, file, tree, { frozen: true });
     await checkpoint(kernel, root, { output: image });
   } finally {
     await kernel.shutdown();

@@ -1,18 +1,25 @@
+import { setImmediate } from 'node:timers/promises';
 import { type CkptError, type ErrorData, errorFromData, errorToData } from '@ckptree/errors';
 import type { PageFill } from '@ckptree/kernel';
 import type { PhysicalMemory } from '@ckptree/kernel/memory';
-import { type LazyPlan, poisonUnit } from './lazy-load.js';
+import { type LazyPlan, poisonUnit, serveOne } from './lazy-load.js';
 import { eachRun, type LoadPlan, type Origin, unitsOf } from './load-plan.js';
-import type { LoadPool } from './load-pool.js';
-import { hasFailed, isLoaded, stopLoad } from './load-progress.js';
+import { LoadPool } from './load-pool.js';
+import { hasFailed, isLoaded, isOver, isServed, isStopped, stopLoad } from './load-progress.js';
+import { unitReader } from './unit-reader.js';
+
+/** How long the calling thread serves faults before it starts threads that do. */
+const HEAD_START_MS = 10;
+/** How long it sleeps at a time meanwhile. */
+const PATIENCE_MS = 0.2;
 
 export interface LazyFillParts {
   readonly memory: PhysicalMemory;
   /** No thread works on it yet, and no task has its frames. */
   readonly plan: LoadPlan;
   readonly origin: Origin;
-  /** The fill closes it: one thread that serves faults, and others that bring the rest. */
-  readonly pool: LoadPool;
+  /** Threads that bring everything, beside one that serves faults. */
+  readonly threads: number;
   /** Gives back what the origin has open. */
   readonly close: () => Promise<void>;
 }
@@ -56,8 +63,13 @@ export class LazyFill implements PageFill {
     return !this.#isOver || this.#poisoned.length > 0;
   }
 
-  async #run({ pool, origin, close }: LazyFillParts): Promise<void> {
+  async #run({ memory, origin, threads, close }: LazyFillParts): Promise<void> {
     const plan = this.#plan;
+    const { progress } = plan;
+    const started = performance.now();
+    // Threads take their time to start, and the machine's: first let the tasks begin.
+    const early = await this.#serveHere(origin, () => performance.now() < started + HEAD_START_MS);
+    const pool = new LoadPool(memory, threads + 1);
     const run = async (kind: 'serve' | 'fill'): Promise<ErrorData | undefined> => {
       try {
         return await pool.run({ kind, plan, origin });
@@ -68,8 +80,9 @@ export class LazyFill implements PageFill {
       }
     };
     try {
-      const fills = Array.from({ length: Math.max(1, pool.threads - 1) }, () => run('fill'));
-      const failures = await Promise.all([run('serve'), ...fills]);
+      const fills = Array.from({ length: threads }, () => run('fill'));
+      const meanwhile = this.#serveHere(origin, () => !isServed(progress));
+      const failures = [early, ...(await Promise.all([run('serve'), ...fills, meanwhile]))];
       const failure = this.#stopped === undefined ? failures.find(Boolean) : errorToData(this.#stopped);
       if (failure === undefined) return;
       this.#poisonRest(failure);
@@ -79,6 +92,19 @@ export class LazyFill implements PageFill {
       await pool.close();
       await close();
     }
+  }
+
+  /** Serves faults on this thread, in turn with whatever else it has to do. */
+  async #serveHere(origin: Origin, goesOn: () => boolean): Promise<ErrorData | undefined> {
+    const { progress } = this.#plan;
+    const reader = unitReader(this.#plan, origin);
+    let failure: ErrorData | undefined;
+    while (goesOn() && !isStopped(progress) && !isOver(progress)) {
+      await setImmediate();
+      const failed = serveOne(this.#memory, this.#plan, reader, PATIENCE_MS);
+      failure ??= failed;
+    }
+    return failure;
   }
 
   #end(): void {

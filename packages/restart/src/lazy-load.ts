@@ -1,9 +1,12 @@
 import { type ErrorData, errorToData } from '@ckptree/errors';
 import type { PhysicalMemory } from '@ckptree/kernel/memory';
 import { eachRun, type LoadPlan, unitsOf } from './load-plan.js';
-import { claimUnit, endUnit, isOver, isStopped, takeUnit } from './load-progress.js';
+import { claimUnit, endUnit, isOver, isStopped, setServed, takeUnit } from './load-progress.js';
 import { dropUnit, fillUnit } from './load-unit.js';
 import type { UnitReader } from './unit-reader.js';
+
+/** Whoever serves faults looks again so often, whether or not it is rung. */
+const SLEEP_MS = 1_000;
 
 /** A plan of which tasks have the frames already. */
 export type LazyPlan = LoadPlan & { readonly firstUnit: number };
@@ -27,23 +30,32 @@ export function fillLazily(
 }
 
 /** As fillLazily(), but brings only what tasks wait for, at once, until all of the load is over. */
-export function serveFaults(
+export function serveFaults(memory: PhysicalMemory, plan: LazyPlan, reader: UnitReader): ErrorData | undefined {
+  let failure: ErrorData | undefined;
+  setServed(plan.progress);
+  while (!isOver(plan.progress) && !isStopped(plan.progress)) {
+    const failed = serveOne(memory, plan, reader, SLEEP_MS);
+    failure ??= failed;
+  }
+  return failure;
+}
+
+/**
+ * Brings a unit that a task waits for.
+ * @param timeoutMs how long to wait on this thread until there is one
+ */
+export function serveOne(
   memory: PhysicalMemory,
   plan: LazyPlan,
   reader: UnitReader,
+  timeoutMs: number,
 ): ErrorData | undefined {
-  let failure: ErrorData | undefined;
-  while (!isOver(plan.progress) && !isStopped(plan.progress)) {
-    // Before the requests are looked at: a ring behind that ends the sleep at once.
-    const seen = memory.userfault.bell;
-    const unit = takeRequested(memory, plan);
-    if (unit === undefined) memory.userfault.awaitBell(seen);
-    else {
-      const failed = bringUnit(memory, plan, unit, reader);
-      failure ??= failed;
-    }
-  }
-  return failure;
+  // Before the requests are looked at: a ring behind that ends the sleep at once.
+  const seen = memory.userfault.bell;
+  const unit = takeRequested(memory, plan);
+  if (unit !== undefined) return bringUnit(memory, plan, unit, reader);
+  memory.userfault.awaitBell(seen, timeoutMs);
+  return undefined;
 }
 
 /** A unit that somebody waits for and nobody brings yet. */

@@ -45,20 +45,20 @@ export class LeafBuilder {
     return this.#placed;
   }
 
-  /**
-   * Maps pages from `address` up.
-   * @param frames their frames are `frames[first]` and those behind it
-   */
-  map(address: number, pages: number, frames: Int32Array, first: number): void {
+  /** Maps pages from `address` up to frames from `frame` up. @throws ENOMEM */
+  map(address: number, pages: number, frame: number): void {
     this.#span(address, pages, (index, count, done) => {
       const entries = this.#entries;
-      const shift = first + done - index;
-      for (let entry = index; entry < index + count; entry++)
-        entries[entry] = (frames[entry + shift]! << PTE_FRAME_SHIFT) | SAVED;
+      let value = ((frame + done) << PTE_FRAME_SHIFT) | SAVED;
+      for (let entry = index; entry < index + count; entry++) {
+        entries[entry] = value;
+        value += 1 << PTE_FRAME_SHIFT;
+      }
       this.#inLeaf += count;
     });
   }
 
+  /** Maps pages from `address` up to the zero frame. @throws ENOMEM */
   mapZeros(address: number, pages: number): void {
     this.#span(address, pages, (index, count) => this.#entries.fill(ZERO_ENTRY, index, index + count));
   }

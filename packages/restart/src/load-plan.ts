@@ -1,6 +1,8 @@
-import { ARENA_FRAMES, PAGE_SIZE } from '@ckptree/model';
+import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkSettings } from '@ckptree/store/chunk';
+import type { FrameTable } from './frame-table.js';
 import { type LoadProgress, newProgress } from './load-progress.js';
+import type { PageSpace } from './page-space.js';
 import { sharedWords } from './shared-words.js';
 
 /** Where the contents of units are; plain data, which any thread can be handed. */
@@ -47,43 +49,26 @@ export interface LoadPlan {
   readonly firstUnit?: number;
 }
 
-/** Stands for the frame of a page that is not needed. */
-export const NO_FRAME = -1;
-
-/** @param frameOf by page number; NO_FRAME for a page that is not needed */
-export function planLoad(firstPage: Int32Array, frameOf: Int32Array, findZeros: boolean): LoadPlan {
+export function planLoad({ firstPage }: PageSpace, frames: FrameTable, findZeros: boolean): LoadPlan {
   const units = firstPage.length - 1;
   const firstRun = sharedWords(units + 1);
   const runs = new RunList();
   for (let unit = 0; unit < units; unit++) {
     firstRun[unit] = runs.count;
-    addRuns(runs, frameOf, firstPage[unit]!, firstPage[unit + 1]!);
+    const first = firstPage[unit]!;
+    frames.each(first, firstPage[unit + 1]!, (frame, count, page) =>
+      runs.push((page - first) * PAGE_SIZE, frame, count),
+    );
   }
   firstRun[units] = runs.count;
+  const pages = firstPage.at(-1)!;
   return {
     firstPage: shared(firstPage),
     firstRun,
     runs: shared(runs.triples),
-    ...(findZeros && { zeros: new Uint8Array(new SharedArrayBuffer(frameOf.length)) }),
+    ...(findZeros && { zeros: new Uint8Array(new SharedArrayBuffer(pages)) }),
     progress: newProgress(units),
   };
-}
-
-/** The runs of one unit. */
-function addRuns(runs: RunList, frameOf: Int32Array, first: number, end: number): void {
-  for (let page = first; page < end; ) {
-    const frame = frameOf[page]!;
-    let count = 1;
-    while (
-      page + count < end &&
-      frameOf[page + count] === frame + count &&
-      (frame + count) % ARENA_FRAMES !== 0
-    )
-      count++;
-    // Behind NO_FRAME no frame follows: 0 is the zero frame, which nobody is given.
-    if (frame !== NO_FRAME) runs.push((page - first) * PAGE_SIZE, frame, count);
-    page += count;
-  }
 }
 
 export const unitsOf = ({ firstPage }: LoadPlan): number => firstPage.length - 1;

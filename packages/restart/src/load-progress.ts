@@ -3,7 +3,7 @@ import { sharedWords } from './shared-words.js';
 /** What became of a unit. */
 const UNIT = { WAITING: 0, LOADING: 1, LOADED: 2, FAILED: 3 } as const;
 
-const CONTROL = { NEXT: 0, STOP: 1, ENDED: 2, PAGES: 3 } as const;
+const CONTROL = { NEXT: 0, STOP: 1, ENDED: 2, PAGES: 3, SERVED: 4 } as const;
 /** A cache line. */
 const CONTROL_WORDS = 16;
 
@@ -69,6 +69,13 @@ export const stopLoad = ({ control }: LoadProgress): void => {
 };
 
 export const isStopped = ({ control }: LoadProgress): boolean => Atomics.load(control, CONTROL.STOP) !== 0;
+
+/** A thread serves faults from now on. */
+export const setServed = ({ control }: LoadProgress): void => {
+  Atomics.store(control, CONTROL.SERVED, 1);
+};
+
+export const isServed = ({ control }: LoadProgress): boolean => Atomics.load(control, CONTROL.SERVED) !== 0;
 
 /** All units were loaded, or have failed. */
 export const isOver = ({ states, control }: LoadProgress): boolean =>

@@ -1,7 +1,8 @@
 import type { PhysicalMemory } from '@ckptree/kernel/memory';
-import type { Mm, StoredPages } from '@ckptree/model';
+import { type Mm, PAGE_SIZE, type StoredPages } from '@ckptree/model';
+import { FrameTable } from './frame-table.js';
 import { LeafBuilder } from './leaf-builder.js';
-import { type LoadPlan, NO_FRAME, planLoad } from './load-plan.js';
+import { type LoadPlan, planLoad } from './load-plan.js';
 import { type PageSpace, ZERO_PAGES } from './page-space.js';
 
 /** Page tables whose pages have frames but no contents yet, and how those come in. */
@@ -20,18 +21,19 @@ export interface Placement {
  */
 export function placePages(memory: PhysicalMemory, space: PageSpace, findZeros: boolean): Placement {
   const shares = space.needed !== undefined;
-  const frameOf = takeFrames(memory, space, shares ? 1 : 2);
+  const frames = FrameTable.take(memory, space, shares ? 1 : 2);
   const builder = new LeafBuilder(memory, shares);
   try {
-    const leaves = new Map([...space.pieces].map(([mm, pieces]) => [mm, build(builder, pieces, frameOf)]));
-    return { leaves, plan: planLoad(space.firstPage, frameOf, findZeros) };
+    const leaves = new Map([...space.pieces].map(([mm, pieces]) => [mm, build(builder, pieces, frames)]));
+    return { leaves, plan: planLoad(space, frames, findZeros) };
   } catch (error) {
     builder.release();
-    frameOf.forEach((frame, page) => {
-      if (frame === NO_FRAME) return;
-      memory.drop(frame);
-      // The reference that was meant for a leaf, which was never made.
-      if (!shares && page >= builder.placed) memory.drop(frame);
+    frames.each(0, space.firstPage.at(-1)!, (frame, count, page) => {
+      for (let index = 0; index < count; index++) {
+        memory.drop(frame + index);
+        // The reference that was meant for a leaf, which was never made.
+        if (!shares && page + index >= builder.placed) memory.drop(frame + index);
+      }
     });
     throw error;
   } finally {
@@ -39,29 +41,14 @@ export function placePages(memory: PhysicalMemory, space: PageSpace, findZeros: 
   }
 }
 
-function build(builder: LeafBuilder, pieces: Float64Array, frameOf: Int32Array): Int32Array {
+function build(builder: LeafBuilder, pieces: Float64Array, frames: FrameTable): Int32Array {
   for (let piece = 0; piece < pieces.length; piece += 3) {
     const [address, first, pages] = [pieces[piece]!, pieces[piece + 1]!, pieces[piece + 2]!];
     if (first === ZERO_PAGES) builder.mapZeros(address, pages);
-    else builder.map(address, pages, frameOf, first);
+    else
+      frames.each(first, first + pages, (frame, count, page) =>
+        builder.map(address + (page - first) * PAGE_SIZE, count, frame),
+      );
   }
   return builder.finish();
-}
-
-/** @returns the frame of each page number, or NO_FRAME */
-function takeFrames(
-  memory: PhysicalMemory,
-  { firstPage, needed }: PageSpace,
-  references: number,
-): Int32Array {
-  const frameOf = new Int32Array(firstPage.at(-1)!);
-  const count = needed?.reduce((sum, each) => sum + each, 0) ?? frameOf.length;
-  const frames = memory.allocateRuns(count, references);
-  let page = 0;
-  for (let run = 0; run < frames.length; run += 2) {
-    const end = frames[run]! + frames[run + 1]!;
-    for (let frame = frames[run]!; frame < end; page++)
-      frameOf[page] = needed === undefined || needed[page] === 1 ? frame++ : NO_FRAME;
-  }
-  return frameOf.fill(NO_FRAME, page);
 }

@@ -144,8 +144,8 @@ export class Userfault {
   }
 
   /** Sleeps on this thread until it was rung more often than `seen`. */
-  awaitBell(seen: number): void {
-    Atomics.wait(this.#words, WORD.BELL, seen, LOOK_AGAIN_MS);
+  awaitBell(seen: number, timeoutMs: number): void {
+    Atomics.wait(this.#words, WORD.BELL, seen, timeoutMs);
   }
 
   /** Wakes all who serve requests. */

@@ -30,7 +30,11 @@ export function fillLazily(
 }
 
 /** As fillLazily(), but brings only what tasks wait for, at once, until all of the load is over. */
-export function serveFaults(memory: PhysicalMemory, plan: LazyPlan, reader: UnitReader): ErrorData | undefined {
+export function serveFaults(
+  memory: PhysicalMemory,
+  plan: LazyPlan,
+  reader: UnitReader,
+): ErrorData | undefined {
   let failure: ErrorData | undefined;
   setServed(plan.progress);
   while (!isOver(plan.progress) && !isStopped(plan.progress)) {

@@ -17,7 +17,7 @@ const WORD = {
 const REQUESTS = 64;
 const TABLE = WORD.REQUESTS + REQUESTS;
 
-/** The last record serves all further failures. */
+/** Failures that are kept. Who is hit by a later one is told of the last that was. */
 const RECORDS = 16;
 const RECORD_SIZE = 1024;
 
@@ -98,7 +98,9 @@ export class Userfault {
 
   /** Keeps a failure, for those whom it will hit. @returns its number */
   record(error: ErrorData): number {
-    const record = Math.min(Atomics.add(this.#words, WORD.FAILURES, 1), RECORDS - 1);
+    const record = Atomics.add(this.#words, WORD.FAILURES, 1);
+    // Never written twice: somebody may be reading it.
+    if (record >= RECORDS) return RECORDS - 1;
     const { code, message, fields } = error;
     let text = Buffer.from(JSON.stringify({ code, message, fields }), 'utf8');
     if (text.length >= RECORD_SIZE)

@@ -105,7 +105,7 @@ describe('a frame whose contents are missing', () => {
     const { memory } = resources;
     const all = frames(200);
     const first = memory.userfault.newUnits(all.length);
-    all.forEach((frame, index) => memory.userfault.register(frame, 1, first + index));
+    for (const [index, frame] of all.entries()) memory.userfault.register(frame, 1, first + index);
     const others = Array.from(
       { length: 3 },
       () =>

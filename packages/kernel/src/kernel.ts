@@ -279,8 +279,9 @@ export class Kernel implements SnapshotSource {
   /** Ends the cpu threads; the tasks are gone. */
   async shutdown(): Promise<void> {
     const down = new CkptError('EPIPE', 'the kernel was shut down');
+    const cutShort = new CkptError('EINTR', 'the kernel was shut down before all memory had come');
     // Both at once: a cpu may be waiting for a page.
-    await Promise.all([this.#threads.stop(), this.#fills.stop(down)]);
+    await Promise.all([this.#threads.stop(), this.#fills.stop(cutShort)]);
     this.#cutter.abandon(down);
     for (const waiter of [...this.#exitWaiters]) waiter(down);
   }

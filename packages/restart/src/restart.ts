@@ -26,7 +26,8 @@ export interface Hosted {
   readonly rootPid: number;
   /**
    * Resolves when all memory is there: at once unless `lazy` was asked for. Rejects when some of it cannot be had (EIO,
-   * EBADMSG, EPIPE): a task that touches that is ended by SIGBUS, and a checkpoint of it fails.
+   * EBADMSG, EPIPE; EINTR: the kernel was shut down before): a task that touches that is ended by SIGBUS, and a
+   * checkpoint of it fails.
    */
   readonly filled: Promise<void>;
 }

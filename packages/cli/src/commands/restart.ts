@@ -11,6 +11,7 @@ const EXAMPLES = [
     'ckptree restart tree.img --frozen',
     'see whether it can be restarted here, and what is in it, without running it',
   ],
+  ['ckptree restart nightly --lazy', 'let the tasks run at once, and bring their memory as they touch it'],
   ['ckptree restart tree.img --checkpoint 1@5000 --output later.img', 'save it again, 5000 ticks later'],
 ] as const;
 
@@ -18,6 +19,10 @@ export function restartCommand(run: Runner) {
   return newStoreCommand('restart', 'Restart a tree of tasks from an image and run it to its end.', EXAMPLES)
     .argument('<image>', IMAGE_ARGUMENT)
     .option('--frozen', 'rebuild the tree, show it as it stands, and end without letting it run')
+    .option(
+      '--lazy',
+      'let the tasks run before their memory is there: first comes what they touch, then the rest',
+    )
     .addOption(treeOptions.checkpoint)
     .addOption(treeOptions.every)
     .addOption(namingOptions.name)

@@ -114,6 +114,26 @@ test('restart --frozen shows the tree as it stands and lets nothing run', async 
   ]);
 });
 
+test('restart --lazy comes to the same end, and so does what is saved on the way', async () => {
+  const later = scratch.path('lazily.img');
+  const { code, stderr, stdout } = await ckptree([
+    'restart',
+    image,
+    '--lazy',
+    '-c',
+    '1@1',
+    '-o',
+    later,
+    '--json',
+  ]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const { tasks } = documentOf<Report>('restart', stdout);
+  expect(digests({ tasks })).toEqual(digests(undisturbed));
+  const frozen = await ckptree(['restart', later, '--lazy', '--frozen', '--json']);
+  expect(frozen).toMatchObject({ code: 0, stderr: '' });
+  expect(documentOf<Report>('restart', frozen.stdout).frozen?.map(({ pid }) => pid)).toContain(1);
+});
+
 test('a subtree can be saved, and goes on without the rest', async () => {
   const subtree = scratch.path('subtree.img');
   expect(await ckptree(['run', spec, '-c', '10@5000', '-o', subtree, '--stop', '--quiet'])).toMatchObject({

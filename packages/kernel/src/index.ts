@@ -6,6 +6,7 @@ export { contentVersion } from './files/file-versions.js';
 export { PROGRAM_FOLDER } from './files/open-files.js';
 export { isProgram, releaseLeaves, waitsForChildren } from './hosting.js';
 export { type HoldScope, Kernel, type KernelOptions } from './kernel.js';
+export type { PageFill } from './memory/page-fills.js';
 export { PhysicalMemory, type PhysicalMemoryHandle } from './memory/physical-memory.js';
 export { type FragmentRoot, fragmentRoots } from './placement/fragment-roots.js';
 export { placeSpawn } from './placement/place-spawn.js';

@@ -11,6 +11,7 @@ import { membersLocked, partOfTree, subtrees, subtreesIfAny } from './cut/scope.
 import { Exclusive } from './exclusive.js';
 import { OpenFiles } from './files/open-files.js';
 import { releaseLeaves } from './hosting.js';
+import { type PageFill, PageFills } from './memory/page-fills.js';
 import { PhysicalMemory } from './memory/physical-memory.js';
 import { enterAdopted } from './process/adopt.js';
 import { Forest } from './process/forest.js';
@@ -61,6 +62,7 @@ export class Kernel implements SnapshotSource {
   readonly #freezer: Freezer;
   readonly #cutter: Cutter;
   readonly #threads: CpuThreads;
+  readonly #fills = new PageFills();
   /** Spawns, restarts and cuts come one after the other; each is short, and none sees another half done. */
   readonly #exclusive = new Exclusive();
   readonly #exitListeners = new Set<(exit: TaskExit) => void>();
@@ -79,7 +81,7 @@ export class Kernel implements SnapshotSource {
     this.#control = CpuControl.create(cpus, maxTasks);
     this.#freezer = new Freezer(this.#table, this.#control);
     const parts = { table: this.#table, files: this.#files, memory: this.memory, control: this.#control };
-    this.#cutter = new Cutter({ ...parts, freezer: this.#freezer });
+    this.#cutter = new Cutter({ ...parts, freezer: this.#freezer, fills: this.#fills });
     const shared = {
       memory: this.memory.handle,
       table: this.#table.handle,
@@ -154,6 +156,14 @@ export class Kernel implements SnapshotSource {
       const newcomers = this.#enterAdopted(tree);
       return this.#bringIn(newcomers, (cpu, load) => this.#threads.ask(cpu, { type: 'adopt', ...load }));
     });
+  }
+
+  /**
+   * Has somebody bring contents into frames that `userfault` of `this.memory` says are missing: checkpoints wait for
+   * it, and it is stopped when the kernel is shut down. Whoever began it hears of its end.
+   */
+  follow(fill: PageFill): void {
+    this.#fills.add(fill);
   }
 
   cut(rootPid: number, options: CutOptions = {}): Promise<Cut> {
@@ -268,8 +278,10 @@ export class Kernel implements SnapshotSource {
 
   /** Ends the cpu threads; the tasks are gone. */
   async shutdown(): Promise<void> {
-    await this.#threads.stop();
     const down = new CkptError('EPIPE', 'the kernel was shut down');
+    const cutShort = new CkptError('EINTR', 'the kernel was shut down before all memory had come');
+    // Both at once: a cpu may be waiting for a page.
+    await Promise.all([this.#threads.stop(), this.#fills.stop(cutShort)]);
     this.#cutter.abandon(down);
     for (const waiter of [...this.#exitWaiters]) waiter(down);
   }
@@ -325,6 +337,7 @@ export class Kernel implements SnapshotSource {
         this.#threads.settle(request, new CkptError('ESRCH', message, { pid }));
       }
     }
+    this.#fills.reclaim();
     for (const waiter of [...this.#exitWaiters]) waiter();
   }
 

@@ -10,6 +10,7 @@ export {
   type SpreadObject,
 } from './placement.js';
 export {
+  type Hosted,
   hostPart,
   hostTree,
   type RestartOptions,

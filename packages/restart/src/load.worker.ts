@@ -1,18 +1,35 @@
 import { workerData } from 'node:worker_threads';
 import { type ErrorData, errorToData } from '@ckptree/errors';
-import { PhysicalMemory, type PhysicalMemoryHandle } from '@ckptree/kernel';
-import { type LoadPart, loadPart } from './load-part.js';
+import { PhysicalMemory, type PhysicalMemoryHandle } from '@ckptree/kernel/memory';
+import { fillLazily, type LazyPlan, serveFaults } from './lazy-load.js';
+import type { LoadPlan, Origin } from './load-plan.js';
+import { stopLoad } from './load-progress.js';
+import { loadUnits } from './load-unit.js';
+import { unitReader } from './unit-reader.js';
 
-const memory = PhysicalMemory.attach((workerData as { memory: PhysicalMemoryHandle }).memory);
+/** What a thread of a load is started with. */
+export interface LoadThreadData {
+  readonly memory: PhysicalMemoryHandle;
+}
 
-/** One task of the pool. Errors come back as data: the pool would lose their codes. */
-export function load(part: LoadPart): ErrorData | undefined {
+/** What a thread is asked to do, until the load is over. */
+export type LoadRequest =
+  | { readonly kind: 'load'; readonly plan: LoadPlan; readonly origin: Origin }
+  | { readonly kind: 'fill' | 'serve'; readonly plan: LazyPlan; readonly origin: Origin };
+
+const memory = PhysicalMemory.attach((workerData as LoadThreadData).memory);
+
+/** @returns the first failure: a thrown error would lose its code on the way */
+export function load(request: LoadRequest): ErrorData | undefined {
+  const { plan, origin } = request;
+  const reader = unitReader(plan, origin);
+  if (request.kind === 'fill') return fillLazily(memory, request.plan, reader);
+  if (request.kind === 'serve') return serveFaults(memory, request.plan, reader);
   try {
-    loadPart(memory, part);
+    loadUnits(memory, plan, reader);
     return undefined;
   } catch (error) {
+    stopLoad(plan.progress);
     return errorToData(error);
-  } finally {
-    memory.releaseBlock();
   }
 }

@@ -6,9 +6,11 @@ export {
   isObjectName,
   type ObjectBackend,
   type ObjectInfo,
+  type OpenObject,
 } from './backend/object-backend.js';
 export type { DraftContent, ObjectDraft } from './backend/object-draft.js';
 export type { ChunkSettings, CodecName } from './chunk.js';
+export type { ChunkRecords } from './chunk-records.js';
 export type { AddedSizes, Composition, StoredPart } from './composition.js';
 export { FORMAT_VERSION, readConfig, type StoreConfig } from './config.js';
 export { type ContentHash, contentHash, hexId, type RunningHash } from './content-hash.js';
@@ -29,6 +31,7 @@ export {
   newManifestId,
   type TreeSummary,
 } from './image/manifest.js';
+export type { PagePlaces } from './image/page-places.js';
 export type { Owner } from './image/recipe.js';
 export type { StoredImage } from './image/stored-image.js';
 export type { KeyInfo, Secret } from './keys.js';

@@ -1,7 +1,7 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
 import { IdSet } from './id-set.js';
 import { listManifestIds, readManifest } from './image/manifest.js';
-import { readRecipes } from './image/stored-image.js';
+import { readRecipes } from './image/read-recipe.js';
 import type { StoreContext } from './store-context.js';
 
 /**

@@ -4,6 +4,7 @@ import { FolderBackend } from './backend/folder-backend.js';
 import type { ObjectBackend } from './backend/object-backend.js';
 import type { CodecName } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
+import { openRecords } from './chunk-records.js';
 import { createConfig, readConfig, type StoreConfig } from './config.js';
 import { contentHash } from './content-hash.js';
 import { type ForgetPolicy, forgottenBy } from './forget-policy.js';
@@ -192,7 +193,9 @@ export class Store {
 
   /** The image of a checkpoint, byte for byte, read by position in any order. @throws ENOENT, EIO, EBADMSG */
   async source(id: string): Promise<StoredImage> {
-    return new StoredImage(await this.#manifest(id), this.#context.chunks);
+    return new StoredImage(await this.#manifest(id), this.#context.chunks, (chunks) =>
+      openRecords(this.#context, chunks),
+    );
   }
 
   /** Writes the image of a checkpoint to a sink. @throws ENOENT, EIO, EBADMSG; what the sink throws */

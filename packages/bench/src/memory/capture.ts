@@ -93,7 +93,7 @@ export async function hostAndCheckpoint(
   const bytes = [...pages].reduce((sum, runs) => sum + pagesIn(runs) * PAGE_SIZE, 0);
   const kernel = Kernel.boot({ cpus: 1, memoryBytes: bytes * 1.1 + 512 * MIB });
   try {
-    const root = await hostTree(kernel, file, tree, { frozen: true });
+    const { rootPid: root } = await hostTree(kernel, file, tree, { frozen: true });
     await checkpoint(kernel, root, { output: image });
   } finally {
     await kernel.shutdown();

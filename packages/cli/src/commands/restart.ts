@@ -13,6 +13,7 @@ const EXAMPLES = [
     'see whether it can be restarted here, and what is in it, without running it',
   ],
   ['ckptree restart nightly --nats nats://10.0.0.5:4222', 'in a cluster: it runs on there'],
+  ['ckptree restart nightly --lazy', 'let the tasks run at once, and bring their memory as they touch it'],
   ['ckptree restart tree.img --checkpoint 1@5000 --output later.img', 'save it again, 5000 ticks later'],
 ] as const;
 
@@ -26,6 +27,10 @@ export function restartCommand(run: Runner) {
       'rebuild the tree, show it as it stands, and end without letting it run; in a cluster: leave it frozen',
     )
     .option('--on <worker>', 'in a cluster: all of it on this worker')
+    .option(
+      '--lazy',
+      'let the tasks run before their memory is there: first comes what they touch, then the rest',
+    )
     .addOption(treeOptions.checkpoint)
     .addOption(treeOptions.every)
     .addOption(namingOptions.name)

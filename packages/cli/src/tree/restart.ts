@@ -1,6 +1,7 @@
 import type { Kernel } from '@ckptree/kernel';
 import { type RestartResult, restartSource } from '@ckptree/restart';
 import { withSource } from '../images.js';
+import { describeFailure, failureOf } from '../output/failure.js';
 import type { Outcome, Session } from '../session.js';
 import { withKernel } from './host.js';
 import type { TreeRequest } from './run.js';
@@ -54,8 +55,15 @@ const rebuild = (
   session: Session,
   frozen = false,
 ): Promise<RestartResult> =>
-  withSource(image, options, (source) =>
-    restartSource(kernel, source, { ...loadOptions(options, session), frozen }),
-  );
+  withSource(image, options, async (source) => {
+    const { lazy = false } = options;
+    const restarted = await restartSource(kernel, source, { ...loadOptions(options, session), frozen, lazy });
+    restarted.filled.catch((error: unknown) => {
+      // A tree that has ended, or was stopped, needs no more. Otherwise: whoever touches what is lost ends by that.
+      const failure = failureOf(error);
+      if (failure.code !== 'EINTR') session.say(`ckptree: memory is lost: ${describeFailure(failure)}`);
+    });
+    return restarted;
+  });
 
 export { formatTree } from './tree-report.js';

@@ -41,7 +41,7 @@ export async function runCore(
   return withFile(path, async (file) => {
     const tree = await readCore(file);
     const enter = async (kernel: Kernel) => {
-      const rootPid = await hostTree(kernel, file, tree, loadOptions(options, session));
+      const { rootPid } = await hostTree(kernel, file, tree, loadOptions(options, session));
       return { rootPid, zombies: tree.tasks.filter(isZombie).map(reportZombie) };
     };
     return runTree(enter, { machine: machineOf(options), checkpoint }, session);

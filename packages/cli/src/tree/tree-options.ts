@@ -46,6 +46,7 @@ export interface TreeOptions extends ImageChoice {
   readonly label?: Readonly<Record<string, string>> | undefined;
   readonly output?: string | undefined;
   readonly container?: true | undefined;
+  readonly lazy?: true | undefined;
   readonly stop?: true | undefined;
   readonly cpus?: number | undefined;
   readonly memory?: number | undefined;

@@ -33,38 +33,44 @@ const contents: Transition = {
   take(context, record) {
     const { vma } = context;
     if (vma?.batch === undefined) return 'batch';
-    const addresses = context.addresses;
-    readAddresses(addresses, vma.batch, record);
-    checkAddresses(context, vma, addresses, record.position + RECORD_HEADER_SIZE);
+    const { addresses } = context;
+    takeAddresses(context, vma, vma.batch, record);
     const firstPage = record.position + RECORD_HEADER_SIZE + vma.batch * ADDRESS_SIZE;
     context.visitor.pages(addresses, vma.batch, firstPage);
     return 'batch';
   },
 };
 
-/** Numbers, not bigints: this and the next function run once a page. */
-function readAddresses(addresses: Float64Array, count: number, { view, offset }: RecordBody): void {
-  for (let index = 0, at = offset; index < count; index++, at += ADDRESS_SIZE)
-    addresses[index] = view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_32;
-}
-
-/** One finding a batch, for its first bad address: where one is wrong, most of those behind it are, too. */
-function checkAddresses(context: Context, vma: CurrentVma, addresses: Float64Array, position: number): void {
-  const { start, end, batch = 0 } = vma;
+/**
+ * Reads the addresses of a batch into `context.addresses`. One finding a batch, for its first bad address: where one is
+ * wrong, most of those behind it are, too.
+ */
+function takeAddresses(context: Context, vma: CurrentVma, batch: number, record: RecordBody): void {
+  const { view, offset } = record;
+  const { addresses } = context;
+  const { start, end } = vma;
   let last = vma.lastPage;
   let wrong = -1;
-  for (let index = 0; index < batch; index++) {
-    const address = addresses[index]!;
-    if (address <= last || address < start || address >= end || address % PAGE_SIZE !== 0) {
+  let before = last;
+  // Numbers, not bigints, and one pass: this runs once a page. Mostly the next page follows.
+  for (let index = 0, at = offset; index < batch; index++, at += ADDRESS_SIZE) {
+    const address = view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_32;
+    addresses[index] = address;
+    const follows = address === last + PAGE_SIZE && address < end && last >= start;
+    if (!follows && wrong === -1 && !isNext(address, last, start, end)) {
       wrong = index;
-      break;
+      before = last;
     }
     last = address;
   }
-  vma.lastPage = batch > 0 ? addresses[batch - 1]! : last;
-  if (wrong !== -1)
-    context.report('page-address', position + wrong * ADDRESS_SIZE, describe(addresses[wrong]!, vma, last));
+  vma.lastPage = last;
+  if (wrong === -1) return;
+  const position = record.position + RECORD_HEADER_SIZE + wrong * ADDRESS_SIZE;
+  context.report('page-address', position, describe(addresses[wrong]!, vma, before));
 }
+
+const isNext = (address: number, last: number, start: number, end: number): boolean =>
+  address > last && address >= start && address < end && address % PAGE_SIZE === 0;
 
 function describe(address: number, { start, end }: CurrentVma, last: number): string {
   const page = `the page address 0x${address.toString(16)}`;

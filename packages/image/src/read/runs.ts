@@ -8,20 +8,20 @@ export class Runs {
   #numbers = new Float64Array(8 * RUN);
   #length = 0;
 
-  /** The next page, by its address and the position of its contents. Addresses must ascend. */
-  push(address: number, position: number): void {
+  /** The next pages, by the first one's address and the position of its contents. Addresses must ascend. */
+  push(address: number, position: number, pages: number): void {
     const last = this.#length - RUN;
     if (last >= 0) {
       const bytes = this.#numbers[last + 2]! * PAGE_SIZE;
       if (this.#numbers[last]! + bytes === address && this.#numbers[last + 1]! + bytes === position) {
-        this.#numbers[last + 2]!++;
+        this.#numbers[last + 2]! += pages;
         return;
       }
     }
     if (this.#length === this.#numbers.length) this.#grow();
     this.#numbers[this.#length] = address;
     this.#numbers[this.#length + 1] = position;
-    this.#numbers[this.#length + 2] = 1;
+    this.#numbers[this.#length + 2] = pages;
     this.#length += RUN;
   }
 

@@ -130,7 +130,10 @@ export class TreeBuilder implements ImageVisitor {
 
   pages(addresses: Float64Array, count: number, position: number): void {
     const runs = this.#mm?.runs;
-    for (let index = 0; index < count; index++) runs?.push(addresses[index]!, position + index * PAGE_SIZE);
+    for (let first = 0, next = 1; first < count; first = next++) {
+      while (next < count && addresses[next] === addresses[next - 1]! + PAGE_SIZE) next++;
+      runs?.push(addresses[first]!, position + first * PAGE_SIZE, next - first);
+    }
   }
 
   mmContext({ vdso }: RecordValues<'MM_CONTEXT'>, ldt: Uint8Array): void {

@@ -11,7 +11,7 @@ import type { FromCpu, TaskExit, ToCpu } from './messages.js';
 import { dropMm, Nursery } from './nursery.js';
 import { RunQueue } from './run-queue.js';
 import { type SystemCallParts, SystemCalls } from './sys.js';
-import type { Task } from './task.js';
+import { DIGEST_BYTES, type Task } from './task.js';
 import { atTask } from './task-error.js';
 
 /** Ticks that a task executes before the next one's turn. */
@@ -21,8 +21,17 @@ const EXIT_BATCH = 64;
 const EXIT_DELAY_MS = 5;
 const IDLE_WAIT_MS = 1_000;
 
-const SIGSEGV = 11;
 const SIGABRT = 6;
+const SIGBUS = 7;
+const SIGSEGV = 11;
+
+/** What an access to memory, or a system call, that failed and was not caught ends a task by. */
+function signalOf({ code, fields }: CkptError): number {
+  if (code === 'EFAULT') return SIGSEGV;
+  // Mapped, and yet not to be had: as a page that the disk does not give back.
+  return code === 'EIO' && fields.vma !== undefined ? SIGBUS : SIGABRT;
+}
+
 export interface CpuParts {
   readonly index: number;
   readonly table: ProcessTable;
@@ -133,7 +142,7 @@ export class Cpu {
       this.#ready.push(task);
     } catch (error) {
       const reason = atTask(this.#table, task, error);
-      this.#end(task, reason.code === 'EFAULT' ? SIGSEGV : SIGABRT, reason);
+      this.#end(task, signalOf(reason), reason);
     } finally {
       // Of an ended task the slot may be another's by now; #end() has told its ticks.
       if (this.#tasks.get(task.slot) === task) this.#table.setTicks(task.slot, task.ticks);
@@ -162,9 +171,9 @@ export class Cpu {
     this.#end(task, signal, new CkptError('EINTR', `killed by signal ${signal}`));
   }
 
-  #end(task: Task, status: number, reason?: CkptError): void {
+  #end(task: Task, wait: number, why?: CkptError): void {
     const { slot } = task;
-    const digest = task.digest();
+    const { digest, status, reason } = this.#lastState(task, wait, why);
     this.#table.setTicks(slot, task.ticks);
     const end = {
       pid: this.#table.get(slot, SLOT.PID),
@@ -189,6 +198,19 @@ export class Cpu {
     if (this.#exits.length === 0) this.#firstExit = performance.now();
     this.#exits.push({ ...end, order });
     for (const cpu of woken) this.#control.ring(cpu, IRQ.WAKE);
+  }
+
+  /** The digest of a task, and how it ends: of one that was restored lazily, memory may turn out to be lost only now. */
+  #lastState(task: Task, status: number, reason?: CkptError) {
+    try {
+      return { digest: task.digest(), status, reason };
+    } catch (error) {
+      const lost = atTask(this.#table, task, error);
+      const digest = new Uint8Array(DIGEST_BYTES);
+      return reason === undefined
+        ? { digest, status: signalOf(lost), reason: lost }
+        : { digest, status, reason };
+    }
   }
 
   #mustTellExits(): boolean {

@@ -5,10 +5,12 @@ import { type CpuControl, IRQ } from '../cpu/cpu-control.js';
 import type { CutPiece } from '../cpu/messages.js';
 import { FileVersions } from '../files/file-versions.js';
 import type { OpenFiles } from '../files/open-files.js';
+import type { PageFills } from '../memory/page-fills.js';
 import { PageTable } from '../memory/page-table.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import type { ProcessTable } from '../process/process-table.js';
 import { FLAG, SLOT, STATE } from '../process/slot.js';
+import { awaitMemory } from './awaited-memory.js';
 import { CutAssembly } from './cut-assembly.js';
 import { CutPieces } from './cut-pieces.js';
 import type { Freezer } from './freezer.js';
@@ -26,6 +28,7 @@ export interface CutterParts {
   readonly memory: PhysicalMemory;
   readonly control: CpuControl;
   readonly freezer: Freezer;
+  readonly fills: PageFills;
 }
 
 export interface HoldOptions {
@@ -94,7 +97,7 @@ export class Cutter {
     scope: Scope,
     { timeoutMs, leaseMs }: { readonly timeoutMs: number; readonly leaseMs?: number },
   ): Promise<HeldCut> {
-    const { table, files, memory, control, freezer } = this.#parts;
+    const { table, files, memory, control, freezer, fills } = this.#parts;
     const requested = performance.now();
     const members = await freezer.freeze(scope, FLAG.FREEZE_CUT, timeoutMs);
     const frozen = performance.now();
@@ -131,7 +134,9 @@ export class Cutter {
       };
       return new HeldCut(held, async () => {
         for (const piece of await pieces.all) assembly.add(piece);
-        return assembly.tree(this.#versions);
+        const tree = await assembly.tree(this.#versions);
+        await awaitMemory(memory, fills, tree);
+        return tree;
       });
     } catch (error) {
       letGo();

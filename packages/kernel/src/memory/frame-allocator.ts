@@ -46,39 +46,55 @@ export class FrameAllocator {
   }
 
   /**
-   * Takes `count` free frames, as long runs as possible, none across arenas.
+   * Takes `count` free frames, as long runs as possible, none across arenas; whole blocks at once where there are any.
+   * @param refs references that each of them gets
    * @returns pairs (first frame, frames)
    * @throws ENOMEM as take(); then none is taken
    */
-  takeRuns(count: number): Int32Array {
+  takeRuns(count: number, refs = 1): Int32Array {
     const runs: number[] = [];
-    let first = 0;
-    let length = 0;
-    const endRun = (): void => {
-      if (length > 0) runs.push(first, length);
-    };
     try {
-      for (let left = count; left > 0; left--) {
-        const frame = this.take();
-        if (frame === first + length && length > 0 && frame % ARENA_FRAMES !== 0) length++;
-        else {
-          endRun();
-          first = frame;
-          length = 1;
+      for (let left = count; left > 0; ) {
+        const block = this.#next === this.#end && left >= BLOCK_FRAMES ? this.#takeBlock(refs) : undefined;
+        if (block === undefined) {
+          addRun(runs, this.#takeReferenced(refs), 1);
+          left--;
+        } else {
+          addRun(runs, block * BLOCK_FRAMES, BLOCK_FRAMES);
+          left -= BLOCK_FRAMES;
         }
       }
     } catch (error) {
-      endRun();
-      this.#giveBack(runs);
+      this.#giveBack(runs, refs);
       throw error;
     }
-    endRun();
     return Int32Array.from(runs);
   }
 
-  #giveBack(runs: readonly number[]): void {
+  #takeReferenced(refs: number): number {
+    const frame = this.take();
+    for (let more = 1; more < refs; more++) this.#map.grab(frame);
+    return frame;
+  }
+
+  #giveBack(runs: readonly number[], refs: number): void {
     for (let run = 0; run < runs.length; run += 2)
-      for (let index = 0; index < runs[run + 1]!; index++) this.#map.drop(runs[run]! + index);
+      for (let frame = runs[run]!; frame < runs[run]! + runs[run + 1]!; frame++)
+        for (let each = 0; each < refs; each++) this.#map.drop(frame);
+  }
+
+  /** All frames of some block. @returns undefined when no block is wholly free */
+  #takeBlock(refs: number): number | undefined {
+    for (let block = this.#claimWhole(); block !== undefined; block = this.#claimWhole()) {
+      const taken = this.#map.takeBlock(block, refs);
+      this.#map.unclaimBlock(block);
+      if (taken) return block;
+    }
+    return undefined;
+  }
+
+  #claimWhole(): number | undefined {
+    return this.#claimRecycled() ?? this.#claimUntouched();
   }
 
   /** Leaves the block to other threads; the next take() claims one anew. */
@@ -100,7 +116,7 @@ export class FrameAllocator {
 
   #changeBlock(): number {
     this.releaseBlock();
-    const block = this.#claimRecycled() ?? this.#claimUntouched() ?? this.#claimPartlyFree();
+    const block = this.#claimWhole() ?? this.#claimPartlyFree();
     if (block !== undefined) return block;
     const { total, free } = this.#map.stats();
     throw new CkptError(
@@ -137,4 +153,12 @@ export class FrameAllocator {
     }
     return undefined;
   }
+}
+
+/** Adds a run, to the last one if it goes on there and both are in one arena. */
+function addRun(runs: number[], first: number, frames: number): void {
+  const last = runs.length - 2;
+  if (last >= 0 && runs[last]! + runs[last + 1]! === first && first % ARENA_FRAMES !== 0)
+    runs[last + 1]! += frames;
+  else runs.push(first, frames);
 }

@@ -1,5 +1,6 @@
 import type { Hash } from 'node:crypto';
 import { ARENA_FRAMES, PAGE_SIZE, PTE_DIRTY, PTE_FRAME_SHIFT } from '@ckptree/model';
+import { withContents } from './page-fault.js';
 import type { PageTable } from './page-table.js';
 import type { PhysicalMemory } from './physical-memory.js';
 import type { VmArea } from './vm-area.js';
@@ -36,6 +37,7 @@ function digestPages(hash: Hash, memory: PhysicalMemory, table: PageTable, vma: 
   table.forEachPresent(vma.start / PAGE_SIZE, vma.end / PAGE_SIZE, (page, entry) => {
     const frame = entry >>> PTE_FRAME_SHIFT;
     if ((entry & PTE_DIRTY) === 0) return;
+    withContents(memory, frame, page, vma);
     // Behind a file, a page of zeros hides what the file has there; elsewhere it is what was there before.
     if (vma.file === undefined && memory.isZero(frame)) return;
     pages[count] = page;

@@ -1,4 +1,5 @@
-import { PAGE_SHIFT, PTE_DIRTY, PTE_FRAME_SHIFT, PTE_PRESENT } from '@ckptree/model';
+import { asCkptError, CkptError } from '@ckptree/errors';
+import { PAGE_SHIFT, PAGE_SIZE, PTE_DIRTY, PTE_FRAME_SHIFT, PTE_PRESENT, vmaRange } from '@ckptree/model';
 import type { FilePages } from './file-object.js';
 import { ZERO_FRAME } from './frame-map.js';
 import type { PageTable } from './page-table.js';
@@ -18,7 +19,7 @@ export interface MmResources {
  */
 export function readFault(resources: MmResources, table: PageTable, vma: VmArea, page: number): number {
   const entry = table.lookup(page);
-  if ((entry & PTE_PRESENT) !== 0) return entry >>> PTE_FRAME_SHIFT;
+  if ((entry & PTE_PRESENT) !== 0) return withContents(resources.memory, entry >>> PTE_FRAME_SHIFT, page);
   table.unshare(page);
   const frame = vma.file === undefined ? ZERO_FRAME : filePage(resources, vma, vma.file, page);
   table.set(page, frame, 0);
@@ -37,9 +38,27 @@ export function writeFault(resources: MmResources, table: PageTable, vma: VmArea
   const frame =
     (entry & PTE_PRESENT) === 0
       ? newPage(resources, vma, page)
-      : exclusive(resources.memory, entry >>> PTE_FRAME_SHIFT);
+      : exclusive(resources.memory, withContents(resources.memory, entry >>> PTE_FRAME_SHIFT, page));
   table.set(page, frame, PTE_DIRTY);
   return frame;
+}
+
+/**
+ * Waits until the contents of a page that is restored lazily are there.
+ * @returns its frame
+ * @throws EIO they cannot be had, or do not come
+ */
+export function withContents(memory: PhysicalMemory, frame: number, page: number, vma?: VmArea): number {
+  if (!memory.userfault.isMissing(frame)) return frame;
+  try {
+    memory.userfault.await(frame);
+    return frame;
+  } catch (error) {
+    const { message, fields } = asCkptError(error);
+    const address = (page * PAGE_SIZE).toString(16);
+    const place = vma === undefined ? fields : { ...fields, vma: vmaRange(vma) };
+    throw new CkptError('EIO', `the page at 0x${address} cannot be restored: ${message}`, place, error);
+  }
 }
 
 function newPage(resources: MmResources, vma: VmArea, page: number): number {

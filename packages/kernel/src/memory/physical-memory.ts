@@ -2,12 +2,14 @@ import { CkptError } from '@ckptree/errors';
 import { ARENA_FRAMES, arenaOf, offsetInArena, PAGE_SHIFT, PAGE_SIZE } from '@ckptree/model';
 import { FrameAllocator } from './frame-allocator.js';
 import { BLOCK_FRAMES, FrameMap, type FrameStats } from './frame-map.js';
+import { Userfault, type UserfaultHandle } from './userfault.js';
 
 /** What another thread needs to use the same memory: structured clone shares it, never copies it. */
 export interface PhysicalMemoryHandle {
   readonly arenas: readonly SharedArrayBuffer[];
   /** The words of the frame map. */
   readonly control: SharedArrayBuffer;
+  readonly userfault: UserfaultHandle;
   readonly frames: number;
 }
 
@@ -37,6 +39,8 @@ export class PhysicalMemory {
   /** By arena: its bytes, and as 32-bit words. Offsets come from `offsetInArena`. */
   readonly bytes: readonly Uint8Array[];
   readonly words: readonly Int32Array[];
+  /** Frames whose contents are still on their way. */
+  readonly userfault: Userfault;
   readonly #buffers: readonly Buffer[];
   readonly #map: FrameMap;
   readonly #allocator: FrameAllocator;
@@ -45,6 +49,7 @@ export class PhysicalMemory {
     this.handle = handle;
     this.bytes = handle.arenas.map((arena) => new Uint8Array(arena));
     this.words = handle.arenas.map((arena) => new Int32Array(arena));
+    this.userfault = new Userfault(handle.userfault);
     this.#buffers = handle.arenas.map((arena) => Buffer.from(arena));
     this.#map = map;
     this.#allocator = new FrameAllocator(map);
@@ -66,7 +71,11 @@ export class PhysicalMemory {
     const control = sharedPages(FrameMap.sizeFor(frames));
     const map = new FrameMap(control, frames);
     map.initialise();
-    return new PhysicalMemory({ arenas, control, frames }, map);
+    const userfault = {
+      words: sharedPages(Userfault.sizeFor(frames)),
+      records: sharedPages(Userfault.RECORDS_SIZE),
+    };
+    return new PhysicalMemory({ arenas, control, userfault, frames }, map);
   }
 
   /** The same memory in another thread. */
@@ -87,12 +96,13 @@ export class PhysicalMemory {
   }
 
   /**
-   * Frames with arbitrary contents, one reference each, in runs as long as possible, none across arenas.
+   * Frames with arbitrary contents, in runs as long as possible, none across arenas.
+   * @param refs references that each of them gets
    * @returns pairs (first frame, frames)
    * @throws ENOMEM then none is allocated
    */
-  allocateRuns(frames: number): Int32Array {
-    return this.#allocator.takeRuns(frames);
+  allocateRuns(frames: number, refs = 1): Int32Array {
+    return this.#allocator.takeRuns(frames, refs);
   }
 
   /** Leaves what this thread keeps to allocate from to others: when it ends, or will be idle. */

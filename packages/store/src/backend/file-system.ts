@@ -15,6 +15,8 @@ export interface FileSystem {
 }
 
 export interface OpenedFile {
+  /** Host descriptor. */
+  readonly fd: number;
   /** @returns bytes read; fewer than asked for only at the end */
   read(target: Uint8Array, position: number): Promise<number>;
   /** All of the bytes, at the current end. */
@@ -50,6 +52,10 @@ class RealFile implements OpenedFile {
 
   constructor(handle: Awaited<ReturnType<typeof open>>) {
     this.#handle = handle;
+  }
+
+  get fd(): number {
+    return this.#handle.fd;
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {

@@ -3,7 +3,13 @@ import { basename, join } from 'node:path';
 import { CkptError } from '@ckptree/errors';
 import { hostOwners, type Owners } from '../owner.js';
 import { type FileSystem, type OpenedFile, realFileSystem } from './file-system.js';
-import { checkObjectName, isObjectName, type ObjectBackend, type ObjectInfo } from './object-backend.js';
+import {
+  checkObjectName,
+  isObjectName,
+  type ObjectBackend,
+  type ObjectInfo,
+  type OpenObject,
+} from './object-backend.js';
 import { INCOMING, ObjectDraft, TEMPORARY } from './object-draft.js';
 import { codeOf, StoreFolder } from './store-folder.js';
 
@@ -111,22 +117,20 @@ export class FolderBackend implements ObjectBackend {
   }
 
   async read(name: string, position: number, length: number): Promise<Uint8Array> {
-    checkObjectName(name);
-    await this.#folder.folderOf(name, false);
-    let file: OpenedFile | undefined;
+    const { file, size } = await this.#openObject(name);
     try {
-      // NONBLOCK: a pipe that somebody put there must not hang us.
-      file = await this.#folder.fs.open(this.#folder.pathOf(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-      const { kind, size } = await file.stat();
-      if (kind !== 'file') throw new CkptError('EINVAL', 'it is not a plain file; remove it', { path: name });
       const target = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, size - position)));
       const done = await file.read(target, position);
       return target.subarray(0, done);
     } catch (error) {
       throw this.#folder.failed('could not read', name, error);
     } finally {
-      await file?.close();
+      await file.close();
     }
+  }
+
+  async open(name: string): Promise<OpenObject> {
+    return (await this.#openObject(name)).file;
   }
 
   async list(kind: string): Promise<ObjectInfo[]> {
@@ -177,6 +181,23 @@ export class FolderBackend implements ObjectBackend {
         if (state === 'dead' || (state === 'foreign' && age > FOREIGN_TEMPORARY_MS))
           await this.#folder.fs.unlink(path).catch(ignoreHarmless);
       }
+  }
+
+  /** @throws ENOENT; EINVAL it is no plain file */
+  async #openObject(name: string): Promise<{ readonly file: OpenedFile; readonly size: number }> {
+    checkObjectName(name);
+    await this.#folder.folderOf(name, false);
+    let file: OpenedFile | undefined;
+    try {
+      // NONBLOCK: a pipe that somebody put there must not hang us.
+      file = await this.#folder.fs.open(this.#folder.pathOf(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      const { kind, size } = await file.stat();
+      if (kind !== 'file') throw new CkptError('EINVAL', 'it is not a plain file; remove it', { path: name });
+      return { file, size };
+    } catch (error) {
+      await file?.close();
+      throw this.#folder.failed('could not read', name, error);
+    }
   }
 }
 

@@ -21,6 +21,12 @@ export interface ObjectBackend {
    * @throws ENOENT there is no such object
    */
   read(name: string, position: number, length: number): Promise<Uint8Array>;
+  /**
+   * Opens an object that is a file of this host, so that any thread of the process can read it; absent when objects are
+   * no files. What is open can be read to its end, whoever deletes it meanwhile.
+   * @throws ENOENT there is no such object
+   */
+  open?(name: string): Promise<OpenObject>;
   /** Objects of a kind (`packs`), ascending by name. What was put before the call is in it. */
   list(kind: string): Promise<ObjectInfo[]>;
   /** Does nothing when there is no such object. */
@@ -29,6 +35,12 @@ export interface ObjectBackend {
   cleanUp?(): Promise<void>;
   /** What lies among the objects of a kind and is none. */
   strays?(kind: string): Promise<string[]>;
+}
+
+export interface OpenObject {
+  /** Host descriptor, to be read from by position. */
+  readonly fd: number;
+  close(): Promise<void>;
 }
 
 export interface ObjectInfo {

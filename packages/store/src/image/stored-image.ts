@@ -2,48 +2,17 @@ import { CkptError } from '@ckptree/errors';
 import { batchSize, pagesHeader } from '@ckptree/image';
 import { type ByteSource, PAGE_SIZE } from '@ckptree/model';
 import type { ChunkReader } from '../chunk-reader.js';
+import type { ChunkRecords } from '../chunk-records.js';
+import type { ChunkId } from '../content-hash.js';
 import type { Manifest, ManifestSegment } from './manifest.js';
-import {
-  batchHeadSize,
-  decodeRecipe,
-  type PageRun,
-  pagesOf,
-  type Recipe,
-  recipeSize,
-  runsOf,
-  ZERO_PAGES,
-} from './recipe.js';
+import { locatePages, type PagePlaces } from './page-places.js';
+import { readRecipe } from './read-recipe.js';
+import { batchHeadSize, type PageRun, pagesOf, type Recipe, runsOf, ZERO_PAGES } from './recipe.js';
 
 /** Recipes of an image that are kept in memory. */
 const KEPT_SEGMENTS = 8;
 
-/** Segments whose recipes are fetched together. */
-const SEGMENTS_AT_ONCE = 256;
-
-/** The recipes of segments, in order. An image of many small ones is read in few trips. @throws as readRecipe() */
-export async function* readRecipes(
-  chunks: ChunkReader,
-  segments: readonly ManifestSegment[],
-): AsyncIterable<Recipe> {
-  for (let at = 0; at < segments.length; at += SEGMENTS_AT_ONCE) {
-    const group = segments.slice(at, at + SEGMENTS_AT_ONCE);
-    await chunks.fetch(group.flatMap(({ recipe }) => recipe));
-    for (const segment of group) yield await readRecipe(chunks, segment);
-  }
-}
-
-/** The recipe of a segment, whole. @throws EIO, EBADMSG it is damaged or missing */
-export async function readRecipe(chunks: ChunkReader, segment: ManifestSegment): Promise<Recipe> {
-  const parts: Uint8Array[] = [];
-  for (const id of segment.recipe) parts.push(await chunks.content(id));
-  const recipe = decodeRecipe(Buffer.concat(parts));
-  if (recipeSize(recipe) !== segment.size)
-    throw new CkptError(
-      'EBADMSG',
-      `the recipe of the image from byte ${segment.position} on is for another size`,
-    );
-  return recipe;
-}
+type OpenRecords = (chunks: readonly ChunkId[]) => Promise<ChunkRecords | undefined>;
 
 /** A piece of an image: literal bytes, or a batch of pages. */
 interface Piece {
@@ -63,12 +32,28 @@ export class StoredImage implements ByteSource {
   readonly size: number;
   readonly #chunks: ChunkReader;
   readonly #segments: readonly ManifestSegment[];
+  readonly #openRecords: OpenRecords;
   readonly #pieces = new Map<ManifestSegment, Promise<readonly Piece[]>>();
 
-  constructor(manifest: Manifest, chunks: ChunkReader) {
+  constructor(manifest: Manifest, chunks: ChunkReader, openRecords: OpenRecords) {
     this.size = manifest.sizes.logical;
     this.#segments = manifest.segments;
     this.#chunks = chunks;
+    this.#openRecords = openRecords;
+  }
+
+  /** Which chunks hold pages. @see locatePages */
+  locate(lists: readonly Float64Array[]): Promise<PagePlaces> {
+    return locatePages(this.#segments, this.#chunks, lists);
+  }
+
+  /**
+   * Chunks as they stand in packs, for other threads to read.
+   * @returns undefined when the packs of this store are no files
+   * @throws EIO a chunk is missing
+   */
+  openRecords(chunks: readonly ChunkId[]): Promise<ChunkRecords | undefined> {
+    return this.#openRecords(chunks);
   }
 
   async read(position: number, length: number): Promise<Uint8Array> {

@@ -2,8 +2,8 @@ import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkReader } from '../chunk-reader.js';
 import type { ChunkId } from '../content-hash.js';
 import type { Manifest } from '../image/manifest.js';
+import { readRecipes } from '../image/read-recipe.js';
 import { type Recipe, runsOf, ZERO_PAGES } from '../image/recipe.js';
-import { readRecipes } from '../image/stored-image.js';
 import type { Window } from './window.js';
 
 /** A page that is in the store. */

@@ -30,6 +30,7 @@ export class CrashingFileSystem implements FileSystem {
     const file = await realFileSystem.open(path, flags, mode);
     if (mode !== undefined) this.#durability.given(path);
     return {
+      fd: file.fd,
       read: (target, position) => file.read(target, position),
       write: async (bytes) => {
         this.#durability.written(path);

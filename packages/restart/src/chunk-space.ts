@@ -1,0 +1,68 @@
+import type { ByteSource, Mm, StoredPages } from '@ckptree/model';
+import type { PagePlaces, StoredImage } from '@ckptree/store';
+import type { ChunkOrigin } from './load-plan.js';
+import { type PageSpace, ZERO_PAGES } from './page-space.js';
+
+/** Pages in chunks of packs that are open. */
+export interface LocatedInStore {
+  readonly space: PageSpace;
+  readonly origin: ChunkOrigin;
+  readonly close: () => Promise<void>;
+}
+
+/** Whether a source is an image of a store: its pages are in chunks. */
+export const isStoredImage = (source: ByteSource): source is StoredImage =>
+  'locate' in source && 'openRecords' in source;
+
+/**
+ * The pages of address spaces that are in chunks, each of them once: what tasks have in common, and what a task has twice,
+ * is in the store but once.
+ * @returns undefined when the store's packs are no files
+ * @throws EIO a chunk is missing; EBADMSG the recipes do not fit the image
+ */
+export async function locateInStore(
+  image: StoredImage,
+  mms: readonly Mm<StoredPages>[],
+): Promise<LocatedInStore | undefined> {
+  const places = await image.locate(mms.map(({ memory }) => memory.runs));
+  const records = await image.openRecords(places.chunks);
+  if (records === undefined) return undefined;
+  const { settings, packs, places: recordPlaces, close } = records;
+  return {
+    space: spaceOf(places, mms),
+    origin: { kind: 'chunks', settings, packs, records: recordPlaces, ids: places.chunks },
+    close,
+  };
+}
+
+/** A unit is a chunk: what is fetched and unpacked at once. */
+function spaceOf({ chunks, pieces }: PagePlaces, mms: readonly Mm<StoredPages>[]): PageSpace {
+  const firstPage = firstPages(chunks.length, pieces);
+  const needed = new Uint8Array(firstPage.at(-1)!);
+  const numbered = pieces.map((quads) => {
+    const triples = new Float64Array((quads.length / 4) * 3);
+    for (let piece = 0; piece < quads.length / 4; piece++) {
+      const [address, chunk, first, pages] = quads.subarray(piece * 4, piece * 4 + 4) as Quad;
+      const number = chunk < 0 ? ZERO_PAGES : firstPage[chunk]! + first;
+      if (chunk >= 0) needed.fill(1, number, number + pages);
+      triples.set([address, number, pages], piece * 3);
+    }
+    return triples;
+  });
+  return { firstPage, pieces: new Map(mms.map((mm, index) => [mm, numbered[index]!])), needed };
+}
+
+type Quad = Float64Array & readonly [number, number, number, number];
+
+/** Each chunk gets numbers for its pages up to the last one that is needed. */
+function firstPages(chunks: number, pieces: readonly Float64Array[]): Int32Array {
+  const firstPage = new Int32Array(chunks + 1);
+  for (const quads of pieces)
+    for (let piece = 0; piece < quads.length; piece += 4) {
+      const behind = quads[piece + 1]! + 1;
+      firstPage[behind] = Math.max(firstPage[behind] ?? 0, quads[piece + 2]! + quads[piece + 3]!);
+    }
+  firstPage[0] = 0;
+  for (let chunk = 0; chunk < chunks; chunk++) firstPage[chunk + 1]! += firstPage[chunk]!;
+  return firstPage;
+}

@@ -33,7 +33,10 @@ describe('help', () => {
 
   test.each(COMMANDS)('of %s has its options and examples', async (command) => {
     let help = '';
-    const program = buildProgram(() => Promise.reject(new Error('the command was run')));
+    const program = buildProgram(
+      () => Promise.reject(new Error('the command was run')),
+      async () => undefined,
+    );
     for (const each of [program, ...program.commands])
       each.configureOutput({ writeOut: (text) => (help += text) });
     const asked = program.parseAsync([command, '--help'], { from: 'user' });
@@ -86,7 +89,9 @@ describe('a command line that makes no sense', () => {
   // In this process: each would otherwise pay for one of its own.
   test.each(MISTAKES)('%s', async (commandLine, complaint) => {
     const neverRun = () => Promise.reject(new Error('the command was run'));
-    const outcome = buildProgram(neverRun).parseAsync(commandLine.split(' '), { from: 'user' });
+    const outcome = buildProgram(neverRun, async () => undefined).parseAsync(commandLine.split(' '), {
+      from: 'user',
+    });
     await expect(outcome).rejects.toMatchObject({
       exitCode: expect.any(Number),
       message: expect.stringMatching(complaint),

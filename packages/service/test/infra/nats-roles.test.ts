@@ -148,9 +148,14 @@ describe('packages/protocol does its work with the permissions of infra/nats', (
     const served = [
       serve(as.coordinator, coordinator.unschedule, async () => ({})),
       serve(as.worker, worker('w1').start, async () => ({ tasks: 6 })),
-      serve(as.storage, storage.info, async () => ({ instance: 's1', store: '/s', pieceBytes: 1 }), {
-        queue: 'storage',
-      }),
+      serve(
+        as.storage,
+        storage.info,
+        async () => ({ instance: 's1', store: '/s', storeId: '0'.repeat(32), pieceBytes: 1 }),
+        {
+          queue: 'storage',
+        },
+      ),
       serve(as.storage, storageAt('s1').drop, async () => ({})),
     ];
     await Promise.all([as.coordinator.flush(), as.worker.flush(), as.storage.flush()]);

@@ -147,9 +147,9 @@ describe('what comes in', () => {
     const connection = await nats.open();
     serve(connection, disown, async () => ({ gone: 0 }));
     await connection.flush();
-    const content = JSON.stringify({ version: 1, tree, pids: [1, 0] });
+    const content = JSON.stringify({ version: 1, tree, parents: [1, 0] });
     const answer = await answerTo(disown.subject, content);
-    expect(answer).toMatchObject({ error: { fields: { field: '/pids/1' } } });
+    expect(answer).toMatchObject({ error: { fields: { field: '/parents/1' } } });
   });
 
   test('is taken with fields that are not known', async () => {
@@ -166,7 +166,7 @@ describe('what comes in', () => {
     await connection.flush();
     (await nats.raw()).publish(start.subject, 'nonsense');
     await until(() => seen.length > 0);
-    expect(seen).toMatchObject([{ outcome: 'dropped', code: 'EINVAL' }]);
+    expect(seen).toMatchObject([{ name: 'worker.start', outcome: 'dropped' }]);
   });
 
   test('whatever it is, is answered, and the next valid request is served', async () => {

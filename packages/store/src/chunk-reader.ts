@@ -2,7 +2,7 @@ import { at, CkptError, isCkptError } from '@ckptree/errors';
 import type { ObjectBackend } from './backend/object-backend.js';
 import { decodeChunkHeader, RECORD_LIMIT } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
-import { ContentSlots } from './content-slots.js';
+import { ContentSlots, type Loading } from './content-slots.js';
 import type { ChunkIndex } from './index/chunk-index.js';
 import type { ChunkPlace } from './index/index-file.js';
 import { packName } from './pack/pack-reader.js';
@@ -10,8 +10,6 @@ import type { ChunkEngine } from './put/chunk-engine.js';
 
 /** Bytes of chunk contents that are kept for those who take their time. */
 const CACHE_SIZE = 32 * 1024 * 1024;
-/** Contents that are kept for those who copy pages out of them. */
-const SLOTS = 48;
 
 /** Bytes: larger records are not worth being fetched together with others. */
 const SMALL_RECORD = 64 * 1024;
@@ -20,19 +18,22 @@ const SPAN_SIZE = 2 * 1024 * 1024;
 const SPAN_GAP = 16 * 1024;
 
 type PlacedChunk = ChunkPlace & { readonly id: ChunkId };
+type PlacedLoading = PlacedChunk & { readonly loading: Loading };
+
+type Unpacker = Pick<ChunkEngine, 'open' | 'openAll'>;
 
 /** Contents of chunks by their ids, the last ones kept. */
 export class ChunkReader {
   readonly #backend: ObjectBackend;
   readonly #index: ChunkIndex;
-  readonly #engine: Pick<ChunkEngine, 'open'>;
+  readonly #engine: Unpacker;
   /** Least recently used first. Promises, so that two readers of one chunk read it once. */
   readonly #cache = new Map<ChunkId, Promise<Uint8Array>>();
   readonly #sizes = new Map<ChunkId, number>();
   #cached = 0;
-  readonly #slots = new ContentSlots((id, place) => this.#read(id, place), SLOTS);
+  readonly #slots = new ContentSlots((group) => void this.#loadGroup(group));
 
-  constructor(backend: ObjectBackend, index: ChunkIndex, engine: Pick<ChunkEngine, 'open'>) {
+  constructor(backend: ObjectBackend, index: ChunkIndex, engine: Unpacker) {
     this.#backend = backend;
     this.#index = index;
     this.#engine = engine;
@@ -60,6 +61,11 @@ export class ChunkReader {
     return this.#slots.use(id, visit);
   }
 
+  /** Begins to read and unpack chunks that are about to be used, neighbours at once. */
+  prepare(ids: readonly ChunkId[]): void {
+    this.#slots.prepare(ids);
+  }
+
   /**
    * Fetches those of the chunks that are small, neighbours at once: they are about to be asked for. Where one cannot be
    * had, whoever asks for it is told.
@@ -70,8 +76,7 @@ export class ChunkReader {
       const place = this.#cache.has(id) ? undefined : await this.#index.find(id);
       if (place !== undefined && place.length <= SMALL_RECORD) placed.push({ id, ...place });
     }
-    placed.sort((a, b) => (a.pack === b.pack ? a.offset - b.offset : a.pack < b.pack ? -1 : 1));
-    for (const span of spansOf(placed)) if (span.length > 1) await this.#fetchSpan(span);
+    for (const span of spansOf(placed.sort(byPlace))) if (span.length > 1) await this.#fetchSpan(span);
   }
 
   /** The record of a chunk as it stands in its pack. @throws EIO it is missing */
@@ -121,12 +126,50 @@ export class ChunkReader {
     return reading;
   }
 
+  /** Never throws: whoever uses one of them is told. */
+  async #loadGroup(group: readonly Loading[]): Promise<void> {
+    const placed: PlacedLoading[] = [];
+    const single: Loading[] = [];
+    for (const loading of group) {
+      const place = await this.#index.find(loading.id).catch(() => undefined);
+      if (place === undefined || place.length > RECORD_LIMIT) single.push(loading);
+      else placed.push({ ...place, id: loading.id, loading });
+    }
+    const spans = [...spansOf(placed.sort(byPlace))].map((span) => this.#loadSpan(span));
+    await Promise.all([...spans, ...single.map((loading) => this.#loadOne(loading))]);
+  }
+
+  async #loadSpan(span: readonly PlacedLoading[]): Promise<void> {
+    const { pack, offset } = span[0]!;
+    try {
+      const bytes = await this.#backend.read(packName(pack), offset, endOf(span.at(-1)!) - offset);
+      const records = span.map(({ id, offset: at, length, loading }) => {
+        const [start, end] = [at - offset, at - offset + length];
+        const size = decodeChunkHeader(bytes.subarray(start))?.size ?? 0;
+        return { id, start, end, target: loading.place(size) };
+      });
+      await this.#engine.openAll(bytes, records);
+      for (const [index, { loading }] of span.entries()) loading.loaded(records[index]!.target);
+    } catch {
+      // One of them is damaged, or was moved to another pack. Each by itself: that tells which, and why.
+      await Promise.all(span.map(({ loading }) => this.#loadOne(loading)));
+    }
+  }
+
+  async #loadOne({ id, place, loaded, failed }: Loading): Promise<void> {
+    try {
+      loaded(await this.#read(id, place));
+    } catch (error) {
+      failed(error);
+    }
+  }
+
   /** @param place where the content goes; by default it gets memory of its own */
-  async #read(id: ChunkId, place?: (size: number) => Promise<Uint8Array>): Promise<Uint8Array> {
+  async #read(id: ChunkId, place?: (size: number) => Uint8Array): Promise<Uint8Array> {
     const record = await this.record(id);
     const size = decodeChunkHeader(record)?.size ?? 0;
     try {
-      return await this.#engine.open(id, record, await place?.(size));
+      return await this.#engine.open(id, record, place?.(size));
     } catch (error) {
       const place = await this.#index.find(id);
       throw place === undefined ? error : at(error, { path: packName(place.pack), position: place.offset });
@@ -155,9 +198,12 @@ export class ChunkReader {
 
 const endOf = ({ offset, length }: ChunkPlace): number => offset + length;
 
+const byPlace = (a: ChunkPlace, b: ChunkPlace): number =>
+  a.pack === b.pack ? a.offset - b.offset : a.pack < b.pack ? -1 : 1;
+
 /** Groups of neighbours. @param placed by pack and offset */
-function* spansOf(placed: readonly PlacedChunk[]): Iterable<PlacedChunk[]> {
-  let span: PlacedChunk[] = [];
+function* spansOf<Placed extends ChunkPlace>(placed: readonly Placed[]): Iterable<Placed[]> {
+  let span: Placed[] = [];
   for (const chunk of placed) {
     const [first, last] = [span[0], span.at(-1)];
     const isNear =

@@ -3,15 +3,30 @@ import type { ChunkId } from './content-hash.js';
 import { WINDOW_PAGES } from './put/window.js';
 
 const SLOT_SIZE = WINDOW_PAGES * PAGE_SIZE;
+/** Slots: one for each content that is kept. */
+const SLOTS = 48;
+/** Chunks that are loaded together, at most. */
+const GROUP = 16;
 
-/** Gets the content of a chunk. @param place gives memory for so many bytes */
-export type LoadContent = (id: ChunkId, place: (size: number) => Promise<Uint8Array>) => Promise<Uint8Array>;
+/** A chunk that is to be loaded. Whoever has one must end it, by one or the other. */
+export interface Loading {
+  readonly id: ChunkId;
+  /** Memory for so many bytes of content. */
+  place(size: number): Uint8Array;
+  loaded(content: Uint8Array): void;
+  failed(error: unknown): void;
+}
 
 interface Entry {
   readonly content: Promise<Uint8Array>;
-  /** Those who look at it now, the loader included. */
+  /** Those who look at it now, or fill it. */
   users: number;
-  slot?: Uint8Array;
+  slot: Uint8Array | undefined;
+}
+
+interface Request {
+  readonly count: number;
+  readonly grant: (slots: Uint8Array[]) => void;
 }
 
 /**
@@ -19,25 +34,26 @@ interface Entry {
  * unpacking into it. The last ones are kept.
  */
 export class ContentSlots {
-  readonly #load: LoadContent;
+  readonly #load: (group: readonly Loading[]) => void;
   /** Least recently used first. */
   readonly #entries = new Map<ChunkId, Entry>();
   readonly #free: Uint8Array[] = [];
-  readonly #waiting: ((slot: Uint8Array) => void)[] = [];
-  #left: number;
+  #made = 0;
+  /** Each gets all that it asks for at once: two that had half of it each would wait for ever. */
+  readonly #requests: Request[] = [];
 
-  /** @param count of slots of 1 MiB. */
-  constructor(load: LoadContent, count: number) {
+  /** @param load begins to load chunks */
+  constructor(load: (group: readonly Loading[]) => void) {
     this.#load = load;
-    this.#left = count;
   }
 
   /**
    * Lets somebody look at a content, now and not later.
-   * @throws what loading throws
+   * @throws what loading failed with
    */
   async use(id: ChunkId, visit: (content: Uint8Array) => void): Promise<void> {
-    const entry = this.#entries.get(id) ?? this.#begin(id);
+    if (!this.#entries.has(id)) this.prepare([id]);
+    const entry = this.#entries.get(id)!;
     this.#entries.delete(id);
     this.#entries.set(id, entry);
     entry.users++;
@@ -48,59 +64,76 @@ export class ContentSlots {
     }
   }
 
-  #begin(id: ChunkId): Entry {
-    const place = (size: number): Promise<Uint8Array> => this.#place(entry, size);
-    // Not before the entry is there: loading may ask for a place at once.
-    const content = Promise.resolve().then(() => this.#load(id, place));
-    const entry: Entry = { content, users: 1 };
-    content.then(
-      () => this.#leave(entry),
-      () => {
-        if (this.#entries.get(id) === entry) this.#entries.delete(id);
-        if (entry.slot !== undefined) this.#give(entry.slot);
+  /** Begins to load those of the chunks that are not here: they are about to be used. */
+  prepare(ids: readonly ChunkId[]): void {
+    const missing = [...new Set(ids)].filter((id) => !this.#entries.has(id));
+    for (let at = 0; at < missing.length; at += GROUP) this.#begin(missing.slice(at, at + GROUP));
+  }
+
+  #begin(ids: readonly ChunkId[]): void {
+    const group = ids.map((id) => this.#entering(id));
+    const grant = (slots: Uint8Array[]): void => {
+      for (const [index, { entry }] of group.entries()) entry.slot = slots[index]!;
+      this.#load(group.map(({ loading }) => loading));
+    };
+    this.#requests.push({ count: ids.length, grant });
+    this.#serve();
+  }
+
+  #entering(id: ChunkId): { readonly entry: Entry; readonly loading: Loading } {
+    let [resolve, reject]: [(content: Uint8Array) => void, (error: unknown) => void] = [ignore, ignore];
+    const content = new Promise<Uint8Array>((...functions) => {
+      [resolve, reject] = functions;
+    });
+    content.catch(ignore); // thrown again where it is used
+    const entry: Entry = { content, users: 1, slot: undefined };
+    this.#entries.set(id, entry);
+    const loading: Loading = {
+      id,
+      // Larger than any that is written here: memory of its own.
+      place: (size) =>
+        size > SLOT_SIZE ? new Uint8Array(new SharedArrayBuffer(size)) : entry.slot!.subarray(0, size),
+      loaded: (bytes) => {
+        resolve(bytes);
+        this.#leave(entry);
       },
-    );
-    return entry;
-  }
-
-  async #place(entry: Entry, size: number): Promise<Uint8Array> {
-    // Larger than any that is written here; it goes when nobody looks at it any more.
-    if (size > SLOT_SIZE) return new Uint8Array(new SharedArrayBuffer(size));
-    entry.slot = await this.#take();
-    return entry.slot.subarray(0, size);
-  }
-
-  #take(): Promise<Uint8Array> {
-    const slot = this.#free.pop() ?? this.#make() ?? this.#evict();
-    return slot === undefined ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve(slot);
-  }
-
-  #make(): Uint8Array | undefined {
-    if (this.#left === 0) return undefined;
-    this.#left--;
-    return new Uint8Array(new SharedArrayBuffer(SLOT_SIZE));
-  }
-
-  /** Takes the slot of the one that was not used for longest, and is not used now. */
-  #evict(): Uint8Array | undefined {
-    for (const [id, { users, slot }] of this.#entries) {
-      if (users > 0) continue;
-      this.#entries.delete(id);
-      if (slot !== undefined) return slot;
-    }
-    return undefined;
+      failed: (error) => {
+        reject(error);
+        this.#entries.delete(id);
+        this.#free.push(entry.slot!);
+        this.#serve();
+      },
+    };
+    return { entry, loading };
   }
 
   #leave(entry: Entry): void {
     entry.users--;
-    if (entry.users > 0 || this.#waiting.length === 0) return;
-    const slot = this.#evict();
-    if (slot !== undefined) this.#give(slot);
+    if (entry.users === 0) this.#serve();
   }
 
-  #give(slot: Uint8Array): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free.push(slot);
-    else next(slot);
+  /** Grants what can be granted, in order. */
+  #serve(): void {
+    for (let request = this.#requests[0]; request !== undefined; request = this.#requests[0]) {
+      if (!this.#makeFree(request.count)) return;
+      this.#requests.shift();
+      request.grant(this.#free.splice(0, request.count));
+    }
+  }
+
+  /** @returns whether so many slots are free */
+  #makeFree(count: number): boolean {
+    for (; this.#free.length < count && this.#made < SLOTS; this.#made++)
+      this.#free.push(new Uint8Array(new SharedArrayBuffer(SLOT_SIZE)));
+    if (this.#free.length >= count) return true;
+    const idle = [...this.#entries].filter(([, { users, slot }]) => users === 0 && slot !== undefined);
+    if (this.#free.length + idle.length < count) return false;
+    for (const [id, { slot }] of idle.slice(0, count - this.#free.length)) {
+      this.#entries.delete(id);
+      this.#free.push(slot!);
+    }
+    return true;
   }
 }
+
+const ignore = (): void => undefined;

@@ -78,13 +78,15 @@ async function chooseCondemned(
   const liveBytes = new Map<PackId, number>();
   const covered = new Set<PackId>();
   let last = '';
-  for await (const { id, pack, length } of index.entries()) {
+  for await (const entries of index.entries()) {
     signal?.throwIfAborted();
-    covered.add(pack);
-    // Of several copies one is enough.
-    if (!live.has(id) || id === last || index.isCondemned(pack)) continue;
-    last = id;
-    liveBytes.set(pack, (liveBytes.get(pack) ?? 0) + length);
+    for (const { id, pack, length } of entries) {
+      covered.add(pack);
+      // Of several copies one is enough.
+      if (!live.has(id) || id === last || index.isCondemned(pack)) continue;
+      last = id;
+      liveBytes.set(pack, (liveBytes.get(pack) ?? 0) + length);
+    }
   }
   const small = [...index.packs].filter(
     ([pack, { size }]) => covered.has(pack) && size < packSize * SMALL_SHARE,

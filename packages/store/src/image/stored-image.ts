@@ -19,9 +19,23 @@ interface Piece {
   /** Byte position in the image, and bytes. */
   readonly position: number;
   readonly size: number;
+  /** The chunks that fill() needs for `length` bytes. */
+  chunks(from: number, length: number): readonly ChunkId[];
   /** Copies bytes `from` to `from + target.length` of the piece. */
   fill(target: Uint8Array, from: number): void | Promise<void>;
 }
+
+/** Some bytes of a piece. */
+interface PieceStretch {
+  readonly piece: Piece;
+  readonly from: number;
+  readonly length: number;
+  /** Those that it needs. */
+  readonly chunks: readonly ChunkId[];
+}
+
+/** Chunks that are read and unpacked before they are needed: fewer than are kept, or they would be gone again by then. */
+const AHEAD = 16;
 
 /**
  * An image as it was put into the store, byte for byte, read by position in any order. Chunks are fetched when their
@@ -66,18 +80,36 @@ export class StoredImage implements ByteSource {
   /** @returns the part of `target` that was filled: less than all of it at the end */
   async readInto(target: Uint8Array, position: number): Promise<Uint8Array> {
     const end = Math.min(position + target.length, this.size);
+    const stretches = await this.#stretchesIn(position, end);
+    let [done, prepared, ahead] = [0, 0, 0];
+    for (const { piece, from, length, chunks } of stretches) {
+      for (; prepared < stretches.length && (ahead === 0 || ahead < AHEAD); prepared++) {
+        this.#chunks.prepare(stretches[prepared]!.chunks.slice(0, AHEAD));
+        ahead += stretches[prepared]!.chunks.length;
+      }
+      await piece.fill(target.subarray(done, done + length), from);
+      done += length;
+      ahead -= chunks.length;
+    }
+    return target.subarray(0, done);
+  }
+
+  /** What a stretch of the image is made of. */
+  async #stretchesIn(position: number, end: number): Promise<PieceStretch[]> {
+    const stretches: PieceStretch[] = [];
     for (let done = position; done < end; ) {
       const segment = this.#segments[lastAtOrBefore(this.#segments, done)]!;
       const pieces = await this.#piecesOf(segment);
       const until = Math.min(end, segment.position + segment.size);
       for (let index = lastAtOrBefore(pieces, done); done < until; index++) {
         const piece = pieces[index]!;
-        const count = Math.min(until, piece.position + piece.size) - done;
-        await piece.fill(target.subarray(done - position, done - position + count), done - piece.position);
-        done += count;
+        const length = Math.min(until, piece.position + piece.size) - done;
+        const from = done - piece.position;
+        stretches.push({ piece, from, length, chunks: piece.chunks(from, length) });
+        done += length;
       }
     }
-    return target.subarray(0, Math.max(0, end - position));
+    return stretches;
   }
 
   #piecesOf(segment: ManifestSegment): Promise<readonly Piece[]> {
@@ -126,6 +158,7 @@ function piecesOf(recipe: Recipe, start: number, chunks: ChunkReader): Piece[] {
 const literalPiece = (position: number, bytes: Uint8Array): Piece => ({
   position,
   size: bytes.length,
+  chunks: () => [],
   fill: (target, from) => target.set(bytes.subarray(from, from + target.length)),
 });
 
@@ -135,6 +168,8 @@ function batchPiece(position: number, recipe: Recipe, runs: readonly PageRun[], 
   return {
     position,
     size: batchSize(pages),
+    chunks: (from, length) =>
+      chunksOf(recipe, runs, Math.max(0, from - headSize), length - Math.max(0, headSize - from)),
     async fill(target, from) {
       const headPart = Math.max(0, Math.min(target.length, headSize - from));
       if (headPart > 0) target.set(batchHead(runs).subarray(from, from + headPart));
@@ -160,8 +195,6 @@ async function fillPages(
   from: number,
   chunks: ChunkReader,
 ): Promise<void> {
-  // All that are needed at once, so that several are read and unpacked at the same time.
-  fetchAhead(recipe, runs, from, target.length, chunks);
   let start = 0;
   for (const { chunk, firstPage, pages } of runs) {
     const size = pages * PAGE_SIZE;
@@ -180,26 +213,17 @@ async function fillPages(
   }
 }
 
-/** Chunks that are asked for before they are needed, at most: they must fit the reader's cache. */
-const AHEAD = 16;
-
-function fetchAhead(
-  recipe: Recipe,
-  runs: readonly PageRun[],
-  from: number,
-  length: number,
-  chunks: ChunkReader,
-): void {
-  const wanted = new Set<number>();
+/** All chunks that are needed, so that several are read and unpacked at the same time. */
+function chunksOf(recipe: Recipe, runs: readonly PageRun[], from: number, length: number): ChunkId[] {
+  const wanted = new Set<ChunkId>();
   let start = 0;
   for (const { chunk, pages } of runs) {
     const size = pages * PAGE_SIZE;
-    if (chunk !== ZERO_PAGES && start + size > from && start < from + length) wanted.add(chunk);
+    if (start >= from + length) break;
+    if (chunk !== ZERO_PAGES && start + size > from) wanted.add(recipe.chunks[chunk]!);
     start += size;
-    if (wanted.size === AHEAD || start >= from + length) break;
   }
-  // A failure shows where the chunk is needed.
-  for (const chunk of wanted) chunks.use(recipe.chunks[chunk]!, () => undefined).catch(() => undefined);
+  return [...wanted];
 }
 
 function copyPages(target: Uint8Array, content: Uint8Array, from: number): void {

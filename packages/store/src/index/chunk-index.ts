@@ -7,10 +7,11 @@ import { KIND, objectId, objectName } from '../layout.js';
 import type { PackEntry, PackId } from '../pack/pack-format.js';
 import { listPacks, readPackEntries } from '../pack/pack-reader.js';
 import { type ChunkPlace, encodeIndex, type IndexEntry, IndexFile } from './index-file.js';
+import { decodeEntries, encodeEntries, mergeEntries, renumbered } from './raw-entries.js';
 
 /** Chunks that are known from trailers alone before they are merged into an index: at least, and at most. */
 const MERGE_MIN = 4096;
-const MERGE_MAX = 1_000_000;
+const MERGE_MAX = 500_000;
 
 /** A pack that could not be taken into the index, and why. */
 export interface UnreadablePack {
@@ -86,9 +87,10 @@ export class ChunkIndex {
     if (this.#base !== undefined) await this.#replaceBase();
   }
 
-  /** Every chunk of every pack that there is, ascending by id. */
-  entries(): AsyncIterable<IndexEntry> {
-    return merged(this.#base, this.#recent, new Set(this.#packs.keys()));
+  /** Every chunk of every pack that there is, ascending by id, in groups. */
+  async *entries(): AsyncIterable<Iterable<IndexEntry>> {
+    const packs = [...this.#packs.keys()];
+    for await (const group of this.#merged(packs)) yield decodeEntries(group, packs);
   }
 
   async #refresh(): Promise<void> {
@@ -201,10 +203,8 @@ export class ChunkIndex {
 
   async #merge(): Promise<void> {
     const packs = [...this.#covered].filter((pack) => this.#packs.has(pack));
-    const alive = new Set(packs);
-    const entries = merged(this.#base, this.#recent, alive);
     const name = objectName(KIND.index, randomBytes(16).toString('hex'));
-    const parts = await encodeIndex(packs, entries, this.#hash);
+    const parts = await encodeIndex(packs, this.#merged(packs), this.#hash);
     await this.#backend.put(name, parts);
     const older = (await this.#backend.list(KIND.index)).filter((object) => object.name !== name);
     const size = parts.reduce((sum, part) => sum + part.length, 0);
@@ -213,6 +213,21 @@ export class ChunkIndex {
     this.#recent.clear();
     for (const object of older) await this.#backend.delete(object.name);
   }
+
+  /** All entries as they belong into an index of these packs. */
+  #merged(packs: readonly PackId[]): AsyncIterable<Buffer> {
+    const numbers = new Map(packs.map((pack, number) => [pack, number]));
+    const groups = this.#base?.groups() ?? nothing();
+    return mergeEntries(
+      groups,
+      renumbered(this.#base?.packs ?? [], numbers),
+      encodeEntries(this.#recent, numbers),
+    );
+  }
+}
+
+async function* nothing(): AsyncIterable<never> {
+  // There is no index yet.
 }
 
 export const placeOf = (pack: PackId, entry: PackEntry): IndexEntry => ({
@@ -221,26 +236,6 @@ export const placeOf = (pack: PackId, entry: PackEntry): IndexEntry => ({
   offset: entry.offset,
   length: recordLength(entry),
 });
-
-async function* merged(
-  base: IndexFile | undefined,
-  recent: ReadonlyMap<ChunkId, readonly ChunkPlace[]>,
-  alive: ReadonlySet<PackId>,
-): AsyncIterable<IndexEntry> {
-  const ids = [...recent.keys()].sort();
-  let next = 0;
-  const places = (id: ChunkId) =>
-    recent
-      .get(id)!
-      .filter(({ pack }) => alive.has(pack))
-      .map((place) => ({ id, ...place }));
-  if (base !== undefined)
-    for await (const entry of base.all()) {
-      while (next < ids.length && ids[next]! < entry.id) yield* places(ids[next++]!);
-      if (alive.has(entry.pack)) yield entry;
-    }
-  while (next < ids.length) yield* places(ids[next++]!);
-}
 
 /** Damaged, too large to be right, not ours, or gone: the other codes are the fault of the disk or of the user. */
 export const isSpoiled = (error: unknown): boolean =>

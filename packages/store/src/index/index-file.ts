@@ -1,7 +1,8 @@
 import { CkptError } from '@ckptree/errors';
 import type { ObjectBackend } from '../backend/object-backend.js';
-import { type ChunkId, type ContentHash, HASH_SIZE, hexId } from '../content-hash.js';
+import { type ChunkId, type ContentHash, HASH_SIZE } from '../content-hash.js';
 import type { PackId } from '../pack/pack-format.js';
+import { decodeEntries, ENTRY_SIZE, firstEntryFrom, placeAt } from './raw-entries.js';
 
 /**
  * A sorted table of chunks in one object, so that a lookup reads one block and memory holds one line for each block.
@@ -11,7 +12,7 @@ import type { PackId } from '../pack/pack-format.js';
  *     pack id(16) ...                                            the packs that it covers
  *     first id prefix(8), block digest(16) ...                   one for each block
  *     digest(32)                                                 of all above
- *     blocks: id(32) pack number(4) offset(4) length(4) ...      BLOCK_ENTRIES each, ascending by id
+ *     blocks: entries (raw-entries.ts), BLOCK_ENTRIES each
  *
  * Digests are keyed in an encrypted store.
  */
@@ -22,11 +23,13 @@ const PACK_ID_SIZE = 16;
 const PREFIX_SIZE = 8;
 const BLOCK_DIGEST_SIZE = 16;
 const BLOCK_LINE_SIZE = PREFIX_SIZE + BLOCK_DIGEST_SIZE;
-const ENTRY_SIZE = 44;
 const BLOCK_ENTRIES = 64;
+const BLOCK_SIZE = BLOCK_ENTRIES * ENTRY_SIZE;
 /** Bytes: what the tables of an index may take. 64 times as many chunks as the ten million that it is made for. */
 const TABLES_LIMIT = 512 * 1024 * 1024;
 
+/** Blocks that are read at once when all are: 700 KiB. */
+const READ_BLOCKS = 256;
 /** Blocks that are kept in memory: 11 MiB. */
 const CACHED_BLOCKS = 4096;
 
@@ -42,47 +45,43 @@ export interface IndexEntry extends ChunkPlace {
   readonly id: ChunkId;
 }
 
-/** @param entries ascending by id, of these packs only. @returns the object, in parts */
+/** @param groups entries as mergeEntries() gives them, of these packs only. @returns the object, in parts */
 export async function encodeIndex(
   packs: readonly PackId[],
-  entries: AsyncIterable<IndexEntry>,
+  groups: AsyncIterable<Buffer>,
   hash: ContentHash,
 ): Promise<Buffer[]> {
-  const numbers = new Map(packs.map((pack, number) => [pack, number]));
   const blocks: Buffer[] = [];
-  for await (const block of encodeBlocks(entries, numbers)) blocks.push(block);
-  const count = blocks.reduce((sum, block) => sum + block.length / ENTRY_SIZE, 0);
+  const lines: Buffer[] = [];
+  let count = 0;
+  for await (const block of blocksOf(groups)) {
+    blocks.push(block);
+    count += block.length / ENTRY_SIZE;
+    for (let at = 0; at < block.length; at += BLOCK_SIZE)
+      lines.push(lineOf(block.subarray(at, at + BLOCK_SIZE), hash));
+  }
   const header = Buffer.alloc(INDEX_HEADER_SIZE);
   MAGIC.copy(header);
   header.writeUInt32LE(VERSION, 8);
   header.writeUInt32LE(packs.length, 12);
   header.writeUInt32LE(count, 16);
-  const lines = blocks.map((block) =>
-    Buffer.concat([block.subarray(0, PREFIX_SIZE), hash.digest(block).subarray(0, BLOCK_DIGEST_SIZE)]),
-  );
   const tables = Buffer.concat([header, Buffer.from(packs.join(''), 'hex'), ...lines]);
   return [tables, hash.digest(tables), ...blocks];
 }
 
-async function* encodeBlocks(
-  entries: AsyncIterable<IndexEntry>,
-  packs: ReadonlyMap<PackId, number>,
-): AsyncIterable<Buffer> {
-  let block = Buffer.alloc(BLOCK_ENTRIES * ENTRY_SIZE);
-  let used = 0;
-  for await (const { id, pack, offset, length } of entries) {
-    block.write(id, used, 'hex');
-    block.writeUInt32LE(packs.get(pack)!, used + HASH_SIZE);
-    block.writeUInt32LE(offset, used + HASH_SIZE + 4);
-    block.writeUInt32LE(length, used + HASH_SIZE + 8);
-    used += ENTRY_SIZE;
-    if (used === block.length) {
-      yield block;
-      block = Buffer.alloc(BLOCK_ENTRIES * ENTRY_SIZE);
-      used = 0;
-    }
+const lineOf = (block: Buffer, hash: ContentHash): Buffer =>
+  Buffer.concat([block.subarray(0, PREFIX_SIZE), hash.digest(block).subarray(0, BLOCK_DIGEST_SIZE)]);
+
+/** The same entries in whole blocks, but for the last. */
+async function* blocksOf(groups: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const group of groups) {
+    const entries = rest.length === 0 ? group : Buffer.concat([rest, group]);
+    const whole = entries.length - (entries.length % BLOCK_SIZE);
+    if (whole > 0) yield entries.subarray(0, whole);
+    rest = entries.subarray(whole);
   }
-  if (used > 0) yield block.subarray(0, used);
+  if (rest.length > 0) yield rest;
 }
 
 export class IndexFile {
@@ -144,19 +143,16 @@ export class IndexFile {
       const block = await this.#block(number);
       for (let at = firstEntryFrom(block, wanted); at < block.length; at += ENTRY_SIZE) {
         if (block.compare(wanted, 0, HASH_SIZE, at, at + HASH_SIZE) !== 0) break;
-        found.push(this.#place(block, at));
+        found.push(placeAt(block, at, this.packs));
       }
     }
     return found;
   }
 
-  /** All entries, ascending by id. @throws EIO it is damaged */
-  async *all(): AsyncIterable<IndexEntry> {
-    for (let number = 0; number < this.#blocks; number++) {
-      const block = await this.#readBlock(number);
-      for (let at = 0; at < block.length; at += ENTRY_SIZE)
-        yield { id: hexId(block.subarray(at, at + HASH_SIZE)), ...this.#place(block, at) };
-    }
+  /** All entries as they stand there, in groups. @throws EIO it is damaged */
+  async *groups(): AsyncIterable<Buffer> {
+    for (let number = 0; number < this.#blocks; number += READ_BLOCKS)
+      yield await this.#readBlocks(number, Math.min(READ_BLOCKS, this.#blocks - number));
   }
 
   get #blocks(): number {
@@ -181,29 +177,25 @@ export class IndexFile {
   async #block(number: number): Promise<Buffer> {
     const known = this.#cache.get(number);
     if (known !== undefined) this.#cache.delete(number);
-    const block = known ?? (await this.#readBlock(number));
+    const block = known ?? (await this.#readBlocks(number, 1));
     this.#cache.set(number, block);
     if (this.#cache.size > CACHED_BLOCKS) this.#cache.delete(this.#cache.keys().next().value!);
     return block;
   }
 
-  async #readBlock(number: number): Promise<Buffer> {
-    const length = Math.min(BLOCK_ENTRIES, this.entries - number * BLOCK_ENTRIES) * ENTRY_SIZE;
-    const position = this.#blocksAt + number * BLOCK_ENTRIES * ENTRY_SIZE;
-    const block = Buffer.from(await this.#backend.read(this.#name, position, length));
-    const line = number * BLOCK_LINE_SIZE + PREFIX_SIZE;
-    const digest = this.#lines.subarray(line, line + BLOCK_DIGEST_SIZE);
-    if (!this.#hash.digest(block).subarray(0, BLOCK_DIGEST_SIZE).equals(digest))
-      throw damaged(this.#name, `block ${number} has another hash`);
-    return block;
-  }
-
-  #place(block: Buffer, at: number): ChunkPlace {
-    return {
-      pack: this.packs[block.readUInt32LE(at + HASH_SIZE)]!,
-      offset: block.readUInt32LE(at + HASH_SIZE + 4),
-      length: block.readUInt32LE(at + HASH_SIZE + 8),
-    };
+  /** Blocks that follow on each other, checked. */
+  async #readBlocks(first: number, count: number): Promise<Buffer> {
+    const entries = Math.min(count * BLOCK_ENTRIES, this.entries - first * BLOCK_ENTRIES);
+    const position = this.#blocksAt + first * BLOCK_SIZE;
+    const blocks = Buffer.from(await this.#backend.read(this.#name, position, entries * ENTRY_SIZE));
+    for (let number = first; number < first + count; number++) {
+      const at = (number - first) * BLOCK_SIZE;
+      const line = number * BLOCK_LINE_SIZE + PREFIX_SIZE;
+      const digest = this.#hash.digest(blocks.subarray(at, at + BLOCK_SIZE)).subarray(0, BLOCK_DIGEST_SIZE);
+      if (!digest.equals(this.#lines.subarray(line, line + BLOCK_DIGEST_SIZE)))
+        throw damaged(this.#name, `block ${number} has another hash`);
+    }
+    return blocks;
   }
 }
 
@@ -235,18 +227,6 @@ function decodeHeader(name: string, header: Buffer, size: number): Counts {
   return { packs, entries, tables };
 }
 
-/** Position of the first entry whose id is not below the wanted one. */
-function firstEntryFrom(block: Buffer, wanted: Buffer): number {
-  let [low, high] = [0, block.length / ENTRY_SIZE];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const at = middle * ENTRY_SIZE;
-    if (block.compare(wanted, 0, HASH_SIZE, at, at + HASH_SIZE) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low * ENTRY_SIZE;
-}
-
 const damaged = (name: string, what: string): CkptError =>
   new CkptError('EIO', `index ${name} is damaged: ${what}; it can be rebuilt from the packs`, { path: name });
 
@@ -259,8 +239,9 @@ export async function checkIndex(
 ): Promise<void> {
   const index = await IndexFile.open(backend, name, size, hash);
   let last = '';
-  for await (const { id, pack } of index.all()) {
-    if (id < last || pack === undefined) throw damaged(name, 'its entries are not in order');
-    last = id;
-  }
+  for await (const group of index.groups())
+    for (const { id, pack } of decodeEntries(group, index.packs)) {
+      if (id < last || pack === undefined) throw damaged(name, 'its entries are not in order');
+      last = id;
+    }
 }

@@ -25,7 +25,21 @@ export interface ChunkEngine {
    * @throws EIO as openChunk()
    */
   open(id: ChunkId, record: Uint8Array, target?: Uint8Array): Promise<Uint8Array>;
+  /**
+   * The contents of several chunks, checked, at their targets. It may take `bytes` away.
+   * @throws EIO one of them is damaged; which, is told by opening each
+   */
+  openAll(bytes: Uint8Array, records: readonly RecordPlace[]): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Where the record of a chunk is among some bytes, and where its content goes. */
+export interface RecordPlace {
+  readonly id: ChunkId;
+  readonly start: number;
+  readonly end: number;
+  /** As of open(). */
+  readonly target: Uint8Array;
 }
 
 export function digestRanges(settings: ChunkSettings, bytes: Uint8Array, ranges: Ranges): Uint8Array {
@@ -95,6 +109,15 @@ export function openInto(
   return target;
 }
 
+export function openAllInto(
+  settings: ChunkSettings,
+  bytes: Uint8Array,
+  records: readonly RecordPlace[],
+): void {
+  for (const { id, start, end, target } of records)
+    openInto(settings, id, bytes.subarray(start, end), target);
+}
+
 /** In the calling thread: for what is too small to be worth a message to another. */
 export const inlineEngine = (settings: ChunkSettings): ChunkEngine => ({
   lanes: 1,
@@ -103,5 +126,6 @@ export const inlineEngine = (settings: ChunkSettings): ChunkEngine => ({
   seal: async (bytes, ranges, ids, target) =>
     recordsIn(target, sealRanges(settings, bytes, ranges, ids, target)),
   open: async (id, record, target) => openInto(settings, id, record, target),
+  openAll: async (bytes, records) => openAllInto(settings, bytes, records),
   close: async () => undefined,
 });

@@ -1,5 +1,5 @@
 import { errorToData } from '@ckptree/errors';
-import { digestRanges, openInto, sealRanges } from './chunk-engine.js';
+import { digestRanges, openAllInto, openInto, sealRanges } from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult } from './engine-messages.js';
 import { scanSlab } from './scan-slab.js';
 
@@ -23,5 +23,8 @@ function work(request: EngineRequest): EngineResult {
       return sealRanges(settings, request.bytes, request.ranges, request.ids, request.target);
     case 'open':
       return openInto(settings, request.id, request.record, request.target);
+    case 'open all':
+      openAllInto(settings, request.bytes, request.records);
+      return undefined;
   }
 }

@@ -4,7 +4,14 @@ import { PAGE_SIZE } from '@ckptree/model';
 import { Piscina } from 'piscina';
 import type { ChunkSettings } from '../chunk.js';
 import type { ChunkId } from '../content-hash.js';
-import { type ChunkEngine, inlineEngine, type Ranges, rangesSize, recordsIn } from './chunk-engine.js';
+import {
+  type ChunkEngine,
+  inlineEngine,
+  type Ranges,
+  type RecordPlace,
+  rangesSize,
+  recordsIn,
+} from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult } from './engine-messages.js';
 import type { SlabPages, SlabScan } from './scan-slab.js';
 
@@ -60,10 +67,12 @@ export class PoolEngine implements ChunkEngine {
 
   async open(id: ChunkId, record: Uint8Array, target?: Uint8Array): Promise<Uint8Array> {
     if (record.length < WORTHWHILE / 8) return this.#inline.open(id, record, target);
-    const { buffer, byteLength } = record;
-    // A buffer of its own goes over without a copy; nobody looks at the record again.
-    const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
-    return (await this.#run({ kind: 'open', id, record, target }, isOwn ? [buffer] : [])) as Uint8Array;
+    return (await this.#run({ kind: 'open', id, record, target }, ownBuffers(record))) as Uint8Array;
+  }
+
+  async openAll(bytes: Uint8Array, records: readonly RecordPlace[]): Promise<void> {
+    if (bytes.length < WORTHWHILE / 8) await this.#inline.openAll(bytes, records);
+    else await this.#run({ kind: 'open all', bytes, records }, ownBuffers(bytes));
   }
 
   async close(): Promise<void> {
@@ -91,6 +100,10 @@ export class PoolEngine implements ChunkEngine {
 const IDLE_MS = 30_000;
 
 /** Only shared memory is handed over without a copy. */
+/** A buffer of its own goes over without a copy; nobody looks at the bytes again. */
+const ownBuffers = ({ buffer, byteLength }: Uint8Array): ArrayBuffer[] =>
+  buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+
 const isShared = ({ buffer }: Uint8Array): boolean => buffer instanceof SharedArrayBuffer;
 
 const isWorthwhile = (bytes: Uint8Array, ranges: Ranges): boolean =>

@@ -6,6 +6,16 @@ const SEED = 20_100_212;
 /** Digits: within 16 %, for means of correlated waits over not too many jobs. */
 const NEAR = 0.5;
 
+test('README: jobs that come to one core', () => {
+  const simulation = new Simulation();
+  const core = new Station(simulation);
+  const random = Random.stream(1, 'arrivals');
+  for (let at = 0; at < 1000; at += random.exponential(2)) simulation.after(at, () => core.serve(1));
+  simulation.run();
+  expect(core.figures.served).toBe(core.figures.busy);
+  expect(core.figures.longestWait).toBeGreaterThan(0);
+});
+
 /** A queue with Poisson arrivals. @returns the mean time that a job waits, in units of the mean service time */
 function meanWait(load: number, servers: number, service: (random: Random) => number, jobs: number): number {
   const simulation = new Simulation();

@@ -29,7 +29,7 @@ const ASSUMED = {
     0.2,
     'of failures that leave the connection open: the host or its network is gone, nobody closes it',
   ],
-  heartbeatTtl: [10, 'after which a worker that says nothing counts as lost'],
+  heartbeatTtl: [6, 'after which a worker that says nothing counts as lost'],
 } as const satisfies Record<string, readonly [value: number, what: string]>;
 
 export type AssumptionName = keyof typeof ASSUMED;

@@ -28,6 +28,8 @@ export const COSTS = {
   clientRequest: ['cpu-s', 'one request and its reply, at who asks'],
   clientReply: ['cpu-s', 'one request and its reply, at who answers'],
   clientReceive: ['cpu-s', 'one message of a subscription with a small JSON document, at who receives it'],
+  rowBytes: ['B', 'a row of the process table in JSON'],
+  rowReceive: ['cpu-s', 'a row of the process table, at who asks for it'],
   clientByte: ['cpu-s', 'one byte of large messages, at who sends and who receives together'],
   serverMessage: ['cpu-s', 'one small message from a publisher to a subscriber, in nats-server'],
   serverDelivery: ['cpu-s', 'one more subscriber of the same message, in nats-server'],

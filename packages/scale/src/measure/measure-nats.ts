@@ -8,13 +8,15 @@ import { Samples } from '../engine/samples.js';
 import { cpuSeconds, cpuSecondsOf } from './cpu-seconds.js';
 import { measureStreams } from './measure-streams.js';
 import type { Measured } from './measured.js';
+import type { NatsBench } from './nats-bench.js';
 import { withOwnServer } from './own-server.js';
-import { LISTENERS, SUBJECT, WORKER_ID } from './responder.js';
+import { LISTENERS, ROWS, rowOf, SUBJECT, WORKER_ID } from './responder.js';
 
 const ROUND_TRIPS = 1_000;
 const REQUESTS = 20_000;
 const IN_FLIGHT = 64;
 const FAN_OUTS = 500;
+const PAGES = 100;
 const BULK_MESSAGES = 600;
 const BULK_BYTES = 2 ** 20 - 4096;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -43,6 +45,7 @@ export const measureNats = (folder: string): Promise<Measured> =>
       return {
         ...(await ofRoundTrips(bench)),
         ...(await ofRequests(bench)),
+        ...(await ofRows(bench)),
         ...(await ofFanOut(bench)),
         ...(await ofBulk(bench)),
         ...(await measureStreams(bench)),
@@ -53,13 +56,6 @@ export const measureNats = (folder: string): Promise<Measured> =>
       responder?.kill('SIGTERM');
     }
   });
-
-/** A server and connections to it: one as the services have it, and one of the NATS client by itself. */
-export interface NatsBench {
-  readonly serverPid: number;
-  readonly connection: NatsConnection;
-  readonly protocol: Connection;
-}
 
 async function startResponder(url: string): Promise<ChildProcess> {
   const child = fork(fileURLToPath(new URL('./responder.js', import.meta.url)), [url]);
@@ -91,6 +87,17 @@ async function ofRequests(bench: NatsBench): Promise<Measured> {
     clientRequest: cpu.here / REQUESTS,
     clientReply: cpu.there / REQUESTS,
     serverMessage: cpu.server / REQUESTS / 2,
+  };
+}
+
+async function ofRows(bench: NatsBench): Promise<Measured> {
+  const page = () => request(bench.protocol, worker(WORKER_ID).ps, {}, { timeoutMs: REQUEST_TIMEOUT_MS });
+  const cpu = await cpuOf(bench, async () => {
+    for (let count = 0; count < PAGES; count++) await page();
+  });
+  return {
+    rowBytes: JSON.stringify(rowOf(1_234_567)).length + 1,
+    rowReceive: cpu.here / PAGES / ROWS,
   };
 }
 

@@ -1,7 +1,7 @@
 import { Samples } from '../engine/samples.js';
 import { cpuSecondsOf } from './cpu-seconds.js';
-import type { NatsBench } from './measure-nats.js';
 import type { Measured } from './measured.js';
+import type { NatsBench } from './nats-bench.js';
 
 const MESSAGES = 20_000;
 const SINGLE_PUTS = 300;

@@ -1,4 +1,4 @@
-import { Connection, serve, worker } from '@ckptree/protocol';
+import { Connection, serve, type TaskRow, worker } from '@ckptree/protocol';
 import { connect } from 'nats';
 
 /** Subjects that the process answers or listens to; what they are for is told by who asks. */
@@ -14,6 +14,22 @@ export const LISTENERS = 200;
 /** The worker that it says it is. */
 export const WORKER_ID = 'worker-of-scale';
 
+/** Rows of one page of the process table. */
+export const ROWS = 5_000;
+
+export const rowOf = (pid: number): TaskRow => ({
+  pid,
+  ppid: 1,
+  tgid: pid,
+  pgid: 1,
+  sid: 1,
+  comm: 'kvstore',
+  state: 'running',
+  ticks: 1_000_000 + pid,
+  tree: 't-5f0c6a1b2d3e',
+  worker: WORKER_ID,
+});
+
 /** The other end of what is measured, in a process of its own. Its argument is the address of the server. */
 async function main(url: string): Promise<void> {
   const protocol = await Connection.open({ url, name: WORKER_ID });
@@ -23,6 +39,8 @@ async function main(url: string): Promise<void> {
     freezeUs: 210,
     snapshotUs: 9100,
   }));
+  const tasks = Array.from({ length: ROWS }, (_, index) => rowOf(index + 1));
+  serve(protocol, worker(WORKER_ID).ps, async () => ({ tasks }));
   const connection = await connect({ servers: url });
   const encoder = new TextEncoder();
   const decoder = new TextDecoder();

@@ -13,10 +13,8 @@ const LEASE = 2;
 const DEADLINE = 900;
 /** Node 20 on 64 bit with 16 GB of memory or more. */
 const HEAP_BYTES = 4 * 2 ** 30;
-/** Largest message of the configuration that comes with the cluster. */
-const MESSAGE_BYTES = 8 * 2 ** 20;
-/** A fragment root in a tree's record: `{"pid":1234567,"ppid":1234567},`. */
-const ROOT_BYTES = 32;
+/** The kernel's limit, which is that of Linux on 64 bits. */
+const PID_MAX = 4_194_303;
 const SEGMENT_BYTES = 256 * 2 ** 20;
 /** A segment in a manifest with the id of one recipe chunk. */
 const SEGMENT_JSON_BYTES = 140;
@@ -59,12 +57,20 @@ function limits({ costs, assumed }: Given): LimitOf[] {
       after: (100 * HEAP_BYTES) / costs.skeletonHeap,
     },
     {
-      what: 'record of one tree: a fragment root for each task that was placed by itself',
+      what: 'tasks of the cluster, whose pids are all different',
       unit: 'tasks',
-      limit: MESSAGE_BYTES / ROOT_BYTES,
+      limit: PID_MAX,
       needed: tasks,
-      remedy: 'ranges of pids (1000 tasks a range), or a record for each worker',
-      after: (1000 * MESSAGE_BYTES) / (2 * ROOT_BYTES),
+      remedy: 'pids are unique in their tree, a pid namespace each; the image format has 31 bits',
+      after: 2 ** 31,
+    },
+    {
+      what: 'a tree spawned every second, for which all rows of the process table are read',
+      unit: 'tasks',
+      limit: BUSY / costs.rowReceive,
+      needed: tasks,
+      remedy: 'a range of pids for each tree, kept in a record: one write instead',
+      after: 2 ** 31,
     },
     {
       what: 'events that are told apart for an hour, 2 progress events a second of each worker',

@@ -2,7 +2,7 @@ import { type ErrorData, errorToData } from '@ckptree/errors';
 import type { PhysicalMemory } from '@ckptree/kernel/memory';
 import { eachRun, type LoadPlan, unitsOf } from './load-plan.js';
 import { claimUnit, endUnit, isOver, isStopped, setServed, takeUnit } from './load-progress.js';
-import { dropUnit, fillUnit } from './load-unit.js';
+import { dropUnit, fillUnit, loopTurner } from './load-unit.js';
 import type { UnitReader } from './unit-reader.js';
 
 /** Whoever serves faults looks again so often, whether or not it is rung. */
@@ -15,31 +15,35 @@ export type LazyPlan = LoadPlan & { readonly firstUnit: number };
  * Brings all units while tasks run, those first that tasks wait for.
  * @returns the first failure; the frames of units that failed are poisoned, the others come all the same
  */
-export function fillLazily(
+export async function fillLazily(
   memory: PhysicalMemory,
   plan: LazyPlan,
   reader: UnitReader,
-): ErrorData | undefined {
+): Promise<ErrorData | undefined> {
   let failure: ErrorData | undefined;
+  const turn = loopTurner();
   for (;;) {
     const unit = takeRequested(memory, plan) ?? takeUnit(plan.progress);
     if (unit === undefined) return failure;
     const failed = bringUnit(memory, plan, unit, reader);
     failure ??= failed;
+    await turn();
   }
 }
 
 /** As fillLazily(), but brings only what tasks wait for, at once, until all of the load is over. */
-export function serveFaults(
+export async function serveFaults(
   memory: PhysicalMemory,
   plan: LazyPlan,
   reader: UnitReader,
-): ErrorData | undefined {
+): Promise<ErrorData | undefined> {
   let failure: ErrorData | undefined;
+  const turn = loopTurner();
   setServed(plan.progress);
   while (!isOver(plan.progress) && !isStopped(plan.progress)) {
     const failed = serveOne(memory, plan, reader, SLEEP_MS);
     failure ??= failed;
+    await turn();
   }
   return failure;
 }

@@ -83,7 +83,7 @@ async function load(
   };
   look();
   if (origin.kind === 'source') return loadFromSource(memory, plan, origin, look);
-  if (pages <= INLINE_PAGES) loadUnits(memory, plan, unitReader(plan, origin));
+  if (pages <= INLINE_PAGES) await loadUnits(memory, plan, unitReader(plan, origin));
   else if (pool !== undefined) await loadInThreads(pool, plan, origin, look);
   else {
     const own = new LoadPool(memory, threads);

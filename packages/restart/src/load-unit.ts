@@ -1,15 +1,29 @@
+import { setImmediate } from 'node:timers/promises';
 import type { PhysicalMemory } from '@ckptree/kernel/memory';
 import { PAGE_SIZE } from '@ckptree/model';
 import { eachRun, type LoadPlan } from './load-plan.js';
 import { endUnit, takeUnit } from './load-progress.js';
 import type { UnitReader } from './unit-reader.js';
 
+/** Units between two turns of the thread's loop: else nothing that a native library has allocated would be given back. */
+const UNITS_PER_TURN = 4;
+
 /** Loads units until there are none left, or the load is stopped. @throws EIO, EBADMSG as the reader */
-export function loadUnits(memory: PhysicalMemory, plan: LoadPlan, reader: UnitReader): void {
+export async function loadUnits(memory: PhysicalMemory, plan: LoadPlan, reader: UnitReader): Promise<void> {
+  const turn = loopTurner();
   for (let unit = takeUnit(plan.progress); unit !== undefined; unit = takeUnit(plan.progress)) {
     fillUnit(memory, plan, unit, reader.read(unit));
     endUnit(plan.progress, unit, dropUnit(memory, plan, unit));
+    await turn();
   }
+}
+
+/** To be called after each unit: now and then lets the thread's loop turn. */
+export function loopTurner(): () => Promise<void> {
+  let units = 0;
+  return async () => {
+    if (++units % UNITS_PER_TURN === 0) await setImmediate();
+  };
 }
 
 /** Copies the contents of a unit into its frames. */

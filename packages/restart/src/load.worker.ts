@@ -20,13 +20,13 @@ export type LoadRequest =
 const memory = PhysicalMemory.attach((workerData as LoadThreadData).memory);
 
 /** @returns the first failure: a thrown error would lose its code on the way */
-export function load(request: LoadRequest): ErrorData | undefined {
+export async function load(request: LoadRequest): Promise<ErrorData | undefined> {
   const { plan, origin } = request;
   const reader = unitReader(plan, origin);
   if (request.kind === 'fill') return fillLazily(memory, request.plan, reader);
   if (request.kind === 'serve') return serveFaults(memory, request.plan, reader);
   try {
-    loadUnits(memory, plan, reader);
+    await loadUnits(memory, plan, reader);
     return undefined;
   } catch (error) {
     stopLoad(plan.progress);

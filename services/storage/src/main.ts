@@ -2,6 +2,9 @@ import { CkptError } from '@ckptree/errors';
 import { runService } from '@ckptree/service';
 import { storageOptions } from './options.js';
 import { start } from './start.js';
+import { tuneCollector } from './tune-collector.js';
+
+tuneCollector();
 
 await runService({
   role: 'storage',

@@ -10,7 +10,7 @@ import { type ChunkId, HASH_SIZE, hexId } from '../content-hash.js';
  *
  *     "ckptrcpe" version(4) chunks(4) owners(4) batches(4) runs(4) windows(4) literals(4) zero(4)   header, 40 bytes
  *     chunk id(32) ...
- *     pid(4) comm(16) ...                                   owners: the tasks that the pages belong to
+ *     pid(4) comm(16) incarnation(16) epoch(4) ...          owners: the tasks that the pages belong to
  *     literals before(4) owner(4) runs(4) ...               batches
  *     address(f64) ... chunk(4) ... first page(4) ... pages(4) ...   runs, by column: they compress well so
  *     identity(16) first run(4) runs(4) ...                 windows
@@ -32,6 +32,15 @@ export interface Recipe {
 export interface Owner {
   readonly pid: number;
   readonly comm: string;
+  /** What its memory was, as the source of the image calls it; the next checkpoint asks for it by that. */
+  readonly version?: MemoryVersion;
+}
+
+/** The same version is always the same content. See `MemoryVersions` of the model. */
+export interface MemoryVersion {
+  /** 32 hexadecimal digits. */
+  readonly incarnation: string;
+  readonly epoch: number;
 }
 
 export interface RecipeBatch {
@@ -64,10 +73,13 @@ export interface RecipeWindow {
 export const ZERO_PAGES = 0xffff_ffff;
 
 const MAGIC = Buffer.from('ckptrcpe', 'latin1');
-const VERSION = 1;
+/** Version 1 has no memory versions in its owners. */
+const VERSION = 2;
+const VERSIONS: readonly number[] = [1, VERSION];
 const HEADER_SIZE = 40;
 const COMM_SIZE = 16;
-const OWNER_SIZE = 4 + COMM_SIZE;
+const INCARNATION_SIZE = 16;
+const OWNER_SIZES = { 1: 4 + COMM_SIZE, 2: 4 + COMM_SIZE + INCARNATION_SIZE + 4 } as const;
 const BATCH_SIZE = 12;
 const RUN_SIZE = 20;
 const IDENTITY_SIZE = 16;
@@ -89,17 +101,21 @@ export const recipeSize = (recipe: Recipe): number =>
 
 export function encodeRecipe({ chunks, owners, batches, runs, windows, literals }: Recipe): Buffer {
   const sizes = [chunks.length, owners.length, batches.length, runs.length, windows.length, literals.length];
-  const bytes = Buffer.alloc(HEADER_SIZE + tableSize(sizes) + literals.length);
+  const bytes = Buffer.alloc(HEADER_SIZE + tableSize(sizes, VERSION) + literals.length);
   let at = MAGIC.copy(bytes);
   const u32 = (value: number): void => {
     at = bytes.writeUInt32LE(value, at);
   };
   for (const value of [VERSION, ...sizes, 0]) u32(value);
   for (const id of chunks) at += bytes.write(id, at, 'hex');
-  for (const { pid, comm } of owners) {
+  for (const { pid, comm, version } of owners) {
     at = bytes.writeInt32LE(pid, at);
     bytes.write(comm, at, COMM_SIZE, 'utf8');
     at += COMM_SIZE;
+    // Zeros when there is none.
+    bytes.write(version?.incarnation ?? '', at, INCARNATION_SIZE, 'hex');
+    at += INCARNATION_SIZE;
+    u32(version?.epoch ?? 0);
   }
   for (const { literalsBefore, owner, runs: count } of batches)
     for (const value of [literalsBefore, owner, count]) u32(value);
@@ -127,24 +143,25 @@ export function recipeChunks(recipe: Uint8Array): Uint8Array[] {
   return contents;
 }
 
-function tableSize(sizes: readonly number[]): number {
-  const units = [HASH_SIZE, OWNER_SIZE, BATCH_SIZE, RUN_SIZE, WINDOW_SIZE];
+function tableSize(sizes: readonly number[], version: number): number {
+  const units = [HASH_SIZE, ownerSize(version), BATCH_SIZE, RUN_SIZE, WINDOW_SIZE];
   return units.reduce((sum, unit, index) => sum + unit * sizes[index]!, 0);
 }
 
 /** @throws EBADMSG it is no recipe that this version can read */
 export function decodeRecipe(bytes: Buffer): Recipe {
-  if (bytes.length < HEADER_SIZE || !bytes.subarray(0, 8).equals(MAGIC) || bytes.readUInt32LE(8) !== VERSION)
-    throw unsound('its header');
+  if (bytes.length < HEADER_SIZE || !bytes.subarray(0, 8).equals(MAGIC)) throw unsound('its header');
+  const version = bytes.readUInt32LE(8);
+  if (!VERSIONS.includes(version)) throw unsound('its header');
   const sizes = [12, 16, 20, 24, 28, 32].map((at) => bytes.readUInt32LE(at));
   // Checked before anything is allocated by these numbers.
-  if (HEADER_SIZE + tableSize(sizes) + sizes[5]! !== bytes.length) throw unsound('its counts');
-  const recipe = decodeTables(bytes, sizes);
+  if (HEADER_SIZE + tableSize(sizes, version) + sizes[5]! !== bytes.length) throw unsound('its counts');
+  const recipe = decodeTables(bytes, sizes, version);
   checkRecipe(recipe);
   return recipe;
 }
 
-function decodeTables(bytes: Buffer, sizes: readonly number[]): Recipe {
+function decodeTables(bytes: Buffer, sizes: readonly number[], version: number): Recipe {
   const [chunks, owners, batches, runs, windows] = sizes as [number, number, number, number, number];
   let at = HEADER_SIZE;
   const table = <T>(count: number, unit: number, read: (position: number) => T): T[] => {
@@ -154,9 +171,10 @@ function decodeTables(bytes: Buffer, sizes: readonly number[]): Recipe {
   };
   const u32 = (position: number): number => bytes.readUInt32LE(position);
   const chunkIds = table(chunks, HASH_SIZE, (p) => hexId(bytes.subarray(p, p + HASH_SIZE)));
-  const ownerRows = table(owners, OWNER_SIZE, (p) => ({
+  const ownerRows = table(owners, ownerSize(version), (p) => ({
     pid: bytes.readInt32LE(p),
     comm: readComm(bytes, p + 4),
+    ...(version > 1 && readMemoryVersion(bytes, p + 4 + COMM_SIZE)),
   }));
   let firstRun = 0;
   const batchRows = table(batches, BATCH_SIZE, (p) => {
@@ -196,6 +214,14 @@ function readComm(bytes: Buffer, at: number): string {
   const end = text.indexOf(0);
   return text.toString('utf8', 0, end === -1 ? COMM_SIZE : end);
 }
+
+function readMemoryVersion(bytes: Buffer, at: number): Pick<Owner, 'version'> {
+  const incarnation = bytes.toString('hex', at, at + INCARNATION_SIZE);
+  const epoch = bytes.readUInt32LE(at + INCARNATION_SIZE);
+  return /^0+$/.test(incarnation) ? {} : { version: { incarnation, epoch } };
+}
+
+const ownerSize = (version: number): number => (version === 1 ? OWNER_SIZES[1] : OWNER_SIZES[2]);
 
 function checkRecipe({ chunks, owners, batches, runs, windows, literals }: Recipe): void {
   for (const { address, chunk, firstPage, pages } of runs) {

@@ -1,6 +1,7 @@
 import { batchSize } from '@ckptree/image';
 import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkId } from '../content-hash.js';
+import { type Baseline, NO_CHUNK } from '../image/baseline.js';
 import type { MemoryLayout } from '../image/image-layout.js';
 import {
   encodeRecipe,
@@ -10,7 +11,8 @@ import {
   type RecipeWindow,
   ZERO_PAGES,
 } from '../image/recipe.js';
-import type { Window } from './window.js';
+import type { KeptRange } from './memory-batches.js';
+import type { PageSlot, Window } from './window.js';
 
 /** A segment ends behind the batch with which it reaches so many bytes of image, or of literals. */
 const SEGMENT_SIZE = 256 * 1024 * 1024;
@@ -22,6 +24,7 @@ export const isFullSegment = (size: number, literals: number): boolean =>
 interface OpenBatch {
   readonly memory: MemoryLayout;
   readonly literalsBefore: number;
+  readonly kept: readonly KeptRange[];
   readonly windows: Window[];
 }
 
@@ -51,8 +54,17 @@ export class SegmentBuilder {
     this.#literalsSize += bytes.length;
   }
 
-  beginBatch(memory: MemoryLayout, pages: number): void {
-    this.#batches.push({ memory, literalsBefore: this.#literalsSize, windows: [] });
+  /** @param kept pages of it that come in no window */
+  beginBatch({
+    memory,
+    pages,
+    kept,
+  }: {
+    memory: MemoryLayout;
+    pages: number;
+    kept: readonly KeptRange[];
+  }): void {
+    this.#batches.push({ memory, literalsBefore: this.#literalsSize, kept, windows: [] });
     this.#batchesSize += batchSize(pages);
   }
 
@@ -69,6 +81,7 @@ export class SegmentBuilder {
   }
 }
 
+/** The tables of a recipe. */
 class Tables {
   readonly chunks: ChunkId[] = [];
   readonly owners: Owner[] = [];
@@ -76,18 +89,58 @@ class Tables {
   readonly windows: RecipeWindow[] = [];
   readonly #chunkRows = new Map<ChunkId, number>();
   readonly #ownerRows = new Map<MemoryLayout, number>();
+  /** By baseline: the row of each of its chunks, or -1. */
+  readonly #baselineRows = new Map<Baseline, Int32Array>();
 
-  addBatch({ memory, literalsBefore, windows }: OpenBatch): RecipeBatch {
+  addBatch({ memory, literalsBefore, windows, kept }: OpenBatch): RecipeBatch {
     const firstRun = this.runs.length;
-    for (const window of windows) this.#addWindow(window);
+    if (memory.kept === undefined) for (const window of windows) this.#addWindow(window);
+    else this.#addChanged(memory.kept.baseline, windows, kept);
     return { literalsBefore, owner: this.#owner(memory), firstRun, runs: this.runs.length - firstRun };
+  }
+
+  /** Changed pages, and those kept in between, by address. */
+  #addChanged(baseline: Baseline, windows: readonly Window[], kept: readonly KeptRange[]): void {
+    const firstRun = this.runs.length;
+    let next = 0;
+    for (const { addresses, slots } of windows)
+      for (const [index, slot] of slots.entries()) {
+        const address = addresses[index]!;
+        while (next < kept.length && kept[next]!.start < address) this.#addKept(baseline, kept[next++]!);
+        this.#addSlot(address, slot, firstRun);
+      }
+    while (next < kept.length) this.#addKept(baseline, kept[next++]!);
+  }
+
+  #addKept(baseline: Baseline, { start, end }: KeptRange): void {
+    const rows = this.#rowsOf(baseline);
+    baseline.forEachRun(start, end, (address, chunk, firstPage, pages) => {
+      if (chunk === NO_CHUNK) {
+        this.runs.push({ address, chunk: ZERO_PAGES, firstPage, pages });
+        return;
+      }
+      if (rows[chunk] === -1) rows[chunk] = this.#chunk(baseline.chunks[chunk]!);
+      this.runs.push({ address, chunk: rows[chunk]!, firstPage, pages });
+    });
+  }
+
+  #rowsOf(baseline: Baseline): Int32Array {
+    let rows = this.#baselineRows.get(baseline);
+    if (rows === undefined) {
+      rows = new Int32Array(baseline.chunks.length).fill(-1);
+      this.#baselineRows.set(baseline, rows);
+    }
+    return rows;
   }
 
   #addWindow({ addresses, slots, identity }: Window): void {
     const firstRun = this.runs.length;
-    for (const [index, { chunk, page }] of slots.entries())
-      this.#addPage(addresses[index]!, chunk === null ? ZERO_PAGES : this.#chunk(chunk!.id!), page, firstRun);
+    for (const [index, slot] of slots.entries()) this.#addSlot(addresses[index]!, slot, firstRun);
     if (identity !== undefined) this.windows.push({ identity, firstRun, runs: this.runs.length - firstRun });
+  }
+
+  #addSlot(address: number, { chunk, page }: PageSlot, firstRun: number): void {
+    this.#addPage(address, chunk === null ? ZERO_PAGES : this.#chunk(chunk!.id!), page, firstRun);
   }
 
   /** @param firstRun of the window: runs do not reach across windows, which may be found again as a whole */

@@ -25,6 +25,8 @@ export const livingMemory = (): PhysicalMemory => PhysicalMemory.create(64 * 2 *
 export class LivingTree implements SnapshotSource {
   readonly memory: PhysicalMemory;
   readonly tasks = new Map<number, { space: AddressSpace; readonly ppid: number }>();
+  /** Which of them belong to the tree that is cut. */
+  isMember: (pid: number) => boolean = () => true;
   /** Called between a cut and its dump. */
   afterCut: (image: TaskTree) => void | Promise<void> = () => undefined;
   #nextPid = 1;
@@ -78,7 +80,8 @@ export class LivingTree implements SnapshotSource {
   async cut(): Promise<Cut> {
     const held = new Set<Mm>();
     const file = openFile({ id: 1, path: FILE.path });
-    const tasks = [...this.tasks].map(([pid, { space, ppid }]) => {
+    const members = [...this.tasks].filter(([pid]) => this.isMember(pid));
+    const tasks = members.map(([pid, { space, ppid }]) => {
       const vmas = space.vmas.map(({ file: mapped, ...vma }): Vma => (mapped ? { ...vma, file } : vma));
       const memory = { arenas: this.memory.handle.arenas, ...space.snapshot() };
       const copy = mm(vmas, { memory });

@@ -19,8 +19,8 @@ import {
   newManifestId,
   readManifest,
 } from './image/manifest.js';
-import type { Recipe } from './image/recipe.js';
 import { readRecipes } from './image/read-recipe.js';
+import type { Recipe } from './image/recipe.js';
 import { isSpoiled } from './index/chunk-index.js';
 import { Lease } from './lease.js';
 import type { PackId } from './pack/pack-format.js';
@@ -91,7 +91,7 @@ export class Session {
   async baseline(history: readonly MemoryVersions[]): Promise<Baseline | undefined> {
     const baseline = (await this.#parentImage()).baseline(history);
     if (baseline === undefined) return undefined;
-    for (const id of baseline.chunks) if (!(await this.#writer.has(id))) return undefined;
+    for (const id of baseline.chunks()) if (!(await this.#writer.has(id))) return undefined;
     return baseline;
   }
 

@@ -1,12 +1,16 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkId } from '../content-hash.js';
-import { type MemoryVersion, type PageRun, type Recipe, runsOf, ZERO_PAGES } from './recipe.js';
+import type { RunRange } from './page-runs.js';
+import type { MemoryVersion, Recipe } from './recipe.js';
 
-/** Stands for a chunk: pages of zeros. */
-export const NO_CHUNK = -1;
-
-/** @param chunk index into `Baseline.chunks`, or NO_CHUNK */
-export type RunVisitor = (address: number, chunk: number, firstPage: number, pages: number) => void;
+/** @param chunk index into the recipe's chunks, or ZERO_PAGES */
+export type RunVisitor = (
+  recipe: Recipe,
+  address: number,
+  chunk: number,
+  firstPage: number,
+  pages: number,
+) => void;
 
 /**
  * A memory as the checkpoint before has it: where its pages are in the store, whether or not they are read. What is
@@ -15,99 +19,164 @@ export type RunVisitor = (address: number, chunk: number, firstPage: number, pag
 export class Baseline {
   readonly incarnation: string;
   readonly epoch: number;
-  readonly chunks: readonly ChunkId[];
-  /** The runs by column, ascending by address. */
-  readonly #addresses: Float64Array;
-  readonly #chunks: Int32Array;
-  readonly #firstPages: Uint32Array;
-  /** Pages of all runs before each; one more at the end. */
-  readonly #before: Float64Array;
+  /** Ascending by address. */
+  readonly #sections: readonly Section[];
 
-  constructor(
-    { incarnation, epoch }: MemoryVersion,
-    runs: readonly (PageRun & { readonly id: ChunkId | undefined })[],
-  ) {
-    const rows = new Map<ChunkId, number>();
-    const sorted = [...runs].sort((a, b) => a.address - b.address);
+  /** @param stretches of the memory, ascending by address */
+  constructor({ incarnation, epoch }: MemoryVersion, stretches: readonly Stretch[]) {
     this.incarnation = incarnation;
     this.epoch = epoch;
-    this.#addresses = Float64Array.from(sorted, ({ address }) => address);
-    this.#firstPages = Uint32Array.from(sorted, ({ firstPage }) => firstPage);
-    this.#chunks = Int32Array.from(sorted, ({ id }) => (id === undefined ? NO_CHUNK : rowOf(rows, id)));
-    this.#before = new Float64Array(sorted.length + 1);
-    for (const [index, { pages }] of sorted.entries()) this.#before[index + 1] = this.#before[index]! + pages;
-    this.chunks = [...rows.keys()];
+    this.#sections = stretches.map((stretch) => new Section(stretch));
+  }
+
+  /** Whether its runs ascend: nothing else finds its way around in them. Recipes that are sound do. */
+  get isOrdered(): boolean {
+    let behind = 0;
+    return this.#sections.every((section) => {
+      const before = behind;
+      behind = section.end;
+      return section.isOrdered && section.start >= before;
+    });
+  }
+
+  /** All chunks that hold pages of it. */
+  chunks(): ReadonlySet<ChunkId> {
+    const ids = new Set<ChunkId>();
+    for (const section of this.#sections) section.addChunks(ids);
+    return ids;
   }
 
   /** How many pages it has from `start` to before `end`. */
   pagesIn(start: number, end: number): number {
-    return this.#pagesBefore(end) - this.#pagesBefore(start);
+    return this.#sections.reduce((sum, section) => sum + section.pagesIn(start, end), 0);
   }
 
   /** Its runs from `start` to before `end`, cut off there. */
   forEachRun(start: number, end: number, visit: RunVisitor): void {
-    for (let run = Math.max(0, this.#runBehind(start) - 1); run < this.#addresses.length; run++) {
-      const address = this.#addresses[run]!;
+    for (const section of this.#sections) section.forEachRun(start, end, visit);
+  }
+}
+
+/** Runs of a recipe that belong to one memory. */
+interface Stretch extends RunRange {
+  readonly recipe: Recipe;
+}
+
+class Section {
+  readonly #recipe: Recipe;
+  /** Runs `#first` up to `#end` of the recipe. */
+  readonly #first: number;
+  readonly #end: number;
+  /** Pages of the section before each of its runs, and of all. */
+  readonly #before: Float64Array;
+
+  constructor({ recipe, firstRun, runs }: Stretch) {
+    this.#recipe = recipe;
+    this.#first = firstRun;
+    this.#end = firstRun + runs;
+    this.#before = new Float64Array(runs + 1);
+    for (let run = 0; run < runs; run++)
+      this.#before[run + 1] = this.#before[run]! + recipe.runs.pages[firstRun + run]!;
+  }
+
+  get start(): number {
+    return this.#recipe.runs.addresses[this.#first] ?? 0;
+  }
+
+  get end(): number {
+    const { addresses, pages } = this.#recipe.runs;
+    return addresses[this.#end - 1]! + pages[this.#end - 1]! * PAGE_SIZE;
+  }
+
+  get isOrdered(): boolean {
+    const { addresses, pages } = this.#recipe.runs;
+    for (let run = this.#first + 1; run < this.#end; run++)
+      if (addresses[run]! < addresses[run - 1]! + pages[run - 1]! * PAGE_SIZE) return false;
+    return true;
+  }
+
+  addChunks(ids: Set<ChunkId>): void {
+    const { chunks, runs } = this.#recipe;
+    const seen = new Uint8Array(chunks.length);
+    for (let run = this.#first; run < this.#end; run++) {
+      const chunk = runs.chunks[run]!;
+      // Pages of zeros have a chunk of no number.
+      if (chunk >= seen.length || seen[chunk] === 1) continue;
+      seen[chunk] = 1;
+      ids.add(chunks[chunk]!);
+    }
+  }
+
+  pagesIn(start: number, end: number): number {
+    return this.#pagesBefore(end) - this.#pagesBefore(start);
+  }
+
+  forEachRun(start: number, end: number, visit: RunVisitor): void {
+    const { addresses, chunks, firstPages, pages } = this.#recipe.runs;
+    for (let run = Math.max(this.#first, this.#runBehind(start) - 1); run < this.#end; run++) {
+      const address = addresses[run]!;
       if (address >= end) return;
       const first = Math.max(0, (start - address) / PAGE_SIZE);
-      const behind = Math.min(this.#pagesOf(run), (end - address) / PAGE_SIZE);
-      if (first >= behind) continue;
-      const chunk = this.#chunks[run]!;
-      const firstPage = chunk === NO_CHUNK ? 0 : this.#firstPages[run]! + first;
-      visit(address + first * PAGE_SIZE, chunk, firstPage, behind - first);
+      const behind = Math.min(pages[run]!, (end - address) / PAGE_SIZE);
+      if (first < behind)
+        visit(
+          this.#recipe,
+          address + first * PAGE_SIZE,
+          chunks[run]!,
+          firstPages[run]! + first,
+          behind - first,
+        );
     }
   }
 
   #pagesBefore(address: number): number {
-    const behind = this.#runBehind(address);
-    if (behind === 0) return 0;
-    const within = (address - this.#addresses[behind - 1]!) / PAGE_SIZE;
-    return this.#before[behind - 1]! + Math.min(this.#pagesOf(behind - 1), within);
-  }
-
-  #pagesOf(run: number): number {
-    return this.#before[run + 1]! - this.#before[run]!;
+    const last = this.#runBehind(address) - 1;
+    if (last < this.#first) return 0;
+    const { addresses, pages } = this.#recipe.runs;
+    const within = Math.min(pages[last]!, (address - addresses[last]!) / PAGE_SIZE);
+    return this.#before[last - this.#first]! + within;
   }
 
   /** The first run that starts behind an address. */
   #runBehind(address: number): number {
-    let [low, high] = [0, this.#addresses.length];
+    const { addresses } = this.#recipe.runs;
+    let [low, high] = [this.#first, this.#end];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#addresses[middle]! <= address) low = middle + 1;
+      if (addresses[middle]! <= address) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 }
 
-function rowOf(rows: Map<ChunkId, number>, id: ChunkId): number {
-  let row = rows.get(id);
-  if (row === undefined) {
-    row = rows.size;
-    rows.set(id, row);
-  }
-  return row;
+interface Memory {
+  readonly version: MemoryVersion;
+  readonly stretches: { readonly recipe: Recipe; readonly firstRun: number; runs: number }[];
 }
 
 /** The memories of an image whose versions are known, by incarnation. */
 export function baselinesOf(recipes: readonly Recipe[]): ReadonlyMap<string, Baseline> {
-  const memories = new Map<
-    string,
-    { readonly version: MemoryVersion; readonly runs: ReturnType<typeof runsWithIds> }
-  >();
+  const memories = new Map<string, Memory>();
   for (const recipe of recipes)
-    for (const batch of recipe.batches) {
-      const { version } = recipe.owners[batch.owner]!;
+    for (const { owner, firstRun, runs } of recipe.batches) {
+      const { version } = recipe.owners[owner]!;
       if (version === undefined) continue;
-      const memory = memories.get(version.incarnation) ?? { version, runs: [] };
-      memories.set(version.incarnation, memory);
-      memory.runs.push(...runsWithIds(recipe, runsOf(recipe, batch)));
+      const { stretches } = memoryOf(memories, version);
+      const last = stretches.at(-1);
+      if (last?.recipe === recipe && last.firstRun + last.runs === firstRun) last.runs += runs;
+      else stretches.push({ recipe, firstRun, runs });
     }
+  const baselines = [...memories.values()].map(({ version, stretches }) => new Baseline(version, stretches));
   return new Map(
-    [...memories].map(([incarnation, { version, runs }]) => [incarnation, new Baseline(version, runs)]),
+    baselines.filter(({ isOrdered }) => isOrdered).map((baseline) => [baseline.incarnation, baseline]),
   );
 }
 
-const runsWithIds = (recipe: Recipe, runs: readonly PageRun[]) =>
-  runs.map((run) => ({ ...run, id: run.chunk === ZERO_PAGES ? undefined : recipe.chunks[run.chunk]! }));
+function memoryOf(memories: Map<string, Memory>, version: MemoryVersion): Memory {
+  const known = memories.get(version.incarnation);
+  if (known !== undefined) return known;
+  const memory = { version, stretches: [] };
+  memories.set(version.incarnation, memory);
+  return memory;
+}

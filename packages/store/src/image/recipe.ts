@@ -3,6 +3,7 @@ import { BATCH_PAGES, batchSize } from '@ckptree/image';
 import { PAGE_SIZE } from '@ckptree/model';
 import { CHUNK_SIZE_LIMIT } from '../chunk.js';
 import { type ChunkId, HASH_SIZE, hexId } from '../content-hash.js';
+import { type PageRun, PageRuns, RUN_SIZE, type RunRange } from './page-runs.js';
 
 /**
  * The recipe of a segment: a stretch of an image as its records without page contents, and where the pages are.
@@ -23,7 +24,7 @@ export interface Recipe {
   readonly chunks: readonly ChunkId[];
   readonly owners: readonly Owner[];
   readonly batches: readonly RecipeBatch[];
-  readonly runs: readonly PageRun[];
+  readonly runs: PageRuns;
   readonly windows: readonly RecipeWindow[];
   readonly literals: Uint8Array;
 }
@@ -53,14 +54,6 @@ export interface RecipeBatch {
   readonly runs: number;
 }
 
-export interface PageRun {
-  readonly address: number;
-  /** Index into `chunks`, or ZERO_PAGES. */
-  readonly chunk: number;
-  readonly firstPage: number;
-  readonly pages: number;
-}
-
 /** A window of pages that is spread over several chunks, by what is in it: the next checkpoint finds it again by that. */
 export interface RecipeWindow {
   /** 16 bytes in hexadecimal. */
@@ -81,23 +74,16 @@ const COMM_SIZE = 16;
 const INCARNATION_SIZE = 16;
 const OWNER_SIZES = { 1: 4 + COMM_SIZE, 2: 4 + COMM_SIZE + INCARNATION_SIZE + 4 } as const;
 const BATCH_SIZE = 12;
-const RUN_SIZE = 20;
 const IDENTITY_SIZE = 16;
 const WINDOW_SIZE = IDENTITY_SIZE + 8;
 
-export const runsOf = (
-  recipe: Recipe,
-  { firstRun, runs }: Pick<RecipeBatch, 'firstRun' | 'runs'>,
-): readonly PageRun[] => recipe.runs.slice(firstRun, firstRun + runs);
+export const runsOf = ({ runs }: Recipe, range: RunRange): readonly PageRun[] => runs.slice(range);
 
 export const pagesOf = (runs: readonly PageRun[]): number => runs.reduce((sum, { pages }) => sum + pages, 0);
 
 /** Bytes of the stretch of the image that a recipe describes. */
 export const recipeSize = (recipe: Recipe): number =>
-  recipe.batches.reduce(
-    (sum, batch) => sum + batchSize(pagesOf(runsOf(recipe, batch))),
-    recipe.literals.length,
-  );
+  recipe.batches.reduce((sum, batch) => sum + batchSize(recipe.runs.pagesIn(batch)), recipe.literals.length);
 
 export function encodeRecipe({ chunks, owners, batches, runs, windows, literals }: Recipe): Buffer {
   const sizes = [chunks.length, owners.length, batches.length, runs.length, windows.length, literals.length];
@@ -119,10 +105,8 @@ export function encodeRecipe({ chunks, owners, batches, runs, windows, literals 
   }
   for (const { literalsBefore, owner, runs: count } of batches)
     for (const value of [literalsBefore, owner, count]) u32(value);
-  for (const { address } of runs) at = bytes.writeDoubleLE(address, at);
-  for (const { chunk } of runs) u32(chunk);
-  for (const { firstPage } of runs) u32(firstPage);
-  for (const { pages } of runs) u32(pages);
+  bytes.set(runs.encode(), at);
+  at += runs.length * RUN_SIZE;
   for (const { identity, firstRun, runs: count } of windows) {
     at += bytes.write(identity, at, 'hex');
     u32(firstRun);
@@ -182,28 +166,18 @@ function decodeTables(bytes: Buffer, sizes: readonly number[], version: number):
     firstRun += batch.runs;
     return batch;
   });
-  const addresses = table(runs, 8, (p) => bytes.readDoubleLE(p));
-  const [chunkColumn, firstColumn, pagesColumn] = [
-    table(runs, 4, u32),
-    table(runs, 4, u32),
-    table(runs, 4, u32),
-  ];
+  const runTable = PageRuns.decode(bytes, at, runs);
+  at += runs * RUN_SIZE;
   const windowRows = table(windows, WINDOW_SIZE, (p) => ({
     identity: bytes.toString('hex', p, p + IDENTITY_SIZE),
     firstRun: u32(p + IDENTITY_SIZE),
     runs: u32(p + IDENTITY_SIZE + 4),
   }));
-  const runRows = addresses.map((address, index) => ({
-    address,
-    chunk: chunkColumn[index]!,
-    firstPage: firstColumn[index]!,
-    pages: pagesColumn[index]!,
-  }));
   return {
     chunks: chunkIds,
     owners: ownerRows,
     batches: batchRows,
-    runs: runRows,
+    runs: runTable,
     windows: windowRows,
     literals: bytes.subarray(at),
   };
@@ -224,12 +198,7 @@ function readMemoryVersion(bytes: Buffer, at: number): Pick<Owner, 'version'> {
 const ownerSize = (version: number): number => (version === 1 ? OWNER_SIZES[1] : OWNER_SIZES[2]);
 
 function checkRecipe({ chunks, owners, batches, runs, windows, literals }: Recipe): void {
-  for (const { address, chunk, firstPage, pages } of runs) {
-    const inChunk =
-      chunk === ZERO_PAGES || (chunk < chunks.length && firstPage + pages <= CHUNK_SIZE_LIMIT / PAGE_SIZE);
-    if (!inChunk || pages === 0 || !Number.isSafeInteger(address) || address % PAGE_SIZE !== 0)
-      throw unsound('a run');
-  }
+  checkRuns(runs, chunks.length);
   let literalsDone = 0;
   let runsDone = 0;
   for (const batch of batches) {
@@ -238,12 +207,23 @@ function checkRecipe({ chunks, owners, batches, runs, windows, literals }: Recip
     if (literalsBefore < literalsDone || literalsBefore > literals.length || owner >= owners.length)
       throw unsound('a batch');
     if (runsDone > runs.length) throw unsound('a batch');
-    const pages = pagesOf(runs.slice(batch.firstRun, runsDone));
+    const pages = runs.pagesIn(batch);
     if (pages < 1 || pages > BATCH_PAGES) throw unsound('the pages of a batch');
     literalsDone = literalsBefore;
   }
   if (runsDone !== runs.length) throw unsound('the number of its runs');
   if (windows.some((window) => window.firstRun + window.runs > runs.length)) throw unsound('a window');
+}
+
+function checkRuns({ addresses, chunks, firstPages, pages }: PageRuns, chunkCount: number): void {
+  const limit = CHUNK_SIZE_LIMIT / PAGE_SIZE;
+  for (let run = 0; run < pages.length; run++) {
+    const address = addresses[run]!;
+    const chunk = chunks[run]!;
+    const inChunk = chunk === ZERO_PAGES || (chunk < chunkCount && firstPages[run]! + pages[run]! <= limit);
+    if (!inChunk || pages[run] === 0 || !Number.isSafeInteger(address) || address % PAGE_SIZE !== 0)
+      throw unsound('a run');
+  }
 }
 
 const unsound = (what: string): CkptError =>

@@ -1,12 +1,13 @@
 import { batchSize } from '@ckptree/image';
 import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkId } from '../content-hash.js';
-import { type Baseline, NO_CHUNK } from '../image/baseline.js';
+import type { Baseline } from '../image/baseline.js';
 import type { MemoryLayout } from '../image/image-layout.js';
+import { PageRunsBuilder } from '../image/page-runs.js';
 import {
   encodeRecipe,
   type Owner,
-  type PageRun,
+  type Recipe,
   type RecipeBatch,
   type RecipeWindow,
   ZERO_PAGES,
@@ -76,8 +77,9 @@ export class SegmentBuilder {
   finish(): Buffer {
     const tables = new Tables();
     const batches = this.#batches.map((batch) => tables.addBatch(batch));
-    const { chunks, owners, runs, windows } = tables;
-    return encodeRecipe({ chunks, owners, batches, runs, windows, literals: Buffer.concat(this.#literals) });
+    const { chunks, owners, windows } = tables;
+    const [runs, literals] = [tables.runs.finish(), Buffer.concat(this.#literals)];
+    return encodeRecipe({ chunks, owners, batches, runs, windows, literals });
   }
 }
 
@@ -85,12 +87,12 @@ export class SegmentBuilder {
 class Tables {
   readonly chunks: ChunkId[] = [];
   readonly owners: Owner[] = [];
-  readonly runs: PageRun[] = [];
+  readonly runs = new PageRunsBuilder();
   readonly windows: RecipeWindow[] = [];
   readonly #chunkRows = new Map<ChunkId, number>();
   readonly #ownerRows = new Map<MemoryLayout, number>();
-  /** By baseline: the row of each of its chunks, or -1. */
-  readonly #baselineRows = new Map<Baseline, Int32Array>();
+  /** By recipe that runs are taken over from: the row here of each of its chunks, or -1. */
+  readonly #takenRows = new Map<Recipe, Int32Array>();
 
   addBatch({ memory, literalsBefore, windows, kept }: OpenBatch): RecipeBatch {
     const firstRun = this.runs.length;
@@ -113,24 +115,20 @@ class Tables {
   }
 
   #addKept(baseline: Baseline, { start, end }: KeptRange): void {
-    const rows = this.#rowsOf(baseline);
-    baseline.forEachRun(start, end, (address, chunk, firstPage, pages) => {
-      if (chunk === NO_CHUNK) {
-        this.runs.push({ address, chunk: ZERO_PAGES, firstPage, pages });
-        return;
-      }
-      if (rows[chunk] === -1) rows[chunk] = this.#chunk(baseline.chunks[chunk]!);
-      this.runs.push({ address, chunk: rows[chunk]!, firstPage, pages });
+    baseline.forEachRun(start, end, (recipe, address, chunk, firstPage, pages) => {
+      if (chunk === ZERO_PAGES) this.runs.push(address, ZERO_PAGES, 0, pages);
+      else this.runs.push(address, this.#takenRow(recipe, chunk), firstPage, pages);
     });
   }
 
-  #rowsOf(baseline: Baseline): Int32Array {
-    let rows = this.#baselineRows.get(baseline);
+  #takenRow(recipe: Recipe, chunk: number): number {
+    let rows = this.#takenRows.get(recipe);
     if (rows === undefined) {
-      rows = new Int32Array(baseline.chunks.length).fill(-1);
-      this.#baselineRows.set(baseline, rows);
+      rows = new Int32Array(recipe.chunks.length).fill(-1);
+      this.#takenRows.set(recipe, rows);
     }
-    return rows;
+    if (rows[chunk] === -1) rows[chunk] = this.#chunk(recipe.chunks[chunk]!);
+    return rows[chunk]!;
   }
 
   #addWindow({ addresses, slots, identity }: Window): void {
@@ -145,16 +143,18 @@ class Tables {
 
   /** @param firstRun of the window: runs do not reach across windows, which may be found again as a whole */
   #addPage(address: number, chunk: number, page: number, firstRun: number): void {
-    const last = this.runs.length - 1;
-    const run = this.runs[last];
-    const follows =
-      last >= firstRun &&
-      run !== undefined &&
+    if (this.runs.length > firstRun && this.#follows(address, chunk, page)) this.runs.extendLast(1);
+    else this.runs.push(address, chunk, chunk === ZERO_PAGES ? 0 : page, 1);
+  }
+
+  /** Whether a page goes on where the last run ends. */
+  #follows(address: number, chunk: number, page: number): boolean {
+    const run = this.runs.last();
+    return (
       run.chunk === chunk &&
       run.address + run.pages * PAGE_SIZE === address &&
-      (chunk === ZERO_PAGES || run.firstPage + run.pages === page);
-    if (follows) this.runs[last] = { ...run, pages: run.pages + 1 };
-    else this.runs.push({ address, chunk, firstPage: chunk === ZERO_PAGES ? 0 : page, pages: 1 });
+      (chunk === ZERO_PAGES || run.firstPage + run.pages === page)
+    );
   }
 
   #chunk(id: ChunkId): number {

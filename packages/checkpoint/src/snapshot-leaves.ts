@@ -1,5 +1,6 @@
 import { CkptError } from '@ckptree/errors';
 import {
+  ARENA_FRAMES,
   arenaOf,
   LEAF_ENTRIES,
   LEAF_SHIFT,
@@ -25,6 +26,28 @@ export const considerPrivatePage = (entry: number): boolean => (entry & PRIVATE_
 export function frameBytes(memory: MemorySnapshot, frame: number, count: number): Uint8Array {
   const arena = arenaHolding(memory, frame + count - 1);
   return new Uint8Array(arena, offsetInArena(frame), count << PAGE_SHIFT);
+}
+
+/** Copies the contents of frames, `frames[first]` and on, as many as fill the target: neighbours at once. */
+export function copyFrames(
+  memory: MemorySnapshot,
+  frames: Int32Array,
+  first: number,
+  target: Uint8Array,
+): void {
+  const end = first + target.length / PAGE_SIZE;
+  for (let index = first; index < end; ) {
+    const frame = frames[index]!;
+    let count = 1;
+    while (
+      index + count < end &&
+      frames[index + count] === frame + count &&
+      (frame + count) % ARENA_FRAMES !== 0
+    )
+      count++;
+    target.set(frameBytes(memory, frame, count), (index - first) * PAGE_SIZE);
+    index += count;
+  }
 }
 
 export function arenaHolding({ arenas }: MemorySnapshot, frame: number): SharedArrayBuffer {

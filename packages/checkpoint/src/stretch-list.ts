@@ -1,6 +1,6 @@
 import { type MemorySnapshot, PAGE_SIZE } from '@ckptree/model';
 import type { Baseline, MemoryLayout } from '@ckptree/store';
-import { frameBytes } from './snapshot-leaves.js';
+import { copyFrames } from './snapshot-leaves.js';
 
 const FIRST_CAPACITY = 1024;
 
@@ -75,7 +75,7 @@ export class StretchList {
     return {
       runs: Float64Array.from(this.#runs),
       frames,
-      copyPage: (page, target) => target.set(frameBytes(memory, frames[page]!, 1)),
+      copyPages: (first, target) => copyFrames(memory, frames, first, target),
       ...(baseline !== undefined && { kept: { baseline, ranges: Float64Array.from(this.#ranges) } }),
     };
   }

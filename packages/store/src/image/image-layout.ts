@@ -33,8 +33,8 @@ export interface MemoryLayout {
    * tasks share are neither hashed nor compared.
    */
   readonly frames?: Int32Array;
-  /** Copies a page of the runs, in place of the source. @param page its number among them */
-  readonly copyPage?: (page: number, target: Uint8Array) => void;
+  /** Copies pages of the runs, in place of the source. @param first number of the first one, among all of the runs */
+  readonly copyPages?: (first: number, target: Uint8Array) => void;
 }
 
 /** Pages that are in the store as they are, for they are in the checkpoint before. */

@@ -83,18 +83,14 @@ function* slabfuls(cuts: readonly WindowCut[]): Iterable<WindowCut[]> {
 /** Leaves the reading to others where they can do it. */
 async function readPages(
   { source }: PartLayout,
-  { copyPage }: MemoryLayout,
+  { copyPages }: MemoryLayout,
   cuts: readonly WindowCut[],
   slab: Uint8Array,
 ): Promise<{ readonly file?: FileStretch }> {
   const { position, firstPage } = cuts[0]!;
   const pages = cuts.reduce((sum, { addresses }) => sum + addresses.length, 0);
-  if (copyPage !== undefined) {
-    for (let page = 0; page < pages; page++)
-      copyPage(firstPage + page, slab.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE));
-    return {};
-  }
-  if (source.fd !== undefined) return { file: { fd: source.fd, position } };
-  slab.set(await source.read(position, pages * PAGE_SIZE));
+  if (copyPages !== undefined) copyPages(firstPage, slab.subarray(0, pages * PAGE_SIZE));
+  else if (source.fd !== undefined) return { file: { fd: source.fd, position } };
+  else slab.set(await source.read(position, pages * PAGE_SIZE));
   return {};
 }

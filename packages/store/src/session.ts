@@ -8,6 +8,7 @@ import {
   secureSegments,
 } from './composition.js';
 import { FORMAT_VERSION } from './config.js';
+import type { ChunkId } from './content-hash.js';
 import { encodeDocument } from './envelope.js';
 import type { Baseline } from './image/baseline.js';
 import { type ImageLayout, type PartLayout, readLayout } from './image/image-layout.js';
@@ -38,6 +39,9 @@ export interface SessionOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
+/** Lookups under way at once; they go to the index, which may be far away. */
+const LOOKUPS = 64;
+
 /**
  * A writer at work. It brings one checkpoint of its own into the store (an image, then commit()), or parts of an image
  * that somebody else composes (writeParts(), end() once that is done), or it composes one (commitParts()). Nothing is
@@ -54,6 +58,8 @@ export class Session {
   readonly #condemned: ReadonlySet<PackId>;
   #image: { readonly layout: ImageLayout; readonly segments: readonly ManifestSegment[] } | undefined;
   #parent: Promise<ParentImage> | undefined;
+  /** Chunks that this session may rely on. */
+  readonly #staying = new Set<ChunkId>();
   #ended = false;
 
   private constructor(context: StoreContext, options: SessionOptions, lease: Lease) {
@@ -90,9 +96,7 @@ export class Session {
    */
   async baseline(history: readonly MemoryVersions[]): Promise<Baseline | undefined> {
     const baseline = (await this.#parentImage()).baseline(history);
-    if (baseline === undefined) return undefined;
-    for (const id of baseline.chunks()) if (!(await this.#writer.has(id))) return undefined;
-    return baseline;
+    return baseline !== undefined && (await this.#allStay(baseline.chunks())) ? baseline : undefined;
   }
 
   /** Stores an image whose layout is known. */
@@ -214,6 +218,18 @@ export class Session {
     const document = encodeDocument(name, manifest, documentKey);
     await this.#lease.check();
     return backend.put(name, [document], this.#lease.name);
+  }
+
+  async #allStay(ids: Iterable<ChunkId>): Promise<boolean> {
+    // In order, so that neighbours in the index are read together.
+    const unknown = [...ids].filter((id) => !this.#staying.has(id)).sort();
+    for (let at = 0; at < unknown.length; at += LOOKUPS) {
+      const group = unknown.slice(at, at + LOOKUPS);
+      const stay = await Promise.all(group.map((id) => this.#writer.has(id)));
+      if (stay.includes(false)) return false;
+      for (const id of group) this.#staying.add(id);
+    }
+    return true;
   }
 
   #parentImage(): Promise<ParentImage> {

@@ -34,6 +34,11 @@ export class StretchList {
     return this.#read + this.#kept;
   }
 
+  /** Those that are to be read. */
+  get readPages(): number {
+    return this.#read;
+  }
+
   /** @param position of the pages that follow. @returns for rollBack() */
   beginBatch(position: number): Mark {
     this.#position = position;

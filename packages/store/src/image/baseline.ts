@@ -1,7 +1,7 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkId } from '../content-hash.js';
 import type { RunRange } from './page-runs.js';
-import type { MemoryVersion, Recipe } from './recipe.js';
+import { type MemoryVersion, type Recipe, ZERO_PAGES } from './recipe.js';
 
 /** @param chunk index into the recipe's chunks, or ZERO_PAGES */
 export type RunVisitor = (
@@ -51,6 +51,16 @@ export class Baseline {
     return this.#sections.reduce((sum, section) => sum + section.pagesIn(start, end), 0);
   }
 
+  /**
+   * How often reading the pages of each span of addresses has to go on elsewhere in the store, by the number of the span:
+   * what changes a little again and again is scattered over more and more chunks.
+   */
+  jumps(spanSize: number): ReadonlyMap<number, number> {
+    const spans = new Map<number, number>();
+    for (const section of this.#sections) section.addJumps(spans, spanSize);
+    return spans;
+  }
+
   /** Its runs from `start` to before `end`, cut off there. */
   forEachRun(start: number, end: number, visit: RunVisitor): void {
     for (const section of this.#sections) section.forEachRun(start, end, visit);
@@ -69,6 +79,9 @@ class Section {
   readonly #end: number;
   /** Pages of the section before each of its runs, and of all. */
   readonly #before: Float64Array;
+  /** The addresses of its first page, and behind its last. */
+  readonly start: number;
+  readonly end: number;
 
   constructor({ recipe, firstRun, runs }: Stretch) {
     this.#recipe = recipe;
@@ -77,15 +90,9 @@ class Section {
     this.#before = new Float64Array(runs + 1);
     for (let run = 0; run < runs; run++)
       this.#before[run + 1] = this.#before[run]! + recipe.runs.pages[firstRun + run]!;
-  }
-
-  get start(): number {
-    return this.#recipe.runs.addresses[this.#first] ?? 0;
-  }
-
-  get end(): number {
-    const { addresses, pages } = this.#recipe.runs;
-    return addresses[this.#end - 1]! + pages[this.#end - 1]! * PAGE_SIZE;
+    const { addresses, pages } = recipe.runs;
+    this.start = addresses[this.#first]!;
+    this.end = addresses[this.#end - 1]! + pages[this.#end - 1]! * PAGE_SIZE;
   }
 
   get isOrdered(): boolean {
@@ -107,12 +114,25 @@ class Section {
     }
   }
 
+  addJumps(spans: Map<number, number>, spanSize: number): void {
+    const { addresses, chunks, firstPages, pages } = this.#recipe.runs;
+    for (let run = this.#first + 1; run < this.#end; run++) {
+      if (chunks[run] === ZERO_PAGES) continue;
+      if (chunks[run] === chunks[run - 1] && firstPages[run] === firstPages[run - 1]! + pages[run - 1]!)
+        continue;
+      const span = Math.floor(addresses[run]! / spanSize);
+      spans.set(span, (spans.get(span) ?? 0) + 1);
+    }
+  }
+
   pagesIn(start: number, end: number): number {
+    if (end <= this.start || start >= this.end) return 0;
     return this.#pagesBefore(end) - this.#pagesBefore(start);
   }
 
   forEachRun(start: number, end: number, visit: RunVisitor): void {
     const { addresses, chunks, firstPages, pages } = this.#recipe.runs;
+    if (end <= this.start || start >= this.end) return;
     for (let run = Math.max(this.#first, this.#runBehind(start) - 1); run < this.#end; run++) {
       const address = addresses[run]!;
       if (address >= end) return;

@@ -289,7 +289,7 @@ export class Store {
 
   async #newest(name: string | undefined): Promise<Manifest | undefined> {
     if (name === undefined) return undefined;
-    for (const id of (await listManifestIds(this.#context.backend)).reverse()) {
+    for (const id of (await listManifestIds(this.#context.backend, true)).reverse()) {
       const manifest = await this.#soundManifest(id);
       if (manifest?.name === name) return manifest;
     }

@@ -3,9 +3,9 @@ import { batchStart } from '@ckptree/image';
 import { ARENA_FRAMES, type MemorySnapshot } from '@ckptree/model';
 import { fillBatch } from './dump-batch.js';
 import { PageArrayChain } from './page-array-chain.js';
-import { frameBytes } from './page-scan.js';
 import type { Part } from './parts.js';
 import { PositionedWriter, type WriterOptions } from './positioned-writer.js';
+import { frameBytes } from './snapshot-leaves.js';
 
 /**
  * Writes one part of an image to its place in the file. Pages go from shared memory to the file, without a copy.

@@ -4,8 +4,8 @@ import { cancelled } from './cancel.js';
 import { fillBatch } from './dump-batch.js';
 import { encodeFailure } from './failure-record.js';
 import { PageArrayChain } from './page-array-chain.js';
-import { frameBytes } from './page-scan.js';
 import type { Batch, Plan } from './plan.js';
+import { frameBytes } from './snapshot-leaves.js';
 
 /**
  * Writes the image in one go, page by page, the way the seed does. It is the reference for the parallel dump, and

@@ -1,26 +1,15 @@
-import { CkptError } from '@ckptree/errors';
-import {
-  arenaOf,
-  LEAF_ENTRIES,
-  LEAF_SHIFT,
-  type MemorySnapshot,
-  offsetInArena,
-  PAGE_SHIFT,
-  PAGE_SIZE,
-  PTE_DIRTY,
-  PTE_FRAME_SHIFT,
-  PTE_PRESENT,
-} from '@ckptree/model';
+import { LEAF_ENTRIES, type MemorySnapshot, offsetInArena, PAGE_SIZE, PTE_FRAME_SHIFT } from '@ckptree/model';
 import type { PageArray } from './page-array.js';
+import {
+  arenaHolding,
+  considerPrivatePage,
+  firstLeafFrom,
+  LEAF_SPAN,
+  leafNumber,
+  wordsOf,
+} from './snapshot-leaves.js';
 
-const PRIVATE_PAGE = PTE_PRESENT | PTE_DIRTY;
-const LEAF_SPAN = 2 ** LEAF_SHIFT;
-
-/**
- * Whether a leaf entry's page belongs into the image: the owner wrote it, so that nothing behind the vma could give it
- * back. A page that is not there, or only was read, is neither faulted in nor saved.
- */
-const considerPrivatePage = (entry: number): boolean => (entry & PRIVATE_PAGE) === PRIVATE_PAGE;
+const NO_WORDS: Int32Array = new Int32Array(0);
 
 /**
  * Goes once through the leaf entries of an address range, upwards, in as many steps as its user likes, and finds the
@@ -107,43 +96,4 @@ export class PageScan {
     this.#stop = firstEntry + behind;
     return true;
   }
-}
-
-/** `count` frames from `frame` up as bytes, in place. They must lie in one arena. */
-export function frameBytes(memory: MemorySnapshot, frame: number, count: number): Uint8Array {
-  const arena = arenaHolding(memory, frame + count - 1);
-  return new Uint8Array(arena, offsetInArena(frame), count << PAGE_SHIFT);
-}
-
-function arenaHolding({ arenas }: MemorySnapshot, frame: number): SharedArrayBuffer {
-  const arena = arenas[arenaOf(frame)];
-  if (arena === undefined || offsetInArena(frame) + PAGE_SIZE > arena.byteLength)
-    throw new CkptError('EFAULT', `the snapshot refers to frame ${frame}, which is in none of its arenas`);
-  return arena;
-}
-
-const leafNumber = (address: number): number => Math.floor(address / LEAF_SPAN);
-
-/** Position of the first pair whose leaf number is not below `number`. */
-function firstLeafFrom(leaves: Int32Array, number: number): number {
-  let [low, high] = [0, leaves.length / 2];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (leaves[2 * middle]! < number) low = middle + 1;
-    else high = middle;
-  }
-  return 2 * low;
-}
-
-const NO_WORDS: Int32Array = new Int32Array(0);
-/** One view for each arena: there may be millions of leaves in it. */
-const views = new WeakMap<SharedArrayBuffer, Int32Array>();
-
-function wordsOf(arena: SharedArrayBuffer): Int32Array {
-  let words = views.get(arena);
-  if (words === undefined) {
-    words = new Int32Array(arena);
-    views.set(arena, words);
-  }
-  return words;
 }

@@ -1,27 +1,29 @@
-import type { TaskTree } from '@ckptree/model';
-import { PAGE_SIZE } from '@ckptree/model';
-import type { ImageLayout, MemoryLayout } from '@ckptree/store';
-import { batchHeadSize } from './batch-head.js';
-import { fillBatch } from './dump-batch.js';
-import { PageArrayChain } from './page-array-chain.js';
+import type { MemoryVersions, TaskTree } from '@ckptree/model';
+import type { Baseline, ImageLayout, MemoryLayout } from '@ckptree/store';
+import { memoryPages } from './memory-pages.js';
 import type { Batch, Plan } from './plan.js';
 import { PlanSource } from './plan-source.js';
 
+/** The memory that one with this history came about from, where the image goes. */
+export type BaselineOf = (history: readonly MemoryVersions[]) => Promise<Baseline | undefined>;
+
 /** A planned image as a store takes it: where its pages are, in which frames, and all of its bytes. */
-export function planLayout(plan: Plan, { tasks, rootPid }: TaskTree): ImageLayout {
+export async function planLayout(
+  plan: Plan,
+  { tasks, rootPid }: TaskTree,
+  baselineOf: BaselineOf = async () => undefined,
+): Promise<ImageLayout> {
   const byPid = new Map(tasks.map((task) => [task.pid, task]));
-  const frames: Int32Array[] = [];
   const memories: MemoryLayout[] = [];
   for (const { kind, pid, batches } of plan.segments) {
-    if (kind !== 'mm') continue;
+    if (kind !== 'mm' || batches.start === batches.end) continue;
     const { comm, ppid } = byPid.get(pid)!;
-    const pages = pagesOf(plan.batches.slice(batches.start, batches.end));
-    memories.push({ owner: { pid, comm }, ppid, ...pages });
-    frames.push(...pages.batchFrames);
+    const memory = await memoryLayout(plan.batches.slice(batches.start, batches.end), baselineOf);
+    memories.push({ owner: { pid, comm, ...memory.version }, ppid, ...memory.layout });
   }
   return {
     size: plan.size,
-    source: new PlanSource(plan, frames),
+    source: new PlanSource(plan),
     memories,
     tree: {
       rootPid,
@@ -33,30 +35,14 @@ export function planLayout(plan: Plan, { tasks, rootPid }: TaskTree): ImageLayou
   };
 }
 
-/** The pages of one address space. */
-function pagesOf(
-  batches: readonly Batch[],
-): Required<Pick<MemoryLayout, 'runs' | 'frames'>> & { readonly batchFrames: Int32Array[] } {
-  const frames = new Int32Array(batches.reduce((sum, { pages }) => sum + pages, 0));
-  const batchFrames: Int32Array[] = [];
-  const runs: number[] = [];
-  const chain = new PageArrayChain();
-  let page = 0;
-  for (const batch of batches) {
-    fillBatch(chain, batch);
-    const first = page;
-    let position = batch.position + batchHeadSize(batch.pages);
-    // Between two batches there is always something: a run never goes on from one to the next.
-    let next = -1;
-    for (const array of chain.arrays)
-      for (let index = 0; index < array.used; index++, position += PAGE_SIZE) {
-        const address = array.address(index);
-        if (address === next) runs[runs.length - 1]!++;
-        else runs.push(address, position, 1);
-        next = address + PAGE_SIZE;
-        frames[page++] = array.frames[index]!;
-      }
-    batchFrames.push(frames.subarray(first, page));
-  }
-  return { runs: Float64Array.from(runs), frames, batchFrames };
+/** @param batches of one address space */
+async function memoryLayout(batches: readonly Batch[], baselineOf: BaselineOf) {
+  const { memory } = batches[0]!;
+  const { history = [] } = memory;
+  const [own] = history;
+  if (own === undefined) return { layout: memoryPages(batches), version: {} };
+  return {
+    layout: memoryPages(batches, await baselineOf(history)),
+    version: { version: { incarnation: own.incarnation, epoch: own.last } },
+  };
 }

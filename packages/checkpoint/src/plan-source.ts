@@ -1,8 +1,10 @@
 import { batchSize } from '@ckptree/image';
 import { ARENA_FRAMES, type ByteSource, PAGE_SIZE } from '@ckptree/model';
 import { batchHead, batchHeadSize } from './batch-head.js';
-import { frameBytes } from './page-scan.js';
+import { fillBatch } from './dump-batch.js';
+import { PageArrayChain } from './page-array-chain.js';
 import type { Batch, Plan } from './plan.js';
+import { frameBytes } from './snapshot-leaves.js';
 
 /** A stretch of the image: records, or a batch. */
 interface Piece {
@@ -20,10 +22,9 @@ export class PlanSource implements ByteSource {
   /** What the last call returned: used again, for fresh memory costs more than filling it. */
   #buffer = new Uint8Array(0);
 
-  /** @param frames of each batch, in the order of its pages */
-  constructor(plan: Plan, frames: readonly Int32Array[]) {
+  constructor(plan: Plan) {
     this.#size = plan.size;
-    this.#pieces = piecesOf(plan, frames);
+    this.#pieces = piecesOf(plan);
   }
 
   read(position: number, length: number): Uint8Array {
@@ -42,7 +43,7 @@ export class PlanSource implements ByteSource {
   }
 }
 
-function piecesOf({ size, records, batches }: Plan, frames: readonly Int32Array[]): Piece[] {
+function piecesOf({ size, records, batches }: Plan): Piece[] {
   const pieces: Piece[] = [];
   let [position, done] = [0, 0];
   const addRecords = (until: number): void => {
@@ -56,26 +57,43 @@ function piecesOf({ size, records, batches }: Plan, frames: readonly Int32Array[
     position += bytes.length;
     done = until;
   };
-  for (const [index, batch] of batches.entries()) {
+  for (const batch of batches) {
     addRecords(batch.recordsAt);
-    pieces.push(batchPiece(batch, frames[index]!));
+    pieces.push(batchPiece(batch));
     position += batchSize(batch.pages);
   }
   addRecords(done + size - position);
   return pieces;
 }
 
-function batchPiece(batch: Batch, frames: Int32Array): Piece {
+function batchPiece(batch: Batch): Piece {
   const headSize = batchHeadSize(batch.pages);
+  // Most pages of a checkpoint are read in other ways, or not at all.
+  let frames: Int32Array | undefined;
   return {
     position: batch.position,
     size: batchSize(batch.pages),
     fill(target, from) {
       const headPart = Math.max(0, Math.min(target.length, headSize - from));
       if (headPart > 0) target.set(batchHead(batch).subarray(from, from + headPart));
+      if (headPart === target.length) return;
+      frames ??= batchFrames(batch);
       copyPages(target.subarray(headPart), batch, frames, from + headPart - headSize);
     },
   };
+}
+
+/** The frames of a batch, in the order of its pages. */
+function batchFrames(batch: Batch): Int32Array {
+  const chain = new PageArrayChain();
+  fillBatch(chain, batch);
+  const frames = new Int32Array(batch.pages);
+  let page = 0;
+  for (const array of chain.arrays) {
+    frames.set(array.frames.subarray(0, array.used), page);
+    page += array.used;
+  }
+  return frames;
 }
 
 /** @param from byte position within the page contents of the batch */

@@ -15,7 +15,7 @@ export const storeSink = (
     const session = await store.begin(options);
     return {
       async write(plan, tree, { signal, onProgress }) {
-        const { source, ...layout } = planLayout(plan, tree);
+        const { source, ...layout } = await planLayout(plan, tree, (history) => session.baseline(history));
         const totalBytes = plan.size;
         await session.writeImage({
           ...layout,

@@ -87,7 +87,7 @@ describe('a tree in parts', () => {
       fc.asyncProperty(treeOfAnyShape, placement, async (any, workers) => {
         const parts = splitTree(any, placedBy(any, workers));
         for (const { plan, tree: of } of segmentsOf(mergeParts(parts, whole(any)), parts)) {
-          const { source, size, memories, tree: summary } = planLayout(plan, of);
+          const { source, size, memories, tree: summary } = await planLayout(plan, of);
           const bytes = await bytesOf(plan);
           expect(Buffer.from(await source.read(0, size)).equals(bytes)).toBe(true);
           expect([summary.tasks, size]).toEqual([of.tasks.length, bytes.length]);

@@ -2,7 +2,8 @@ import { ARENA_FRAMES, PAGE_SIZE } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { PageArray } from '../dist/page-array.js';
-import { frameBytes, PageScan } from '../dist/page-scan.js';
+import { PageScan } from '../dist/page-scan.js';
+import { frameBytes } from '../dist/snapshot-leaves.js';
 import { AddressSpace, PhysicalMemory } from './support/memory.js';
 
 const LEAF = 512 * PAGE_SIZE;

@@ -58,7 +58,7 @@ test('a planned image is read by position, in any order', async () => {
       fc.nat(20_000),
       async (of, at, length) => {
         const image = await imageOf(of);
-        const { source } = planLayout(planned(of), of);
+        const { source } = await planLayout(planned(of), of);
         const position = Math.floor(at * image.length);
         const bytes = await source.read(position, length);
         expect(Buffer.from(bytes).equals(image.subarray(position, position + length))).toBe(true);

@@ -5,7 +5,8 @@ import { type MemorySnapshot, type Mm, PAGE_SIZE, type StoredPages, type TaskTre
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { PageArray } from '../dist/page-array.js';
-import { frameBytes, PageScan } from '../dist/page-scan.js';
+import { PageScan } from '../dist/page-scan.js';
+import { frameBytes } from '../dist/snapshot-leaves.js';
 import { arbitraryTree } from './support/arbitrary-tree.js';
 import { imageOf } from './support/planned.js';
 import { fileTable, mm, openFile, task, tree, vdso } from './support/trees.js';

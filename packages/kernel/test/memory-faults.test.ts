@@ -16,7 +16,7 @@ describe('faults', () => {
     expect(resources.memory.stats().used).toBe(1);
     space.mem.setU8(A, 0);
     expect(resources.memory.stats().used).toBe(2);
-    const snapshot = space.share();
+    const snapshot = space.snapshot().leaves;
     expect([...dirtyPages(resources.memory, snapshot).keys()]).toEqual([A / P]);
   });
 
@@ -27,10 +27,10 @@ describe('faults', () => {
     space.mmap({ address: A, length: 4 * P, protection: RW, file, pgoff: 1 });
     expect(space.mem.u8(A + P + 5)).toBe(fileByte(file, 2));
     expect(counts.pagesRead).toBe(1);
-    expect(dirtyPages(resources.memory, space.share()).size).toBe(0);
+    expect(dirtyPages(resources.memory, space.snapshot().leaves).size).toBe(0);
     space.mem.setU8(A + P, 1);
     space.mem.setU8(A + 2 * P, 1);
-    const dirty = dirtyPages(resources.memory, space.share());
+    const dirty = dirtyPages(resources.memory, space.snapshot().leaves);
     expect([...dirty.keys()]).toEqual([A / P + 1, A / P + 2]);
     expect(dirty.get(A / P + 1)![1]).toBe(fileByte(file, 2));
     expect(counts.pagesRead).toBe(2);

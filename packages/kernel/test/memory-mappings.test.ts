@@ -167,7 +167,7 @@ describe('munmap and mprotect', () => {
     const space = emptySpace(resources);
     space.mmap({ address: A, length: 255 * P, protection: RW });
     for (let page = 0; page < 254; page++) space.mem.setU8(A + page * P, page);
-    const snapshot = space.share();
+    const snapshot = space.snapshot().leaves;
     expect(failure(() => space.munmap(A, P)).code).toBe('ENOMEM');
     expect(space.mem.u8(A + 100 * P)).toBe(100);
     PageTable.release(resources.memory, snapshot);

@@ -15,6 +15,7 @@ import {
   MIB,
   machine,
   pageFilledWith,
+  VersionLog,
 } from './memory-fixture.js';
 
 /** The pages that the test plays with lie on both sides of a leaf's end; the heap is far away. */
@@ -111,6 +112,7 @@ class World {
   readonly machine: Machine = machine(4 * MIB);
   readonly spaces: Pair[] = [];
   readonly snapshots: Snapshot[] = [];
+  readonly #versions = new VersionLog();
   #nextId = 1;
 
   constructor() {
@@ -124,7 +126,10 @@ class World {
   }
 
   snapshot({ real, model }: Pair): void {
-    this.snapshots.push({ leaves: real.share(), contents: model.dirty() });
+    const { leaves, history } = real.snapshot();
+    const contents = model.dirty();
+    this.#versions.check(this.machine.memory, { leaves, history }, contents);
+    this.snapshots.push({ leaves, contents });
   }
 
   release(snapshot: Snapshot): void {

@@ -58,7 +58,7 @@ test('a snapshot does not change while its owner writes and forks and another th
   const children: AddressSpace[] = [];
   const SNAPSHOTS = 25;
   for (let sent = 0; sent < SNAPSHOTS; sent++) {
-    const leaves = space.share();
+    const leaves = space.snapshot().leaves;
     reader.postMessage({ leaves, expected: hashOf(memory, leaves) });
     children.push(space.fork(sent + 2));
     // Some of each: writes of parent and child, with the reader at work on one of the last few snapshots.
@@ -107,7 +107,7 @@ test.each([
   space.mmap({ address: A, length: STEPS * LEAF_SIZE, protection: { read: true, write: true } });
   for (let leaf = 0; leaf < STEPS; leaf++) space.mem.setU8(A + leaf * LEAF_SIZE, 1);
   const shared = { handle: memory.handle, gates: gates(), parties: roles.length };
-  const racers = roles.map((role) => start({ ...shared, role, leaves: space.share() }));
+  const racers = roles.map((role) => start({ ...shared, role, leaves: space.snapshot().leaves }));
   space.destroy();
   memory.releaseBlock();
   await Promise.all(racers.map((racer) => once(racer, 'message')));

@@ -1,11 +1,13 @@
 export type { ByteSink, ByteSource, StoredPages } from './bytes.js';
 export { type FileDescriptor, type FileTable, FMODE, type OpenFile } from './file.js';
+export { leafStamp, MAX_EPOCH, pageStamp, stampLeaf, stampPage } from './leaf-stamps.js';
 export {
   ARENA_FRAMES,
   arenaOf,
   LEAF_ENTRIES,
   LEAF_SHIFT,
   type MemorySnapshot,
+  type MemoryVersions,
   offsetInArena,
   PAGE_SHIFT,
   PAGE_SIZE,

@@ -25,12 +25,32 @@ export const PTE_DIRTY = 1 << 1;
 /** Leaf entries are unsigned 32 bit: the frame number above this many flag bits. */
 export const PTE_FRAME_SHIFT = 6;
 
+/**
+ * Versions of the contents of one address space. A version is an incarnation, drawn at random when the address space
+ * comes to be, and an epoch, which grows from cut to cut when something was written in between: the same version is
+ * always the same content.
+ */
+export interface MemoryVersions {
+  /** 32 hexadecimal digits. */
+  readonly incarnation: string;
+  /** Epochs. */
+  readonly first: number;
+  readonly last: number;
+}
+
 /** The memory of one address space at one instant. Plain data; structured clone shares it, never copies it. */
 export interface MemorySnapshot {
   /** Arena `n` holds frames `n * ARENA_FRAMES` and up; the last one may be shorter. */
   readonly arenas: readonly SharedArrayBuffer[];
   /** Pairs (leaf number, frame of the leaf), ascending by leaf number. */
   readonly leaves: Int32Array;
+  /**
+   * The versions that this memory came about from. Of each of them holds: a page whose stamp (`pageStamp`) is not
+   * behind the epoch is as it was in that version; a leaf whose stamp (`leafStamp`) is not maps the same pages as it
+   * did. First come those of the address space itself, of which the last is this very snapshot's; then those that it
+   * was forked from. Absent when the source does not keep track.
+   */
+  readonly history?: readonly MemoryVersions[];
 }
 
 /** Which arena a frame is in. */

@@ -2,6 +2,7 @@ import { CkptError } from '@ckptree/errors';
 import { openChunk } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
 import type { ManifestSegment, TreeSummary } from './image/manifest.js';
+import { PageRuns } from './image/page-runs.js';
 import { readRecipes } from './image/read-recipe.js';
 import { encodeRecipe } from './image/recipe.js';
 import type { PackId } from './pack/pack-format.js';
@@ -107,7 +108,7 @@ async function storeLiterals(
 }
 
 const literalRecipe = (literals: Uint8Array): Buffer =>
-  encodeRecipe({ chunks: [], owners: [], batches: [], runs: [], windows: [], literals });
+  encodeRecipe({ chunks: [], owners: [], batches: [], runs: PageRuns.none, windows: [], literals });
 
 /** Lookups under way at once; they go to the index, which may be far away. */
 const LOOKUPS = 64;

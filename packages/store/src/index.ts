@@ -17,9 +17,11 @@ export { type ContentHash, contentHash, hexId, type RunningHash } from './conten
 export type { CheckpointDamage, LostRange } from './damage.js';
 export type { ForgetPolicy } from './forget-policy.js';
 export type { GcOptions, GcReport } from './gc.js';
+export type { Baseline } from './image/baseline.js';
 export {
   describeTree,
   type ImageLayout,
+  type KeptPages,
   type MemoryLayout,
   type PartLayout,
   readLayout,
@@ -32,7 +34,7 @@ export {
   type TreeSummary,
 } from './image/manifest.js';
 export type { PagePlaces } from './image/page-places.js';
-export type { Owner } from './image/recipe.js';
+export type { MemoryVersion, Owner } from './image/recipe.js';
 export type { StoredImage } from './image/stored-image.js';
 export type { KeyInfo, Secret } from './keys.js';
 export { type LeaseInfo, withLease } from './lease.js';

@@ -1,5 +1,5 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
-import type { ByteSource } from '@ckptree/model';
+import type { ByteSource, MemoryVersions } from '@ckptree/model';
 import {
   type AddedSizes,
   type Composition,
@@ -8,7 +8,9 @@ import {
   secureSegments,
 } from './composition.js';
 import { FORMAT_VERSION } from './config.js';
+import type { ChunkId } from './content-hash.js';
 import { encodeDocument } from './envelope.js';
+import type { Baseline } from './image/baseline.js';
 import { type ImageLayout, type PartLayout, readLayout } from './image/image-layout.js';
 import {
   type Manifest,
@@ -18,11 +20,13 @@ import {
   newManifestId,
   readManifest,
 } from './image/manifest.js';
+import { readRecipes } from './image/read-recipe.js';
+import type { Recipe } from './image/recipe.js';
 import { isSpoiled } from './index/chunk-index.js';
 import { Lease } from './lease.js';
 import type { PackId } from './pack/pack-format.js';
 import { ChunkWriter } from './put/chunk-writer.js';
-import { noParent, type ParentPages, readParentPages } from './put/page-reference.js';
+import { noParent, ParentImage } from './put/parent-image.js';
 import { putImage } from './put/put-image.js';
 import type { StoreContext } from './store-context.js';
 
@@ -34,6 +38,9 @@ export interface SessionOptions {
   readonly parent?: string;
   readonly onProgress?: (bytes: number) => void;
 }
+
+/** Lookups under way at once; they go to the index, which may be far away. */
+const LOOKUPS = 64;
 
 /**
  * A writer at work. It brings one checkpoint of its own into the store (an image, then commit()), or parts of an image
@@ -50,6 +57,9 @@ export class Session {
   /** Packs that were marked when our lease was there: a collector may not wait for us before it deletes them. */
   readonly #condemned: ReadonlySet<PackId>;
   #image: { readonly layout: ImageLayout; readonly segments: readonly ManifestSegment[] } | undefined;
+  #parent: Promise<ParentImage> | undefined;
+  /** Chunks that this session may rely on. */
+  readonly #staying = new Set<ChunkId>();
   #ended = false;
 
   private constructor(context: StoreContext, options: SessionOptions, lease: Lease) {
@@ -78,6 +88,15 @@ export class Session {
    */
   async importImage(source: ByteSource): Promise<void> {
     await this.writeImage(await readLayout(source));
+  }
+
+  /**
+   * The memory of the parent that one with this history came about from: pages that have not changed since need not be
+   * read, see `MemoryLayout.kept`. There is one only if all of its pages are in the store to stay.
+   */
+  async baseline(history: readonly MemoryVersions[]): Promise<Baseline | undefined> {
+    const baseline = (await this.#parentImage()).baseline(history);
+    return baseline !== undefined && (await this.#allStay(baseline.chunks())) ? baseline : undefined;
   }
 
   /** Stores an image whose layout is known. */
@@ -182,7 +201,7 @@ export class Session {
       cuts,
       writer: this.#writer,
       engine,
-      parent: await this.#parentPages(),
+      parent: await this.#parentImage(),
       read: async (id) => {
         const waiting = this.#writer.waiting(id);
         if (waiting !== undefined) return waiting;
@@ -201,12 +220,32 @@ export class Session {
     return backend.put(name, [document], this.#lease.name);
   }
 
-  async #parentPages(): Promise<ParentPages> {
+  async #allStay(ids: Iterable<ChunkId>): Promise<boolean> {
+    // In order, so that neighbours in the index are read together.
+    const unknown = [...ids].filter((id) => !this.#staying.has(id)).sort();
+    for (let at = 0; at < unknown.length; at += LOOKUPS) {
+      const group = unknown.slice(at, at + LOOKUPS);
+      const stay = await Promise.all(group.map((id) => this.#writer.has(id)));
+      if (stay.includes(false)) return false;
+      for (const id of group) this.#staying.add(id);
+    }
+    return true;
+  }
+
+  #parentImage(): Promise<ParentImage> {
+    this.#parent ??= this.#readParent();
+    return this.#parent;
+  }
+
+  async #readParent(): Promise<ParentImage> {
     const { backend, documentKey, chunks } = this.#context;
     const { parent } = this.#options;
     if (parent === undefined) return noParent;
     try {
-      return await readParentPages(await readManifest(backend, parent, documentKey), chunks);
+      const { segments } = await readManifest(backend, parent, documentKey);
+      const recipes: Recipe[] = [];
+      for await (const recipe of readRecipes(chunks, segments)) recipes.push(recipe);
+      return new ParentImage(recipes);
     } catch (error) {
       // Only a help: a damaged or forgotten parent must not keep a good checkpoint out.
       if (isSpoiled(error) || (isCkptError(error) && error.code === 'EBADMSG')) return noParent;

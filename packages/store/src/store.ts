@@ -277,9 +277,23 @@ export class Store {
     return readManifest(this.#context.backend, id, this.#context.documentKey);
   }
 
+  /** undefined when it is damaged, of which verify() tells, or was just forgotten. */
+  async #soundManifest(id: string): Promise<Manifest | undefined> {
+    try {
+      return await this.#manifest(id);
+    } catch (error) {
+      if (isCkptError(error)) return undefined;
+      throw error;
+    }
+  }
+
   async #newest(name: string | undefined): Promise<Manifest | undefined> {
     if (name === undefined) return undefined;
-    return (await this.list()).checkpoints.findLast((manifest) => manifest.name === name);
+    for (const id of (await listManifestIds(this.#context.backend, true)).reverse()) {
+      const manifest = await this.#soundManifest(id);
+      if (manifest?.name === name) return manifest;
+    }
+    return undefined;
   }
 }
 

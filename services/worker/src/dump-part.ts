@@ -52,7 +52,9 @@ export async function dumpPart(
   tell(0);
   const session = await store.begin({ ...(parent !== undefined && { parent }), onProgress: tell });
   try {
-    const { source, ...layout } = planLayout(planned.plan, part);
+    const { source, ...layout } = await planLayout(planned.plan, part, (history) =>
+      session.baseline(history),
+    );
     const stored = await session.writeParts(
       {
         ...layout,

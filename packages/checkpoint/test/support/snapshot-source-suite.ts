@@ -15,7 +15,8 @@ import {
 } from '@ckptree/model';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { PageArray } from '../../dist/page-array.js';
-import { frameBytes, PageScan } from '../../dist/page-scan.js';
+import { PageScan } from '../../dist/page-scan.js';
+import { frameBytes } from '../../dist/snapshot-leaves.js';
 import { HEAD, MemorySink } from './planned.js';
 
 /** A source with a tree in it. */

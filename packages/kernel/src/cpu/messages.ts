@@ -1,7 +1,7 @@
 import type { ErrorData } from '@ckptree/errors';
 import type { MmContext, MmLayout } from '@ckptree/model';
 import type { Descriptor } from '../files/descriptors.js';
-import type { AddressSpaceDescription } from '../memory/address-space.js';
+import type { AddressSpaceDescription, MmSnapshot } from '../memory/address-space.js';
 import type { FileObject } from '../memory/file-object.js';
 import type { VmaList } from '../memory/vma-list.js';
 
@@ -51,7 +51,7 @@ export type ToCpu =
   | { readonly type: 'stopAt'; readonly request: number; readonly pid: number; readonly tick: number };
 
 /** An address space at the cut, without what the main thread adds: files' states and the memory's arenas. */
-export interface MmPiece {
+export interface MmPiece extends MmSnapshot {
   readonly id: number;
   readonly users: number;
   readonly layout: MmLayout;
@@ -63,7 +63,6 @@ export interface MmPiece {
   readonly mapCount: number;
   readonly vmas: VmaList;
   readonly outstandingAio: number;
-  readonly leaves: Int32Array;
 }
 
 export interface TaskPiece {

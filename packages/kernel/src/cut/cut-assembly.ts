@@ -86,8 +86,8 @@ export class CutAssembly {
     };
   }
 
-  #mm({ leaves, exe, vmas, ...rest }: MmPiece, files: ReadonlyMap<number, OpenFile>): Mm {
-    const memory = { arenas: this.#scene.arenas, leaves };
+  #mm({ leaves, history, exe, vmas, ...rest }: MmPiece, files: ReadonlyMap<number, OpenFile>): Mm {
+    const memory = { arenas: this.#scene.arenas, leaves, history };
     const mapped = vmas.map(
       ({ file, ...vma }): Vma => (file === undefined ? vma : { ...vma, file: files.get(file.id)! }),
     );

@@ -120,6 +120,6 @@ function mmPiece(mm: AddressSpace): MmPiece {
     mapCount: mm.mapCount,
     vmas: mm.vmas,
     outstandingAio: mm.outstandingAio,
-    leaves: mm.share(),
+    ...mm.snapshot(),
   };
 }

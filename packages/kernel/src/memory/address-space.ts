@@ -1,10 +1,19 @@
 import type { Hash } from 'node:crypto';
 import { CkptError } from '@ckptree/errors';
-import { AT_VECTOR_SIZE, LDT_ENTRY_SIZE, type MmContext, type MmLayout, PAGE_SIZE, VM } from '@ckptree/model';
+import {
+  AT_VECTOR_SIZE,
+  LDT_ENTRY_SIZE,
+  type MemoryVersions,
+  type MmContext,
+  type MmLayout,
+  PAGE_SIZE,
+  VM,
+} from '@ckptree/model';
 import { type AioContext, AioContexts, type AioRequest } from './aio.js';
 import type { FileObject } from './file-object.js';
 import { Mappings, type MmapOptions, type NewVma } from './mappings.js';
 import { digestMemory } from './memory-digest.js';
+import { forkedHistory, type MmHistory, newHistory, versionsAt } from './mm-history.js';
 import type { MmResources } from './page-fault.js';
 import { PageTable } from './page-table.js';
 import type { UserMemory } from './user-memory.js';
@@ -29,6 +38,14 @@ export interface AddressSpaceDescription {
   /** As from `PageTable.share()`. */
   readonly leaves: Int32Array;
   readonly aio: readonly AioContext[];
+  readonly history: MmHistory;
+}
+
+/** The memory of an address space at one instant, for any thread to read. */
+export interface MmSnapshot {
+  /** Pairs (leaf number, leaf frame), to be dropped with `PageTable.release()`. */
+  readonly leaves: Int32Array;
+  readonly history: readonly MemoryVersions[];
 }
 
 /** Most entries of a local descriptor table: x86, LDT_ENTRIES in asm/ldt.h. */
@@ -65,6 +82,7 @@ export function emptyDescription(id: number): AddressSpaceDescription {
     vmas: [],
     leaves: new Int32Array(),
     aio: [],
+    history: newHistory(),
   };
 }
 
@@ -83,6 +101,7 @@ export class AddressSpace {
   readonly #resources: MmResources;
   readonly #mappings: Mappings;
   readonly #aio: AioContexts;
+  readonly #history: MmHistory;
   #layout: MmLayout;
   #context: MmContext;
 
@@ -95,7 +114,8 @@ export class AddressSpace {
     this.exe = description.exe;
     this.#resources = resources;
     this.#layout = description.layout;
-    const table = new PageTable(resources.memory, description.leaves);
+    this.#history = description.history;
+    const table = new PageTable(resources.memory, description.leaves, description.history.epoch);
     this.#mappings = new Mappings(resources, description.vmas, table);
     this.#aio = new AioContexts(description.aio);
   }
@@ -110,7 +130,9 @@ export class AddressSpace {
    * fails from here on.
    */
   describe(): AddressSpaceDescription {
-    const description = { ...this.#attributes(), id: this.id, vmas: this.vmas, aio: this.#aio.list };
+    const { id, vmas } = this;
+    const history = { ...this.#history, epoch: this.#mappings.table.epoch };
+    const description = { ...this.#attributes(), id, vmas, aio: this.#aio.list, history };
     this.#mappings.forget();
     return { ...description, leaves: this.#mappings.table.take() };
   }
@@ -225,10 +247,15 @@ export class AddressSpace {
   }
 
   /**
-   * A snapshot of the page table. It costs one atomic operation for each leaf, that is for 2 MiB.
-   * @returns pairs (leaf number, leaf frame); any thread may read it, and drops it with `PageTable.release()`
+   * A snapshot of the page table. It costs one atomic operation for each leaf, that is for 2 MiB. The first write to
+   * any page behind it faults, so that the page counts as written since.
    */
-  share(): Int32Array {
+  snapshot(): MmSnapshot {
+    const leaves = this.#share();
+    return { leaves, history: versionsAt(this.#history, this.#mappings.table.endEpoch()) };
+  }
+
+  #share(): Int32Array {
     this.#mappings.access.writeProtect();
     return this.#mappings.table.share();
   }
@@ -249,8 +276,9 @@ export class AddressSpace {
       auxv: this.auxv.slice(),
       context: { ...this.context, ldt: this.context.ldt.slice() },
       vmas,
-      leaves: this.share(),
+      leaves: this.#share(),
       aio: [],
+      history: forkedHistory(this.#history, this.#mappings.table.epoch),
     });
     try {
       for (const { start, end, flags } of vmas)

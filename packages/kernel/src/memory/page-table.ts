@@ -1,12 +1,22 @@
-import { arenaOf, LEAF_ENTRIES, offsetInArena, PTE_FRAME_SHIFT, PTE_PRESENT } from '@ckptree/model';
+import {
+  arenaOf,
+  LEAF_ENTRIES,
+  MAX_EPOCH,
+  offsetInArena,
+  PTE_DIRTY,
+  PTE_FRAME_SHIFT,
+  PTE_PRESENT,
+  stampLeaf,
+  stampPage,
+} from '@ckptree/model';
 import type { PhysicalMemory } from './physical-memory.js';
 
 const FIRST_CAPACITY = 8;
 
 /**
  * The page table of one address space: a directory of leaves, each a frame whose first `LEAF_ENTRIES` words map
- * pages (the words behind them are kept free for summaries of the leaf). An entry holds a reference to its frame,
- * a directory slot one to its leaf.
+ * pages; behind them stands when these were written. An entry holds a reference to its frame, a directory slot one to
+ * its leaf.
  *
  * Rules: a leaf with more than one reference is never written; nor is a frame with more than one, or one that is
  * reached through such a leaf. To look at a count and then write is safe, as only a holder of a reference can add
@@ -19,12 +29,37 @@ export class PageTable {
   #length: number;
   /** The slot that was found last: the next one is mostly the same. Checked before it is believed. */
   #recent = 0;
+  /** What changes now is stamped with it. */
+  #epoch: number;
+  /** Whether anything changed in this epoch. */
+  #changed = true;
 
-  /** @param leaves as from share(): their references become the table's */
-  constructor(memory: PhysicalMemory, leaves: Int32Array = new Int32Array()) {
+  /**
+   * @param leaves as from share(): their references become the table's
+   * @param epoch  not before any stamp in these
+   */
+  constructor(memory: PhysicalMemory, leaves: Int32Array = new Int32Array(), epoch = 1) {
     this.#memory = memory;
+    this.#epoch = epoch;
     this.#directory = leaves.slice();
     this.#length = leaves.length;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /**
+   * Ends the epoch, unless nothing has changed in it. The caller must see to it that the next write to any page comes by
+   * here again.
+   * @returns the last epoch in which something changed
+   */
+  endEpoch(): number {
+    if (this.#changed && this.#epoch < MAX_EPOCH) {
+      this.#epoch++;
+      this.#changed = false;
+    }
+    return this.#epoch - 1;
   }
 
   /** Drops the references of a snapshot; the last holder of a leaf drops the frames that it maps. */
@@ -46,17 +81,26 @@ export class PageTable {
   unshare(page: number): void {
     const number = leafNumberOf(page);
     const slot = this.#find(number);
-    if (slot < 0) this.#insert(~slot, number, this.#memory.allocate());
+    if (slot < 0) this.#insertEmpty(~slot, number);
     else this.#unshareSlot(slot);
   }
 
-  /** Sets the entry of a page whose leaf is exclusive; the reference to the new frame becomes the table's. */
+  /**
+   * Sets the entry of a page whose leaf is exclusive; the reference to the new frame becomes the table's. A dirty page
+   * counts as written now.
+   */
   set(page: number, frame: number, flags: number): void {
     const slot = this.#find(leafNumberOf(page));
     const words = this.#wordsOf(slot);
-    const index = this.#baseOf(slot) + (page & (LEAF_ENTRIES - 1));
+    const base = this.#baseOf(slot);
+    const entry = page & (LEAF_ENTRIES - 1);
+    const index = base + entry;
     const old = words[index]!;
     words[index] = (frame << PTE_FRAME_SHIFT) | PTE_PRESENT | flags;
+    if ((flags & PTE_DIRTY) !== 0) {
+      stampPage(words, base, entry, this.#epoch);
+      this.#changed = true;
+    }
     if ((old & PTE_PRESENT) !== 0 && old >>> PTE_FRAME_SHIFT !== frame)
       this.#memory.drop(old >>> PTE_FRAME_SHIFT);
   }
@@ -144,6 +188,8 @@ export class PageTable {
       words[index] = 0;
       if ((entry & PTE_PRESENT) !== 0) this.#memory.drop(entry >>> PTE_FRAME_SHIFT);
     }
+    stampLeaf(words, base, this.#epoch);
+    this.#changed = true;
   }
 
   #isEmpty(slot: number, from: number, to: number): boolean {
@@ -186,6 +232,13 @@ export class PageTable {
     return low << 1;
   }
 
+  /** A leaf that comes anew has changed: there may have been another one in its place. */
+  #insertEmpty(slot: number, number: number): void {
+    const leaf = this.#memory.allocate();
+    stampLeaf(this.#memory.words[arenaOf(leaf)]!, offsetInArena(leaf) >>> 2, this.#epoch);
+    this.#insert(slot, number, leaf);
+  }
+
   #insert(slot: number, number: number, leaf: number): void {
     if (this.#length === this.#directory.length) {
       const larger = new Int32Array(Math.max(FIRST_CAPACITY, this.#length * 2));
@@ -202,6 +255,7 @@ export class PageTable {
     const leaf = this.#directory[slot + 1]!;
     this.#directory.copyWithin(slot, slot + 2, this.#length);
     this.#length -= 2;
+    this.#changed = true;
     dropLeaf(this.#memory, leaf);
   }
 }

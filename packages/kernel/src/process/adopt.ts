@@ -14,6 +14,7 @@ import { DIGEST_BYTES } from '../cpu/task.js';
 import { O, type OpenFiles } from '../files/open-files.js';
 import type { AddressSpaceDescription } from '../memory/address-space.js';
 import type { FileObject } from '../memory/file-object.js';
+import { newHistory } from '../memory/mm-history.js';
 import {
   enterAll,
   type NewcomerParts,
@@ -104,6 +105,7 @@ class Packer {
       vmas: vmas.map(({ file, ...vma }) => (file === undefined ? vma : { ...vma, file: this.#use(file) })),
       leaves: memory.leaves,
       aio: [],
+      history: newHistory(),
     });
     this.#mms.set(mm, this.load.mms.length - 1);
     return this.load.mms.length - 1;

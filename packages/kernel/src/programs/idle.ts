@@ -29,7 +29,10 @@ const PATTERNS = [
   { name: 'zero', page: () => new Uint8Array(PAGE_SIZE) },
 ] as const;
 
-const VARIABLES = ['memory', 'pages', 'pattern', 'seed', 'ticks', 'writes', 'forever', 'cursor'] as const;
+// biome-ignore format: a list, not one a line
+const VARIABLES = [
+  'memory', 'pages', 'pattern', 'seed', 'ticks', 'writes', 'stride', 'forever', 'cursor',
+] as const;
 type IdleFrame = Frame<(typeof VARIABLES)[number], 'fill' | 'hold' | 'check'>;
 
 /** The page as it was filled in, but for its first word, which counts how often it was written since. */
@@ -39,12 +42,32 @@ function expectedPage({ pattern, seed }: IdleFrame, page: number, written: numbe
   return bytes;
 }
 
-/** Writes go round the pages in order: how many of the first `total` went to this one. */
-const writesTo = (page: number, total: number, pages: number): number =>
-  Math.floor(total / pages) + (page < total % pages ? 1 : 0);
+/** Writes go round the pages, `stride` at a time: how many of the first `total` went to this one. */
+function writesTo(page: number, total: number, { pages, stride }: IdleFrame): number {
+  const turn = stride === 1 ? page : (page * inverse(stride, pages)) % pages;
+  return Math.floor(total / pages) + (turn < total % pages ? 1 : 0);
+}
+
+/** So many pages at a time, writes come to each page once a round, and never close to each other. */
+function scatteringStride(pages: number): number {
+  for (let stride = Math.round(pages * GOLDEN_SECTION); ; stride++)
+    if (inverse(stride, pages) !== 0) return stride;
+}
+
+const GOLDEN_SECTION = (Math.sqrt(5) - 1) / 2;
+
+/** What a number is to be multiplied with to be 1 modulo another (extended Euclid); 0 when there is nothing. */
+function inverse(number: number, modulus: number): number {
+  let [a, b, x, y] = [modulus, number % modulus, 0, 1];
+  while (b !== 0) {
+    const quotient = Math.floor(a / b);
+    [a, b, x, y] = [b, a % b, y, x - quotient * y];
+  }
+  return a === 1 ? (x + modulus) % modulus || 1 : 0;
+}
 
 function isAsExpected(sys: Sys, frame: IdleFrame, page: number): boolean {
-  const written = writesTo(page, frame.ticks * frame.writes, frame.pages);
+  const written = writesTo(page, frame.ticks * frame.writes, frame);
   const expected = expectedPage(frame, page, written);
   return Buffer.compare(sys.mem.read(frame.memory + page * PAGE_SIZE, PAGE_SIZE), expected) === 0;
 }
@@ -62,6 +85,7 @@ export const idle = machine({
       seed: SeedParam(),
       ticks: CountParam(1000, 0, 1_000_000_000, 'How many ticks it lets pass.'),
       writesPerTick: CountParam(0, 0, 64, 'Pages that it writes a word to in each of them, in turn.'),
+      scattered: Type.Boolean({ default: false, description: 'These are not neighbours, but far apart.' }),
       ldtEntries: CountParam(0, 0, 8192, 'Entries of a local descriptor table that it sets.'),
       forever: Type.Boolean({ default: false, description: 'It goes on until it is killed.' }),
     },
@@ -69,9 +93,10 @@ export const idle = machine({
   ),
   variables: VARIABLES,
 
-  start(sys, { memoryMiB, pattern, seed, ticks, writesPerTick, ldtEntries, forever }, frame) {
+  start(sys, { memoryMiB, pattern, seed, ticks, writesPerTick, scattered, ldtEntries, forever }, frame) {
     frame.pages = Math.max(1, memoryMiB * PAGES_PER_MIB);
     frame.memory = mapMemory(sys, frame.pages * PAGE_SIZE);
+    frame.stride = scattered ? scatteringStride(frame.pages) : 1;
     frame.pattern = PATTERNS.findIndex(({ name }) => name === pattern);
     assign(frame, { seed: seed ?? sys.pid, ticks, writes: writesPerTick, forever: forever ? 1 : 0 });
     for (let index = ldtEntries - 1; index >= 0; index--)
@@ -90,14 +115,15 @@ export const idle = machine({
     },
 
     hold(sys, frame) {
-      const { memory, pages, cursor, writes } = frame;
+      const { memory, pages, cursor, writes, stride } = frame;
       if (cursor === frame.ticks && frame.forever === 0) {
         frame.cursor = 0;
         frame.state = 'check';
         return 'ran';
       }
       for (let n = 0; n < Math.min(writes, 64); n++) {
-        const word = memory + ((cursor * writes + n) % pages) * PAGE_SIZE;
+        const page = (((cursor * writes + n) % pages) * stride) % pages;
+        const word = memory + page * PAGE_SIZE;
         sys.mem.setU32(word, sys.mem.u32(word) + 1);
       }
       frame.cursor = cursor + 1;

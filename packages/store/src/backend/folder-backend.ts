@@ -44,6 +44,8 @@ export interface ObjectPage {
 export class FolderBackend implements ObjectBackend {
   readonly location: string;
   readonly #folder: StoreFolder;
+  /** Objects that were listed last, by kind. */
+  readonly #met = new Map<string, ReadonlyMap<string, ObjectInfo>>();
 
   private constructor(folder: StoreFolder) {
     this.location = folder.path;
@@ -133,17 +135,34 @@ export class FolderBackend implements ObjectBackend {
     return (await this.#openObject(name)).file;
   }
 
-  async list(kind: string): Promise<ObjectInfo[]> {
-    return [...(await this.listPage(kind, '', Number.POSITIVE_INFINITY)).objects];
+  async list(kind: string, remembers = false): Promise<ObjectInfo[]> {
+    const met = remembers ? this.#met.get(kind) : undefined;
+    const { objects } = await this.#page(kind, '', Number.POSITIVE_INFINITY, met);
+    this.#met.set(kind, new Map(objects.map((object) => [object.name, object])));
+    return [...objects];
   }
 
   /** @param after a name: those behind it. @param limit objects, at most */
-  async listPage(kind: string, after: string, limit: number): Promise<ObjectPage> {
+  listPage(kind: string, after: string, limit: number): Promise<ObjectPage> {
+    return this.#page(kind, after, limit);
+  }
+
+  async #page(
+    kind: string,
+    after: string,
+    limit: number,
+    met?: ReadonlyMap<string, ObjectInfo>,
+  ): Promise<ObjectPage> {
     const names = (await this.#folder.entries(kind)).map((name) => `${kind}/${name}`);
     const objects: ObjectInfo[] = [];
     for (const name of names) {
       if (name <= after || !isObjectName(name)) continue; // strays() tells of it
       if (objects.length === limit) return { objects, more: true };
+      const known = met?.get(name);
+      if (known !== undefined) {
+        objects.push(known);
+        continue;
+      }
       const status = await this.#folder.statusOrNone(this.#folder.pathOf(name));
       if (status?.kind === 'file') objects.push({ name, size: status.size });
     }

@@ -27,8 +27,11 @@ export interface ObjectBackend {
    * @throws ENOENT there is no such object
    */
   open?(name: string): Promise<OpenObject>;
-  /** Objects of a kind (`packs`), ascending by name. What was put before the call is in it. */
-  list(kind: string): Promise<ObjectInfo[]>;
+  /**
+   * Objects of a kind (`packs`), ascending by name. What was put before the call is in it.
+   * @param remembers those that an earlier call has found need not be looked at again: objects do not change
+   */
+  list(kind: string, remembers?: boolean): Promise<ObjectInfo[]>;
   /** Does nothing when there is no such object. */
   delete(name: string): Promise<void>;
   /** Removes what writers left that died while they were putting an object. */

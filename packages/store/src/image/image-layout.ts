@@ -1,5 +1,6 @@
 import { readTree } from '@ckptree/image';
 import type { ByteSource, Mm, StoredPages, TaskTree } from '@ckptree/model';
+import type { Baseline } from './baseline.js';
 import type { TreeSummary } from './manifest.js';
 import type { Owner } from './recipe.js';
 
@@ -25,11 +26,26 @@ export interface MemoryLayout {
   readonly ppid: number;
   /** Triples (address, position in the image, pages), ascending. */
   readonly runs: Float64Array;
+  /** The pages that are not in the runs, for they are known to be unchanged. */
+  readonly kept?: KeptPages;
   /**
    * One number for each page, in the order of the runs; the same number means the same content. With it, frames that
    * tasks share are neither hashed nor compared.
    */
   readonly frames?: Int32Array;
+  /** Copies pages of the runs, in place of the source. @param first number of the first one, among all of the runs */
+  readonly copyPages?: (first: number, target: Uint8Array) => void;
+}
+
+/** Pages that are in the store as they are, for they are in the checkpoint before. */
+export interface KeptPages {
+  /** As `Session.baseline` gave it. */
+  readonly baseline: Baseline;
+  /**
+   * Quadruples (start, end, position in the image, pages), ascending: all `pages` pages that the baseline has from
+   * `start` to before `end`, and no others, belong into the image there.
+   */
+  readonly ranges: Float64Array;
 }
 
 /**

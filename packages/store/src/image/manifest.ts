@@ -88,9 +88,9 @@ export const manifestRoot = (segments: readonly ManifestSegment[]): string =>
 
 export const manifestName = (id: string): string => objectName(KIND.manifests, id);
 
-/** Ids of all checkpoints, oldest first. */
-export async function listManifestIds(backend: ObjectBackend): Promise<string[]> {
-  const objects = await backend.list(KIND.manifests);
+/** Ids of all checkpoints, oldest first. @param remembers as for ObjectBackend.list() */
+export async function listManifestIds(backend: ObjectBackend, remembers = false): Promise<string[]> {
+  const objects = await backend.list(KIND.manifests, remembers);
   return objects.map(({ name }) => objectId(name)).filter((id) => ID_PATTERN.test(id));
 }
 

@@ -4,7 +4,7 @@ import type { ChunkReader } from '../chunk-reader.js';
 import type { ChunkId } from '../content-hash.js';
 import type { ManifestSegment } from './manifest.js';
 import { readRecipes } from './read-recipe.js';
-import { batchHeadSize, pagesOf, type Recipe, runsOf, ZERO_PAGES } from './recipe.js';
+import { batchHeadSize, type Recipe, ZERO_PAGES } from './recipe.js';
 
 /** Which chunks hold pages, for those who fetch chunks themselves. */
 export interface PagePlaces {
@@ -64,13 +64,13 @@ function positionsOf(recipe: Recipe, start: number): SegmentPages {
   let position = start;
   let literalsDone = 0;
   for (const batch of recipe.batches) {
-    const runs = runsOf(recipe, batch);
-    position += batch.literalsBefore - literalsDone + batchHeadSize(pagesOf(runs));
-    literalsDone = batch.literalsBefore;
-    runs.forEach(({ pages }, index) => {
-      positions[batch.firstRun + index] = position;
-      position += pages * PAGE_SIZE;
-    });
+    const { literalsBefore, firstRun, runs } = batch;
+    position += literalsBefore - literalsDone + batchHeadSize(recipe.runs.pagesIn(batch));
+    literalsDone = literalsBefore;
+    for (let run = firstRun; run < firstRun + runs; run++) {
+      positions[run] = position;
+      position += recipe.runs.pages[run]! * PAGE_SIZE;
+    }
   }
   return { recipe, positions };
 }
@@ -85,7 +85,7 @@ function addPieces(
 ): void {
   let run = lastAtOrBefore(positions, position);
   for (let done = 0; done < pages; run++) {
-    const { chunk, firstPage, pages: inRun } = recipe.runs[run] ?? NO_RUN;
+    const { chunk, firstPage, pages: inRun } = run < recipe.runs.length ? recipe.runs.at(run) : NO_RUN;
     const skipped = (position + done * PAGE_SIZE - (positions[run] ?? 0)) / PAGE_SIZE;
     if (!(Number.isInteger(skipped) && skipped >= 0 && skipped < inRun))
       throw noPage(position + done * PAGE_SIZE);

@@ -96,7 +96,7 @@ export class ChunkIndex {
   async #refresh(): Promise<void> {
     const marks = await this.#backend.list(KIND.condemned);
     this.#condemned = new Set(marks.map(({ name }) => objectId(name)));
-    this.#packs = await listPacks(this.#backend);
+    this.#packs = await listPacks(this.#backend, true);
     if (this.#base === undefined) await this.#openBase();
     await this.#readTrailers();
   }

@@ -14,9 +14,9 @@ import {
 
 const PACK_NAME = /^packs\/[0-9a-f]{32}$/;
 
-/** The packs that there are, with their sizes. Other names are nobody's packs. */
-export async function listPacks(backend: ObjectBackend): Promise<Map<PackId, ObjectInfo>> {
-  const objects = await backend.list(KIND.packs);
+/** The packs that there are, with their sizes. Other names are nobody's packs. @param remembers as for list() */
+export async function listPacks(backend: ObjectBackend, remembers = false): Promise<Map<PackId, ObjectInfo>> {
+  const objects = await backend.list(KIND.packs, remembers);
   return new Map(
     objects.filter(({ name }) => PACK_NAME.test(name)).map((info) => [objectId(info.name), info]),
   );

@@ -114,7 +114,8 @@ export class ChunkWriter {
     const ids = contents.map((_, index) => hexId(digestAt(digest, index)));
     const missing: number[] = [];
     for (const [index, id] of ids.entries()) {
-      if (await this.has(id)) continue;
+      // Another call may have promised the same content meanwhile.
+      if ((await this.has(id)) || this.isComing(id)) continue;
       this.promise(id);
       missing.push(index);
     }

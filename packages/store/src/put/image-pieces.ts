@@ -1,18 +1,25 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import type { MemoryLayout, PartLayout } from '../image/image-layout.js';
-import { batchHead } from '../image/stored-image.js';
+import { batchHeadSize } from '../image/recipe.js';
+import { type BatchCut, batchesOf, type KeptRange } from './memory-batches.js';
 import type { FileStretch } from './scan-slab.js';
 import { SLAB_SIZE } from './slab-pool.js';
-import { cutWindows, type Run, type WindowCut } from './window.js';
+import { cutChanged, cutWindows, type WindowCut } from './window.js';
 
 /** An image taken apart, in order. */
 export type ImagePiece =
   | { readonly kind: 'literal'; readonly bytes: Uint8Array }
   /** A batch begins: all but its pages follows from those, so it is left out. */
-  | { readonly kind: 'batch'; readonly memory: MemoryLayout; readonly pages: number }
+  | {
+      readonly kind: 'batch';
+      readonly memory: MemoryLayout;
+      readonly pages: number;
+      /** Those that need not be read. */
+      readonly kept: readonly KeptRange[];
+    }
   | PagesPiece;
 
-/** Pages of the batch, in windows. */
+/** The other pages of the batch, in windows. */
 export interface PagesPiece {
   readonly kind: 'pages';
   readonly memory: MemoryLayout;
@@ -33,36 +40,20 @@ export async function* imagePieces(
   let position = 0;
   for (const memory of layout.memories)
     for (const batch of batchesOf(memory)) {
-      const first = batch[0]!.position;
-      const pages = batch.reduce((sum, run) => sum + run.pages, 0);
-      yield* literals(layout, position, first - batchHead(batch).length);
-      yield { kind: 'batch', memory, pages };
-      for (const cuts of slabfuls(cutWindows(batch))) {
+      const { pages, kept } = batch;
+      yield* literals(layout, position, batch.position - batchHeadSize(pages));
+      yield { kind: 'batch', memory, pages, kept };
+      for (const cuts of slabfuls(cutsOf(memory, batch))) {
         const slab = await takeSlab();
-        yield { kind: 'pages', memory, cuts, slab, ...(await readPages(layout, cuts, slab)) };
+        yield { kind: 'pages', memory, cuts, slab, ...(await readPages(layout, memory, cuts, slab)) };
       }
-      position = first + pages * PAGE_SIZE;
+      position = batch.position + pages * PAGE_SIZE;
     }
   yield* literals(layout, position, layout.size);
 }
 
-/** Runs that follow on each other in the image: those of one batch, for something always stands between two batches. */
-function* batchesOf({ runs }: MemoryLayout): Iterable<Run[]> {
-  let batch: Run[] = [];
-  let behind = -1;
-  let firstPage = 0;
-  for (let index = 0; index < runs.length; index += 3) {
-    const run = { address: runs[index]!, position: runs[index + 1]!, pages: runs[index + 2]!, firstPage };
-    if (run.position !== behind && batch.length > 0) {
-      yield batch;
-      batch = [];
-    }
-    batch.push(run);
-    behind = run.position + run.pages * PAGE_SIZE;
-    firstPage += run.pages;
-  }
-  if (batch.length > 0) yield batch;
-}
+const cutsOf = (memory: MemoryLayout, { runs }: BatchCut): WindowCut[] =>
+  memory.kept === undefined ? cutWindows(runs) : cutChanged(runs);
 
 async function* literals({ source }: PartLayout, start: number, end: number): AsyncIterable<ImagePiece> {
   for (let at = start; at < end; ) {
@@ -92,12 +83,14 @@ function* slabfuls(cuts: readonly WindowCut[]): Iterable<WindowCut[]> {
 /** Leaves the reading to others where they can do it. */
 async function readPages(
   { source }: PartLayout,
+  { copyPages }: MemoryLayout,
   cuts: readonly WindowCut[],
   slab: Uint8Array,
 ): Promise<{ readonly file?: FileStretch }> {
-  const { position } = cuts[0]!;
-  if (source.fd !== undefined) return { file: { fd: source.fd, position } };
+  const { position, firstPage } = cuts[0]!;
   const pages = cuts.reduce((sum, { addresses }) => sum + addresses.length, 0);
-  slab.set(await source.read(position, pages * PAGE_SIZE));
+  if (copyPages !== undefined) copyPages(firstPage, slab.subarray(0, pages * PAGE_SIZE));
+  else if (source.fd !== undefined) return { file: { fd: source.fd, position } };
+  else slab.set(await source.read(position, pages * PAGE_SIZE));
   return {};
 }

@@ -35,7 +35,7 @@ export function openWindows(
   { zeros, ends }: SlabScan,
 ): Window[] {
   let first = 0;
-  return cuts.map(({ addresses }, index) => {
+  return cuts.map(({ addresses, isLoose }, index) => {
     const open: number[] = [];
     for (let page = 0; page < addresses.length; page++)
       if (zeros[first + page] === 1) slots[first + page]!.chunk = null;
@@ -43,6 +43,6 @@ export function openWindows(
     const start = first * PAGE_SIZE;
     const own = slots.slice(first, first + addresses.length);
     first += addresses.length;
-    return { memory, addresses, slots: own, open, start, end: ends[index]! };
+    return { memory, addresses, slots: own, open, start, end: ends[index]!, isLoose };
   });
 }

@@ -3,8 +3,10 @@ import type { ChunkId } from '../content-hash.js';
 import { contentHash, HASH_SIZE, hexId } from '../content-hash.js';
 import type { Ranges } from './chunk-engine.js';
 import type { ChunkWriter } from './chunk-writer.js';
-import type { KnownPage, PageReference, ParentPages } from './page-reference.js';
-import { type ChunkRef, type PageSlot, WINDOW_PAGES, type Window } from './window.js';
+import type { Gatherer } from './gatherer.js';
+import type { KnownPage, PageReference } from './page-reference.js';
+import type { ParentImage } from './parent-image.js';
+import type { ChunkRef, PageSlot, Window } from './window.js';
 
 const IDENTITY_SIZE = 16;
 
@@ -17,23 +19,21 @@ export type ReadContent = (id: ChunkId) => Promise<Uint8Array | undefined>;
  */
 export class PagePlacer {
   readonly #writer: ChunkWriter;
-  readonly #parent: ParentPages;
+  readonly #parent: ParentImage;
   readonly #read: ReadContent;
   /** One for each id, so that a chunk has one row in a recipe. */
   readonly #refs = new Map<ChunkId, ChunkRef>();
-  /** Single new pages of several windows, until they make a chunk. */
-  readonly #gathered = Buffer.allocUnsafeSlow(WINDOW_PAGES * PAGE_SIZE);
-  #gatheredRef: ChunkRef = { id: undefined };
-  #gatheredPages = 0;
+  readonly #gatherer: Gatherer;
 
-  constructor(writer: ChunkWriter, parent: ParentPages, read: ReadContent) {
+  constructor(writer: ChunkWriter, parent: ParentImage, gatherer: Gatherer, read: ReadContent) {
     this.#writer = writer;
     this.#parent = parent;
+    this.#gatherer = gatherer;
     this.#read = read;
   }
 
   /**
-   * @param ids       of the windows' open pages, HASH_SIZE bytes each
+   * @param ids       of the windows' open pages, HASH_SIZE bytes each; of loose windows anything
    * @param reference a memory that the windows' memory is likely to be much like
    * @returns the windows that become chunks as they are: ranges of the slab, and ids
    */
@@ -46,6 +46,10 @@ export class PagePlacer {
     const fresh: { window: Window; digest: Uint8Array }[] = [];
     for (const [index, window] of windows.entries()) {
       if (window.open.length === 0) continue;
+      if (window.isLoose) {
+        await this.#gather(slab, window);
+        continue;
+      }
       const digest = ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE);
       if (await this.#placeWindow(slab, window, digest, reference)) fresh.push({ window, digest });
     }
@@ -53,16 +57,6 @@ export class PagePlacer {
       ranges: Uint32Array.from(fresh.flatMap(({ window: { start, end } }) => [start, end])),
       ids: Buffer.concat(fresh.map(({ digest }) => digest)),
     };
-  }
-
-  /** Stores the gathered pages. */
-  async flush(): Promise<void> {
-    if (this.#gatheredPages === 0) return;
-    const ref = this.#gatheredRef;
-    const content = this.#gathered.subarray(0, this.#gatheredPages * PAGE_SIZE);
-    ref.id = await this.#writer.put(Buffer.from(content));
-    this.#gatheredRef = { id: undefined };
-    this.#gatheredPages = 0;
   }
 
   /** @returns whether it becomes a chunk of its own */
@@ -77,9 +71,15 @@ export class PagePlacer {
       this.#placeAll(window, id);
       return false;
     }
-    const identity = identityOf(window, digest);
-    const remembered = this.#parent.windows.get(identity);
-    if (remembered?.length === window.open.length && (await this.#allStay(remembered))) {
+    // Of a memory that is kept in part, what is read has changed: there is nothing to find.
+    const isChanged = window.memory.kept !== undefined;
+    const identity = isChanged ? undefined : identityOf(window, digest);
+    const remembered = identity === undefined ? undefined : this.#parent.pages.windows.get(identity);
+    if (
+      identity !== undefined &&
+      remembered?.length === window.open.length &&
+      (await this.#allStay(remembered))
+    ) {
       window.identity = identity;
       for (const [slot, page] of remembered.entries()) this.#placePage(openSlot(window, slot), page);
       return false;
@@ -91,7 +91,7 @@ export class PagePlacer {
       this.#placeAll(window, id);
       return true;
     }
-    window.identity = identity;
+    if (identity !== undefined) window.identity = identity;
     await this.#gather(slab, window);
     return false;
   }
@@ -142,16 +142,13 @@ export class PagePlacer {
     return same;
   }
 
-  /** The pages that are not placed yet go into the next chunk of single pages. */
+  /** The pages that are not placed yet go into chunks of single pages. */
   async #gather(slab: Uint8Array, window: Window): Promise<void> {
     for (let index = 0; index < window.open.length; index++) {
       const slot = openSlot(window, index);
       if (slot.chunk !== undefined) continue;
       const at = window.start + index * PAGE_SIZE;
-      this.#gathered.set(slab.subarray(at, at + PAGE_SIZE), this.#gatheredPages * PAGE_SIZE);
-      slot.chunk = this.#gatheredRef;
-      slot.page = this.#gatheredPages++;
-      if (this.#gatheredPages === WINDOW_PAGES) await this.flush();
+      await this.#gatherer.add(slab.subarray(at, at + PAGE_SIZE), slot);
     }
   }
 }

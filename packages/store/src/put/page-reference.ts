@@ -1,8 +1,5 @@
 import { PAGE_SIZE } from '@ckptree/model';
-import type { ChunkReader } from '../chunk-reader.js';
 import type { ChunkId } from '../content-hash.js';
-import type { Manifest } from '../image/manifest.js';
-import { readRecipes } from '../image/read-recipe.js';
 import { type Recipe, runsOf, ZERO_PAGES } from '../image/recipe.js';
 import type { Window } from './window.js';
 
@@ -21,6 +18,15 @@ export interface PageReference {
   at(address: number): KnownPage | undefined;
 }
 
+/** What either of two references says, the first one first. */
+export function firstOf(
+  a: PageReference | undefined,
+  b: PageReference | undefined,
+): PageReference | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return { at: (address) => a.at(address) ?? b.at(address) };
+}
+
 /** What the parent of a checkpoint knows. */
 export interface ParentPages {
   /** The memory of the task with this pid. */
@@ -29,8 +35,6 @@ export interface ParentPages {
   readonly windows: ReadonlyMap<string, readonly KnownPage[]>;
 }
 
-export const noParent: ParentPages = { byPid: new Map(), windows: new Map() };
-
 interface StoredRun {
   readonly address: number;
   readonly pages: number;
@@ -38,11 +42,10 @@ interface StoredRun {
   readonly firstPage: number;
 }
 
-/** @throws EIO, EBADMSG a recipe of the parent is damaged */
-export async function readParentPages({ segments }: Manifest, chunks: ChunkReader): Promise<ParentPages> {
+export function parentPages(recipes: readonly Recipe[]): ParentPages {
   const runsByPid = new Map<number, StoredRun[]>();
   const windows = new Map<string, readonly KnownPage[]>();
-  for await (const recipe of readRecipes(chunks, segments)) {
+  for (const recipe of recipes) {
     for (const batch of recipe.batches) {
       const { pid } = recipe.owners[batch.owner]!;
       const runs = runsByPid.get(pid) ?? [];

@@ -5,10 +5,12 @@ import { ahead } from './ahead.js';
 import type { ChunkEngine } from './chunk-engine.js';
 import type { ChunkWriter } from './chunk-writer.js';
 import { FrameTable } from './frame-table.js';
+import { Gatherer } from './gatherer.js';
 import { type ImagePiece, imagePieces, type PagesPiece } from './image-pieces.js';
 import { openWindows, slotPages } from './open-window.js';
 import { PagePlacer, type ReadContent } from './page-placer.js';
-import { type ParentPages, WindowTable } from './page-reference.js';
+import { firstOf, type PageReference, WindowTable } from './page-reference.js';
+import type { ParentImage } from './parent-image.js';
 import { isFullSegment, SegmentBuilder } from './segment-builder.js';
 import { SLAB_SIZE, SlabPool } from './slab-pool.js';
 import type { Window } from './window.js';
@@ -20,7 +22,7 @@ export interface PutContext {
   readonly cuts?: readonly number[];
   readonly writer: ChunkWriter;
   readonly engine: ChunkEngine;
-  readonly parent: ParentPages;
+  readonly parent: ParentImage;
   /** The content of a chunk of the store. */
   readonly read: ReadContent;
   /** Is told how many bytes of the image are done. */
@@ -54,6 +56,7 @@ export async function putImage(layout: PartLayout, context: PutContext): Promise
 class ImagePut {
   readonly #layout: PartLayout;
   readonly #context: PutContext;
+  readonly #gatherer: Gatherer;
   readonly #placer: PagePlacer;
   readonly #slabs: SlabPool;
   readonly #frames = new FrameTable();
@@ -64,6 +67,7 @@ class ImagePut {
   #failure: unknown;
   readonly #segments: ManifestSegment[] = [];
   #segment = new SegmentBuilder();
+  #memory: MemoryLayout | undefined;
   /** Of the segment. */
   #position = 0;
   readonly #cuts: readonly number[];
@@ -80,7 +84,9 @@ class ImagePut {
     this.#context = context;
     this.#cuts = context.cuts ?? [];
     this.#slabs = new SlabPool(SLAB_SIZE, 3 * context.engine.lanes + 1);
-    this.#placer = new PagePlacer(context.writer, context.parent, (id) => this.#read(id));
+    const { writer, parent, engine } = context;
+    this.#gatherer = new Gatherer(writer, engine.lanes);
+    this.#placer = new PagePlacer(writer, parent, this.#gatherer, (id) => this.#read(id));
     const parents = new Set(layout.memories.map(({ ppid }) => ppid));
     for (const { owner } of layout.memories)
       if (parents.has(owner.pid)) this.#references.set(owner.pid, new WindowTable());
@@ -93,7 +99,8 @@ class ImagePut {
         await this.#addLiteral(NOTHING); // a cut may be just here
         // Only between batches: the pages of one are described in one piece.
         if (this.#segment.isFull) await this.#endSegment();
-        this.#segment.beginBatch(piece.memory, piece.pages);
+        if (piece.memory !== this.#memory) await this.#beginMemory(piece.memory);
+        this.#segment.beginBatch(piece);
       } else await this.#place(piece.slab, await piece.scanned);
     }
     await this.#endSegment();
@@ -103,7 +110,14 @@ class ImagePut {
 
   /** Waits until nothing works on the slabs any more. */
   async settle(): Promise<void> {
+    await this.#gatherer.settle();
     await Promise.allSettled([...this.#scanning, ...this.#sealing]);
+  }
+
+  async #beginMemory(memory: MemoryLayout): Promise<void> {
+    this.#memory = memory;
+    // So that it can be compared with pages of the one before: where those are must be known.
+    await this.#gatherer.settle();
   }
 
   async *#pieces(): AsyncIterable<ScannedPiece> {
@@ -132,9 +146,9 @@ class ImagePut {
 
   async #place(slab: Uint8Array, { windows, ids }: Scanned): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    const { parent, writer, onProgress } = this.#context;
+    const { writer, onProgress } = this.#context;
     const { memory } = windows[0]!;
-    const reference = parent.byPid.get(memory.owner.pid) ?? this.#forkedFrom(memory);
+    const reference = memory.kept === undefined ? this.#referenceOf(memory) : undefined;
     const fresh = await this.#placer.place(slab, windows, ids, reference);
     for (const window of windows) {
       this.#segment.addWindow(window);
@@ -153,8 +167,13 @@ class ImagePut {
     onProgress?.(this.#position + this.#segment.size);
   }
 
-  #forkedFrom({ ppid, owner }: MemoryLayout): WindowTable | undefined {
-    return ppid === owner.pid ? undefined : this.#references.get(ppid);
+  /** The memory that a task had in the checkpoint before, or that of the task that it was forked from. */
+  #referenceOf({ ppid, owner }: MemoryLayout): PageReference | undefined {
+    const { byPid } = this.#context.parent.pages;
+    const own = byPid.get(owner.pid);
+    if (own !== undefined || ppid === owner.pid) return own;
+    // Pages that it kept from the checkpoint before are in none of its windows.
+    return firstOf(this.#references.get(ppid), byPid.get(ppid));
   }
 
   /** Ends segments at the cuts within. */
@@ -185,7 +204,7 @@ class ImagePut {
   }
 
   async #writeRecipes(): Promise<void> {
-    await this.#placer.flush();
+    await this.#gatherer.flush();
     await this.#allSealed();
     const ended = this.#ended.splice(0);
     this.#endedSize = 0;

@@ -1,16 +1,19 @@
 import { batchSize } from '@ckptree/image';
 import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkId } from '../content-hash.js';
+import type { Baseline } from '../image/baseline.js';
 import type { MemoryLayout } from '../image/image-layout.js';
+import { PageRunsBuilder } from '../image/page-runs.js';
 import {
   encodeRecipe,
   type Owner,
-  type PageRun,
+  type Recipe,
   type RecipeBatch,
   type RecipeWindow,
   ZERO_PAGES,
 } from '../image/recipe.js';
-import type { Window } from './window.js';
+import type { KeptRange } from './memory-batches.js';
+import type { PageSlot, Window } from './window.js';
 
 /** A segment ends behind the batch with which it reaches so many bytes of image, or of literals. */
 const SEGMENT_SIZE = 256 * 1024 * 1024;
@@ -22,6 +25,7 @@ export const isFullSegment = (size: number, literals: number): boolean =>
 interface OpenBatch {
   readonly memory: MemoryLayout;
   readonly literalsBefore: number;
+  readonly kept: readonly KeptRange[];
   readonly windows: Window[];
 }
 
@@ -51,8 +55,17 @@ export class SegmentBuilder {
     this.#literalsSize += bytes.length;
   }
 
-  beginBatch(memory: MemoryLayout, pages: number): void {
-    this.#batches.push({ memory, literalsBefore: this.#literalsSize, windows: [] });
+  /** @param kept pages of it that come in no window */
+  beginBatch({
+    memory,
+    pages,
+    kept,
+  }: {
+    memory: MemoryLayout;
+    pages: number;
+    kept: readonly KeptRange[];
+  }): void {
+    this.#batches.push({ memory, literalsBefore: this.#literalsSize, kept, windows: [] });
     this.#batchesSize += batchSize(pages);
   }
 
@@ -64,44 +77,84 @@ export class SegmentBuilder {
   finish(): Buffer {
     const tables = new Tables();
     const batches = this.#batches.map((batch) => tables.addBatch(batch));
-    const { chunks, owners, runs, windows } = tables;
-    return encodeRecipe({ chunks, owners, batches, runs, windows, literals: Buffer.concat(this.#literals) });
+    const { chunks, owners, windows } = tables;
+    const [runs, literals] = [tables.runs.finish(), Buffer.concat(this.#literals)];
+    return encodeRecipe({ chunks, owners, batches, runs, windows, literals });
   }
 }
 
+/** The tables of a recipe. */
 class Tables {
   readonly chunks: ChunkId[] = [];
   readonly owners: Owner[] = [];
-  readonly runs: PageRun[] = [];
+  readonly runs = new PageRunsBuilder();
   readonly windows: RecipeWindow[] = [];
   readonly #chunkRows = new Map<ChunkId, number>();
   readonly #ownerRows = new Map<MemoryLayout, number>();
+  /** By recipe that runs are taken over from: the row here of each of its chunks, or -1. */
+  readonly #takenRows = new Map<Recipe, Int32Array>();
 
-  addBatch({ memory, literalsBefore, windows }: OpenBatch): RecipeBatch {
+  addBatch({ memory, literalsBefore, windows, kept }: OpenBatch): RecipeBatch {
     const firstRun = this.runs.length;
-    for (const window of windows) this.#addWindow(window);
+    if (memory.kept === undefined) for (const window of windows) this.#addWindow(window);
+    else this.#addChanged(memory.kept.baseline, windows, kept);
     return { literalsBefore, owner: this.#owner(memory), firstRun, runs: this.runs.length - firstRun };
+  }
+
+  /** Changed pages, and those kept in between, by address. */
+  #addChanged(baseline: Baseline, windows: readonly Window[], kept: readonly KeptRange[]): void {
+    const firstRun = this.runs.length;
+    let next = 0;
+    for (const { addresses, slots } of windows)
+      for (const [index, slot] of slots.entries()) {
+        const address = addresses[index]!;
+        while (next < kept.length && kept[next]!.start < address) this.#addKept(baseline, kept[next++]!);
+        this.#addSlot(address, slot, firstRun);
+      }
+    while (next < kept.length) this.#addKept(baseline, kept[next++]!);
+  }
+
+  #addKept(baseline: Baseline, { start, end }: KeptRange): void {
+    baseline.forEachRun(start, end, (recipe, address, chunk, firstPage, pages) => {
+      if (chunk === ZERO_PAGES) this.runs.push(address, ZERO_PAGES, 0, pages);
+      else this.runs.push(address, this.#takenRow(recipe, chunk), firstPage, pages);
+    });
+  }
+
+  #takenRow(recipe: Recipe, chunk: number): number {
+    let rows = this.#takenRows.get(recipe);
+    if (rows === undefined) {
+      rows = new Int32Array(recipe.chunks.length).fill(-1);
+      this.#takenRows.set(recipe, rows);
+    }
+    if (rows[chunk] === -1) rows[chunk] = this.#chunk(recipe.chunks[chunk]!);
+    return rows[chunk]!;
   }
 
   #addWindow({ addresses, slots, identity }: Window): void {
     const firstRun = this.runs.length;
-    for (const [index, { chunk, page }] of slots.entries())
-      this.#addPage(addresses[index]!, chunk === null ? ZERO_PAGES : this.#chunk(chunk!.id!), page, firstRun);
+    for (const [index, slot] of slots.entries()) this.#addSlot(addresses[index]!, slot, firstRun);
     if (identity !== undefined) this.windows.push({ identity, firstRun, runs: this.runs.length - firstRun });
+  }
+
+  #addSlot(address: number, { chunk, page }: PageSlot, firstRun: number): void {
+    this.#addPage(address, chunk === null ? ZERO_PAGES : this.#chunk(chunk!.id!), page, firstRun);
   }
 
   /** @param firstRun of the window: runs do not reach across windows, which may be found again as a whole */
   #addPage(address: number, chunk: number, page: number, firstRun: number): void {
-    const last = this.runs.length - 1;
-    const run = this.runs[last];
-    const follows =
-      last >= firstRun &&
-      run !== undefined &&
+    if (this.runs.length > firstRun && this.#follows(address, chunk, page)) this.runs.extendLast(1);
+    else this.runs.push(address, chunk, chunk === ZERO_PAGES ? 0 : page, 1);
+  }
+
+  /** Whether a page goes on where the last run ends. */
+  #follows(address: number, chunk: number, page: number): boolean {
+    const run = this.runs.last();
+    return (
       run.chunk === chunk &&
       run.address + run.pages * PAGE_SIZE === address &&
-      (chunk === ZERO_PAGES || run.firstPage + run.pages === page);
-    if (follows) this.runs[last] = { ...run, pages: run.pages + 1 };
-    else this.runs.push({ address, chunk, firstPage: chunk === ZERO_PAGES ? 0 : page, pages: 1 });
+      (chunk === ZERO_PAGES || run.firstPage + run.pages === page)
+    );
   }
 
   #chunk(id: ChunkId): number {

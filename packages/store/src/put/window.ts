@@ -1,6 +1,7 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkId } from '../content-hash.js';
 import type { MemoryLayout } from '../image/image-layout.js';
+import type { Run } from './memory-batches.js';
 
 /** Pages of a window: what is hashed at once, and becomes one chunk when none of it is known. 1 MiB. */
 export const WINDOW_PAGES = 256;
@@ -32,6 +33,8 @@ export interface Window {
   /** Their bytes, one behind the other in the slab. */
   readonly start: number;
   readonly end: number;
+  /** Its pages do not belong together: each may go anywhere. */
+  readonly isLoose: boolean;
   /** Set when its places were found piecemeal, so that the recipe remembers the window as a whole. */
   identity?: string;
 }
@@ -39,17 +42,11 @@ export interface Window {
 /** A window before its pages are read. */
 export interface WindowCut {
   readonly addresses: Float64Array;
-  /** In the image. */
+  /** Of its first page, in the image. */
   readonly position: number;
-  /** Of its first page, among all pages of the memory. */
+  /** Of its first page, among all pages of the memory that are read. */
   readonly firstPage: number;
-}
-
-export interface Run {
-  readonly address: number;
-  readonly position: number;
-  readonly pages: number;
-  readonly firstPage: number;
+  readonly isLoose: boolean;
 }
 
 /** Cuts the pages of a batch into windows. */
@@ -58,7 +55,8 @@ export function cutWindows(batch: readonly Run[]): WindowCut[] {
   let addresses: number[] = [];
   let [position, firstPage] = [0, 0];
   const close = (): void => {
-    if (addresses.length > 0) cuts.push({ addresses: Float64Array.from(addresses), position, firstPage });
+    if (addresses.length > 0)
+      cuts.push({ addresses: Float64Array.from(addresses), position, firstPage, isLoose: false });
     addresses = [];
   };
   for (const run of batch)
@@ -71,6 +69,43 @@ export function cutWindows(batch: readonly Run[]): WindowCut[] {
         firstPage = run.firstPage + page;
       }
       addresses.push(address);
+    }
+  close();
+  return cuts;
+}
+
+/**
+ * Cuts the changed pages of a batch, between which others are kept: those that fill a whole span make a window, as they
+ * would in a batch that is read in full; the others are loose.
+ */
+export function cutChanged(batch: readonly Run[]): WindowCut[] {
+  const cuts: WindowCut[] = [];
+  let loose:
+    | { readonly addresses: number[]; readonly position: number; readonly firstPage: number }
+    | undefined;
+  const close = (): void => {
+    if (loose !== undefined)
+      cuts.push({ ...loose, addresses: Float64Array.from(loose.addresses), isLoose: true });
+    loose = undefined;
+  };
+  for (const run of batch)
+    for (let page = 0; page < run.pages; ) {
+      const address = run.address + page * PAGE_SIZE;
+      const place = { position: run.position + page * PAGE_SIZE, firstPage: run.firstPage + page };
+      if (address % WINDOW_SPAN === 0 && run.pages - page >= WINDOW_PAGES) {
+        close();
+        const addresses = Float64Array.from(
+          { length: WINDOW_PAGES },
+          (_, index) => address + index * PAGE_SIZE,
+        );
+        cuts.push({ addresses, ...place, isLoose: false });
+        page += WINDOW_PAGES;
+        continue;
+      }
+      loose ??= { addresses: [], ...place };
+      loose.addresses.push(address);
+      if (loose.addresses.length === WINDOW_PAGES) close();
+      page++;
     }
   close();
   return cuts;

@@ -1,0 +1,70 @@
+import { PAGE_SIZE } from '@ckptree/model';
+import type { ChunkWriter } from './chunk-writer.js';
+import { SlabPool } from './slab-pool.js';
+import { type ChunkRef, type PageSlot, WINDOW_PAGES } from './window.js';
+
+/** Chunks that may be on their way while the next one is gathered, for each thread. */
+const AHEAD = 2;
+
+interface OpenChunk {
+  readonly bytes: Uint8Array;
+  readonly ref: ChunkRef;
+  pages: number;
+}
+
+/** Puts single pages together to chunks. */
+export class Gatherer {
+  readonly #writer: ChunkWriter;
+  readonly #slabs: SlabPool;
+  #open: OpenChunk | undefined;
+  readonly #putting = new Set<Promise<void>>();
+  #failure: unknown;
+
+  /** @param lanes how many chunks can be worked on at once */
+  constructor(writer: ChunkWriter, lanes: number) {
+    this.#writer = writer;
+    this.#slabs = new SlabPool(WINDOW_PAGES * PAGE_SIZE, AHEAD * lanes + 1);
+  }
+
+  /** Adds a page. Its slot knows the chunk's id after the next flush(). @param page is copied */
+  async add(page: Uint8Array, slot: PageSlot): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#open ??= { bytes: await this.#slabs.take(), ref: { id: undefined }, pages: 0 };
+    const { bytes, ref, pages } = this.#open;
+    bytes.set(page, pages * PAGE_SIZE);
+    slot.chunk = ref;
+    slot.page = pages;
+    if (++this.#open.pages === WINDOW_PAGES) this.#put();
+  }
+
+  /** Everything that was added is with the writer. @throws what that throws */
+  async flush(): Promise<void> {
+    this.#put();
+    await this.settle();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Waits until nothing is on its way any more, however that ends. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#putting);
+  }
+
+  #put(): void {
+    if (this.#open === undefined) return;
+    const { bytes, ref, pages } = this.#open;
+    this.#open = undefined;
+    const putting: Promise<void> = this.#writer
+      .put(bytes.subarray(0, pages * PAGE_SIZE))
+      .then((id) => {
+        ref.id = id;
+      })
+      .catch((error: unknown) => {
+        this.#failure ??= error; // thrown at the next page, or by flush()
+      })
+      .finally(() => {
+        this.#putting.delete(putting);
+        this.#slabs.give(bytes);
+      });
+    this.#putting.add(putting);
+  }
+}

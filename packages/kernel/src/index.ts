@@ -24,7 +24,6 @@ export type { CloneRequest, MmapRequest, Program, Sys, Tick } from './program.js
 export { type ParamsPlace, prepareParams } from './programs/params.js';
 export { PROGRAMS, programNamed } from './programs/registry.js';
 export { type RegisterName, Registers } from './registers.js';
-export { checkForest } from './spec/check-forest.js';
 export { parseSpec, type Spec } from './spec/parse-spec.js';
 export { publishedSpecSchema } from './spec/published-schema.js';
 export { readSpec } from './spec/read-spec.js';

@@ -9,6 +9,7 @@ const kernel = Kernel.boot({ cpus: 2, memoryBytes: 256 * MIB });
 afterEach(async () => {
   const pids = kernel.ps().map(({ pid }) => pid);
   if (pids.length > 0) await kernel.kill(pids);
+  await kernel.settled();
   // Zombies that would wait for parents in kernels which are not there.
   await kernel.disown({ parents: kernel.ps().map(({ ppid }) => ppid) });
   expect(kernel.ps()).toEqual([]);

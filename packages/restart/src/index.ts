@@ -3,10 +3,9 @@ export type { LoadOptions } from './load-memory.js';
 export { type PartOptions, partOfImage } from './part-of-image.js';
 export { placeImage } from './place-image.js';
 export {
-  checkPlacement,
   describePlacement,
   type PlacedPart,
-  type Placement,
+  Placement,
   type SpreadObject,
 } from './placement.js';
 export {

@@ -1,7 +1,6 @@
 import { CkptError } from '@ckptree/errors';
 import { type FragmentRoot, fragmentRoots } from '@ckptree/kernel';
 import type { FileTable, OpenFile, StoredPages, Task, TaskTree } from '@ckptree/model';
-import { Ajv, type ValidateFunction } from 'ajv';
 import { type Static, Type } from 'typebox';
 
 /** Which worker each task of an image goes to: plain data, small for a tree that falls into few fragments. */
@@ -15,19 +14,6 @@ export const Placement = Type.Object(
   { additionalProperties: false },
 );
 export type Placement = Static<typeof Placement>;
-
-let validate: ValidateFunction | undefined;
-
-/** Gives a document that came from elsewhere its type. @throws EINVAL it is no placement */
-export function checkPlacement(document: unknown): Placement {
-  validate ??= new Ajv({ validateSchema: false }).compile(Placement);
-  if (validate(document)) return document as Placement;
-  const [error] = validate.errors ?? [];
-  const field = error?.instancePath || '/';
-  throw new CkptError('EINVAL', `the placement is not as it should be: ${field} ${error?.message ?? ''}`, {
-    field,
-  });
-}
 
 /** @param workerOf by pid */
 export function placementOf(

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bytesSource, verifyImage } from '@ckptree/image';
 import { Kernel, parseSpec, type SpawnTree, type TaskExit } from '@ckptree/kernel';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
-import type { TaskSpec } from './random-tree.js';
+import fc from 'fast-check';
+import { type TaskSpec, trees } from './random-tree.js';
 import { Cluster } from './support/cluster.js';
 
 const examples = join(import.meta.dirname, '../../../examples');
@@ -31,6 +32,13 @@ const treeOf = (root: TaskSpec, files: object[] = []): SpawnTree =>
 
 const placed = (placement: Readonly<Record<number, string>>): Map<number, string> =>
   new Map(Object.entries(placement).map(([pid, worker]) => [Number(pid), worker]));
+
+const hostOf = (pid: number): Kernel =>
+  [...cluster.kernels.values()].find((kernel) => kernel.ps().some((task) => task.pid === pid))!;
+
+/** The task of a spec that has forked another one, or is it: a program gives its children the pids behind its own. */
+const ancestorIn = ({ tasks }: SpawnTree, pid: number): number =>
+  Math.max(...tasks.map((task) => task.pid).filter((own) => own <= pid));
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(1);
@@ -73,8 +81,7 @@ describe('a tree that is spread over three workers', () => {
     const expected = new Set(undisturbed.map(summary));
     const { ticks } = undisturbed.findLast(({ pid }) => pid === rootPid)!;
     const forests = await cluster.loadSpawned(tree, scattered(tree));
-    const host = [...cluster.kernels.values()].find((each) => each.ps().some(({ pid }) => pid === rootPid))!;
-    const stopped = host.stopAt(rootPid, Math.floor(ticks * share));
+    const stopped = hostOf(rootPid).stopAt(rootPid, Math.floor(ticks * share));
     for (const forest of forests) forest.start();
     await stopped;
     const { image, merged } = await cluster.checkpoint(rootPid, { container: true });
@@ -90,6 +97,37 @@ describe('a tree that is spread over three workers', () => {
       expect(cluster.ends.map(({ pid }) => pid)).toEqual(expect.arrayContaining(living));
       for (const kernel of cluster.kernels.values()) expect(kernel.memory.stats().used).toBe(0);
     }
+  });
+
+  test('ends as if it had never been stopped: any tree, anywhere, any task, any tick', async () => {
+    const law = fc.asyncProperty(
+      trees(join(examples, 'data/prose.txt')),
+      fc.array(fc.constantFrom(...WORKERS), { minLength: 1, maxLength: 5 }),
+      fc.uniqueArray(fc.constantFrom(...WORKERS), { minLength: 1 }),
+      fc.nat(),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      async (root, where, on, pick, share) => {
+        const tree = treeOf(root);
+        const all = await endsAlone(tree);
+        const chosen = all[pick % all.length]!;
+        const places = tree.tasks.map(({ pid }, index) => [pid, where[index % where.length]!] as const);
+        const forests = await cluster.loadSpawned(tree, new Map(places));
+        const pid = ancestorIn(tree, chosen.pid);
+        const stopped = hostOf(pid).stopAt(chosen.pid, Math.floor(chosen.ticks * share));
+        for (const forest of forests) forest.start();
+        await stopped;
+        // Not less than this: whether a task has its memory for itself is part of its last state.
+        const { image } = await cluster.checkpoint(1, { pid });
+        await cluster.clear();
+        cluster.ends.length = 0;
+        await cluster.restart(image, on);
+        await cluster.settled();
+        const expected = new Set(all.map(summary));
+        expect(cluster.ends.map(summary).filter((end) => !expected.has(end))).toEqual([]);
+        expect(cluster.ends.map(({ pid }) => pid)).toContain(chosen.pid);
+      },
+    );
+    await fc.assert(law, { numRuns: 25 });
   });
 });
 

@@ -9,9 +9,9 @@ import {
   planHeadAndTail,
   planSegments,
 } from '@ckptree/checkpoint';
+import { isCkptError } from '@ckptree/errors';
 import { bytesSource, readTree } from '@ckptree/image';
 import {
-  checkForest,
   type Forest,
   type HeldCut,
   Kernel,
@@ -21,12 +21,12 @@ import {
   type TaskExit,
 } from '@ckptree/kernel';
 import type { TaskTree } from '@ckptree/model';
-import { checkPlacement, hostPart, placeImage } from '@ckptree/restart';
+import { hostPart, placeImage } from '@ckptree/restart';
 
 const UTS = { release: '6.1.0-ckptree', version: '#1 SMP', machine: 'x86_64' };
 
 /** Everything that workers and coordinators send each other is JSON. */
-const sent = (document: unknown): unknown => JSON.parse(JSON.stringify(document));
+const sent = <T>(document: T): T => JSON.parse(JSON.stringify(document)) as T;
 
 /** Several kernels in one process, and what a coordinator would do with them. */
 export class Cluster {
@@ -56,9 +56,7 @@ export class Cluster {
       ...(placement && { placement }),
     });
     const parts = splitTree(tree, { treeId: this.#newTreeId(), workerOf: (pid) => workers.get(pid)! });
-    return Promise.all(
-      [...parts].map(([worker, forest]) => this.kernel(worker).loadSpawned(checkForest(sent(forest)))),
-    );
+    return Promise.all([...parts].map(([worker, forest]) => this.kernel(worker).loadSpawned(sent(forest))));
   }
 
   /** Starts the tree of an image on some of the workers. */
@@ -79,9 +77,7 @@ export class Cluster {
     wanted: ReadonlyMap<number, string> = new Map(),
   ): Promise<PromiseSettledResult<Forest>[]> {
     const { tree } = await readTree(bytesSource(image));
-    const placement = checkPlacement(
-      sent(placeImage(tree, { workers: this.#workers(on), placement: wanted })),
-    );
+    const placement = sent(placeImage(tree, { workers: this.#workers(on), placement: wanted }));
     const treeId = this.#newTreeId();
     return Promise.allSettled(
       placement.workers.map((worker) =>
@@ -127,7 +123,10 @@ export class Cluster {
   async clear(): Promise<void> {
     for (const kernel of this.kernels.values()) {
       const pids = kernel.ps().map(({ pid }) => pid);
-      if (pids.length > 0) await kernel.kill(pids);
+      // All of them may have ended meanwhile.
+      await kernel.kill(pids).catch((error: unknown) => {
+        if (!isCkptError(error) || error.code !== 'ESRCH') throw error;
+      });
     }
     await this.settled();
   }

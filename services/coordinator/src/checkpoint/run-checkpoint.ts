@@ -27,7 +27,8 @@ export async function runCheckpoint(parts: StepParts, underway: Underway): Promi
   } catch (error) {
     await fail(parts, underway, error);
   } finally {
-    await release(parts, keeper);
+    // Another leader may have it now, and go on with what the workers hold.
+    if (keeper.isOver) await release(parts, keeper);
   }
 }
 

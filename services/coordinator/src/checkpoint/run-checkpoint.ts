@@ -1,5 +1,5 @@
-import { CkptError, errorToData } from '@ckptree/errors';
-import type { Session } from '@ckptree/store';
+import { CkptError, errorToData, isCkptError } from '@ckptree/errors';
+import type { Manifest, Session } from '@ckptree/store';
 import { tellAll } from '../cluster/fan-out.js';
 import { commit } from './commit.js';
 import { dump } from './dump.js';
@@ -27,7 +27,8 @@ export async function runCheckpoint(parts: StepParts, underway: Underway): Promi
   } catch (error) {
     await fail(parts, underway, error);
   } finally {
-    await release(parts, keeper);
+    // Another leader may have it now, and go on with what the workers hold.
+    if (keeper.isOver) await release(parts, keeper);
   }
 }
 
@@ -51,13 +52,8 @@ async function save(parts: StepParts, underway: Underway): Promise<void> {
     const committing = performance.now();
     signal.throwIfAborted();
     await toCommitting(keeper, tree.figures, { planMs: dumping - planning, dumpMs: committing - dumping });
-    const { sizes } = await commit(session, underway, tree, stored);
-    await complete(parts, keeper, {
-      logicalBytes: sizes.logical,
-      newBytes: sizes.new,
-      storedBytes: sizes.stored,
-      commitMs: performance.now() - committing,
-    });
+    const manifest = await commit(session, underway, tree, stored);
+    await complete(parts, keeper, { ...sizesTold(manifest), commitMs: performance.now() - committing });
   } finally {
     await session.end();
   }
@@ -97,11 +93,32 @@ async function complete(
     await tellAll(connection, table.workersOf(record.tree), 'signal', () => body);
 }
 
+const sizesTold = ({ sizes: { logical, new: added, stored } }: Pick<Manifest, 'sizes'>) => ({
+  logicalBytes: logical,
+  newBytes: added,
+  storedBytes: stored,
+});
+
 async function fail(parts: StepParts, { keeper, signal }: Underway, reason: unknown): Promise<void> {
   if (keeper.isOver) throw reason;
+  if (keeper.record.state === 'committing') {
+    // Whether the manifest was put is known to the store alone; what is listed is complete, whatever came after.
+    const listed = await listedAs(parts, keeper.record.checkpoint);
+    if (listed !== undefined) return complete(parts, keeper, sizesTold(listed));
+  }
   const cause: unknown = signal.aborted ? signal.reason : reason;
   await keeper.change({ state: 'failed', error: errorToData(cause) });
   await announce(parts, keeper);
+}
+
+/** The manifest of a checkpoint, if it is listed. @throws what the store throws when it cannot be asked */
+async function listedAs({ store }: StepParts, checkpoint: string): Promise<Manifest | undefined> {
+  try {
+    return await (await store()).resolve(checkpoint);
+  } catch (error) {
+    if (isCkptError(error) && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Tells the last event of a checkpoint, and notes that it was told. */

@@ -1,0 +1,117 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestServer, testServer } from '@ckptree/nats-server/testing';
+import {
+  type CheckpointRecord,
+  Connection,
+  EventPublisher,
+  ensureCluster,
+  readEvents,
+  recordsOf,
+} from '@ckptree/protocol';
+import { newManifestId, Store } from '@ckptree/store';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { put } from '../../../packages/store/test/support/folder.js';
+import { buildImage, pages } from '../../../packages/store/test/support/image.js';
+import { RecordKeeper } from '../dist/checkpoint/record-keeper.js';
+import { runCheckpoint } from '../dist/checkpoint/run-checkpoint.js';
+import { Telling } from '../dist/cluster/telling.js';
+import { Workers } from '../dist/cluster/workers.js';
+import { ProcessTable } from '../dist/tree/process-table.js';
+import { Trees } from '../dist/tree/trees.js';
+
+let nats: TestServer;
+let connection: Connection;
+let folder: string;
+let store: Store;
+beforeAll(async () => {
+  nats = await testServer();
+  connection = await Connection.open({ url: nats.url, name: 'test' });
+  await ensureCluster(connection);
+  folder = await mkdtemp(join(tmpdir(), 'ckptree-commit-'));
+  store = await Store.init(folder);
+});
+afterAll(async () => {
+  await store?.close();
+  await connection?.close();
+  await nats?.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const fail = (error: unknown): void => {
+  throw error;
+};
+
+/** Takes over a checkpoint whose leader died while it put the manifest, and whose workers have nothing any more. */
+async function takeOver(checkpoint: string): Promise<CheckpointRecord> {
+  const records = recordsOf(connection);
+  const now = new Date().toISOString();
+  const record: CheckpointRecord = {
+    version: 1,
+    checkpoint,
+    state: 'committing',
+    term: 1,
+    owner: 'coordinator-1',
+    request: { version: 1, checkpoint, pid: 1, requested: now },
+    created: now,
+    updated: now,
+    system: { release: '6.1', version: '1' },
+    workers: [],
+  };
+  const revision = await records.checkpoints.create(checkpoint, record);
+  const publisher = new EventPublisher(connection);
+  const trees = await Trees.load(records.trees);
+  const workers = new Workers({
+    connection,
+    workers: records.workers,
+    events: publisher,
+    onLost: () => undefined,
+    onError: fail,
+  });
+  const keeper = new RecordKeeper(records.checkpoints, record, revision!);
+  const limits = { leaseMs: 1_000, describeMs: 1_000, dumpMs: 1_000, commitMs: 1_000 };
+  try {
+    await runCheckpoint(
+      {
+        connection,
+        workers,
+        trees,
+        table: new ProcessTable({ connection, workers, trees }),
+        events: new Telling(publisher, fail),
+        store: async () => store,
+        limits,
+      },
+      { keeper, signal: new AbortController().signal },
+    );
+  } finally {
+    await workers.close();
+    await publisher.close();
+  }
+  return (await records.checkpoints.get(checkpoint))!.value;
+}
+
+async function eventsOf(checkpoint: string): Promise<string[]> {
+  const types: string[] = [];
+  const options = { from: { at: 'beginning' }, follow: false, filter: { checkpoint } } as const;
+  for await (const { event } of readEvents(connection, options)) types.push(event.type);
+  return types;
+}
+
+describe('a checkpoint whose leader died while it committed, and that cannot be committed again', () => {
+  test('is completed when its manifest is listed', async () => {
+    const { id, sizes } = await put(store, buildImage([{ pid: 1, ppid: 0, pages: pages(10) }]));
+    await expect(takeOver(id)).resolves.toMatchObject({
+      state: 'completed',
+      announced: true,
+      figures: { logicalBytes: sizes.logical },
+    });
+    expect(await eventsOf(id)).toEqual(['stored', 'completed']);
+  });
+
+  test('has failed when it is not', async () => {
+    const id = newManifestId();
+    await expect(takeOver(id)).resolves.toMatchObject({ state: 'failed', announced: true });
+    expect(await eventsOf(id)).toEqual(['failed']);
+  });
+});

@@ -4,7 +4,7 @@ import { decodeChunkHeader, RECORD_LIMIT } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
 import { ContentSlots, type Loading } from './content-slots.js';
 import type { ChunkIndex } from './index/chunk-index.js';
-import type { ChunkPlace } from './index/index-file.js';
+import type { ChunkPlace } from './index/chunk-place.js';
 import { packName } from './pack/pack-reader.js';
 import type { ChunkEngine } from './put/chunk-engine.js';
 

@@ -3,7 +3,7 @@ import type { ObjectBackend, OpenObject } from './backend/object-backend.js';
 import type { ChunkSettings } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
 import type { ChunkIndex } from './index/chunk-index.js';
-import type { ChunkPlace } from './index/index-file.js';
+import type { ChunkPlace } from './index/chunk-place.js';
 import type { PackId } from './pack/pack-format.js';
 import { packName } from './pack/pack-reader.js';
 

@@ -1,9 +1,9 @@
 import type { StoreAccess } from '@ckptree/carrier';
 import { checkAssignment } from '@ckptree/checkpoint';
 import { CkptError, errorFromData } from '@ckptree/errors';
-import { checkForest, type Kernel } from '@ckptree/kernel';
-import type { DocumentShelf, Handlers, TaskRow, worker } from '@ckptree/protocol';
-import { checkPlacement } from '@ckptree/restart';
+import { type Kernel, SpawnForest } from '@ckptree/kernel';
+import { type DocumentShelf, type Handlers, type TaskRow, validated, type worker } from '@ckptree/protocol';
+import { Placement } from '@ckptree/restart';
 import type { HeldCheckpoints } from './held-checkpoints.js';
 import type { HostedTree } from './hosted-tree.js';
 import type { HostedTrees } from './hosted-trees.js';
@@ -37,14 +37,14 @@ export function workerHandlers(parts: WorkerParts): WorkerHandlers {
 function treeHandlers({ worker, kernel, trees, store, shelf }: WorkerParts) {
   return {
     spawn: async ({ tree, rootPid, part }) => {
-      const forest = checkForest(await shelf.take(part));
+      const forest = validated(SpawnForest, await shelf.take(part), 'the part of the tree');
       const hosted = trees.load(tree, rootPid, () => kernel.loadSpawned(forest));
       await hosted.loaded;
       await throwFailure(trees, hosted);
       return { tasks: hosted.tasks };
     },
     restore: async ({ tree, rootPid, checkpoint, part }) => {
-      const placement = checkPlacement(await shelf.take(part));
+      const placement = validated(Placement, await shelf.take(part), 'the placement of the tree');
       trees.load(tree, rootPid, async (hosted) =>
         loadCheckpoint(kernel, await store.store(), hosted, { worker, checkpoint, placement }),
       );

@@ -6,7 +6,8 @@ import type { ChunkId, ContentHash } from '../content-hash.js';
 import { KIND, objectId, objectName } from '../layout.js';
 import type { PackEntry, PackId } from '../pack/pack-format.js';
 import { listPacks, readPackEntries } from '../pack/pack-reader.js';
-import { type ChunkPlace, encodeIndex, type IndexEntry, IndexFile } from './index-file.js';
+import type { ChunkPlace, IndexEntry } from './chunk-place.js';
+import { encodeIndex, IndexFile } from './index-file.js';
 import { decodeEntries, encodeEntries, mergeEntries, renumbered } from './raw-entries.js';
 
 /** Chunks that are known from trailers alone before they are merged into an index: at least, and at most. */

@@ -2,6 +2,7 @@ import { CkptError } from '@ckptree/errors';
 import type { ObjectBackend } from '../backend/object-backend.js';
 import { type ChunkId, type ContentHash, HASH_SIZE } from '../content-hash.js';
 import type { PackId } from '../pack/pack-format.js';
+import type { ChunkPlace } from './chunk-place.js';
 import { decodeEntries, ENTRY_SIZE, firstEntryFrom, placeAt } from './raw-entries.js';
 
 /**
@@ -32,18 +33,6 @@ const TABLES_LIMIT = 512 * 1024 * 1024;
 const READ_BLOCKS = 256;
 /** Blocks that are kept in memory: 11 MiB. */
 const CACHED_BLOCKS = 4096;
-
-/** Where a chunk's record is. */
-export interface ChunkPlace {
-  readonly pack: PackId;
-  readonly offset: number;
-  /** Bytes of the record. */
-  readonly length: number;
-}
-
-export interface IndexEntry extends ChunkPlace {
-  readonly id: ChunkId;
-}
 
 /** @param groups entries as mergeEntries() gives them, of these packs only. @returns the object, in parts */
 export async function encodeIndex(

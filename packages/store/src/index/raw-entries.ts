@@ -1,6 +1,6 @@
 import { HASH_SIZE, hexId } from '../content-hash.js';
 import type { PackId } from '../pack/pack-format.js';
-import type { ChunkPlace, IndexEntry } from './index-file.js';
+import type { ChunkPlace, IndexEntry } from './chunk-place.js';
 
 /**
  * Entries of an index as they stand in it: id(32) pack number(4) offset(4) length(4), ascending by id. There may be ten

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CHUNK_HEADER_SIZE, decodeChunkHeader, RECORD_LIMIT } from '../chunk.js';
 import type { ContentHash } from '../content-hash.js';
-import type { IndexEntry } from '../index/index-file.js';
+import type { IndexEntry } from '../index/chunk-place.js';
 import { encodePackEnd, encodePackHeader, PACK_HEADER_SIZE, type PackId } from './pack-format.js';
 
 /** Bytes of the buffer for a pack that is sealed once it holds `packSize` bytes. */

@@ -6,10 +6,11 @@ import { asCkptError } from '@ckptree/errors';
 import { formatMachine, thisMachine } from './machine.js';
 import type { Scenario } from './scenario.js';
 import { oneMachine } from './scenarios/one-machine.js';
+import { restart } from './scenarios/restart.js';
 import { store } from './scenarios/store.js';
 import { formatSection } from './table.js';
 
-const SCENARIOS: readonly Scenario[] = [oneMachine, store];
+const SCENARIOS: readonly Scenario[] = [oneMachine, restart, store];
 
 const HELP = `usage: npm run bench [-- [NAME ...] [--memory MiB] [--runs N] [--folder DIR] [--core FILE] [--json FILE]]
 

@@ -5,16 +5,15 @@ import { parseArgs } from 'node:util';
 import { asCkptError } from '@ckptree/errors';
 import { formatMachine, thisMachine } from './machine.js';
 import type { Scenario } from './scenario.js';
-
 import { dedup } from './scenarios/dedup.js';
 import { incremental } from './scenarios/incremental.js';
 import { indexOfChunks } from './scenarios/index-of-chunks.js';
-
 import { oneMachine } from './scenarios/one-machine.js';
+import { restart } from './scenarios/restart.js';
 import { store } from './scenarios/store.js';
 import { formatSection } from './table.js';
 
-const SCENARIOS: readonly Scenario[] = [oneMachine, store, dedup, incremental, indexOfChunks];
+const SCENARIOS: readonly Scenario[] = [oneMachine, store, dedup, incremental, restart, indexOfChunks];
 
 const HELP = `usage: npm run bench [-- [NAME ...] [--memory MiB] [--runs N] [OPTION ...]]
 

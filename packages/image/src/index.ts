@@ -8,7 +8,14 @@ export { encodeErrorRecord } from './encode/error-record.js';
 export { encodeFile, encodeFileDesc, encodeFileTable, encodeObjref } from './encode/file.js';
 export { encodeHead, encodeTail, type ImageHead } from './encode/head.js';
 export { encodeAuxv, encodeMm, encodeMmContext, encodeVma, hasContents } from './encode/mm.js';
-export { batchSize, batchStart, contentsSize, encodePagesEnd, pagesHeader } from './encode/pages.js';
+export {
+  batchSize,
+  batchStart,
+  contentsSize,
+  encodePagesEnd,
+  pagesHeader,
+  pagesHeaderOfRuns,
+} from './encode/pages.js';
 export { encodeTask, encodeTaskObjs, encodeTree, type TaskPids } from './encode/task.js';
 export { FINDING_SCHEMA, type Finding, findingError } from './finding.js';
 export type { DecodedHead } from './grammar/visitor.js';

@@ -15,10 +15,11 @@ import {
   encodeVma,
   hasContents,
   pagesHeader,
+  pagesHeaderOfRuns,
   readFailure,
   readTree,
 } from '@ckptree/image';
-import { VM, type VmaOps } from '@ckptree/model';
+import { PAGE_SIZE, VM, type VmaOps } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeText, encodeText } from '../dist/text.js';
@@ -49,6 +50,28 @@ describe('bytes as the format has them', () => {
       ...[0x1000, 0, 0xffff_f000, 0x7fff],
     ]);
     expect(pagesHeader([4096, 8192, 12_288], 1)).toEqual(pagesHeader([4096]));
+  });
+
+  test('a batch of runs of pages is one of their addresses, also across 4 GiB', () => {
+    const run = fc.record({ skip: fc.nat(2 ** 21), pages: fc.integer({ min: 1, max: 5 }) });
+    const law = fc.property(
+      fc.constantFrom(0, 0xffff_e000, 0x7fff_ffff_0000, 0x4_ffff_f000),
+      fc.array(run, { minLength: 1, maxLength: 8 }),
+      (start, steps) => {
+        let address = start;
+        const runs = steps.map(({ skip, pages }, index) => {
+          address += (index === 0 ? 0 : skip) * PAGE_SIZE;
+          const placed = { address, pages };
+          address += pages * PAGE_SIZE;
+          return placed;
+        });
+        const addresses = runs.flatMap((each) =>
+          Array.from({ length: each.pages }, (_, page) => each.address + page * PAGE_SIZE),
+        );
+        expect(pagesHeaderOfRuns(runs)).toEqual(pagesHeader(addresses));
+      },
+    );
+    fc.assert(law);
   });
 
   test('the error record: a NUL, the text, a NUL', () => {

@@ -2,6 +2,7 @@ import { asCkptError } from '@ckptree/errors';
 import { type ImageContents, readTree } from '@ckptree/image';
 import type { Forest, Kernel } from '@ckptree/kernel';
 import type { ByteSource, StoredPages, TaskTree } from '@ckptree/model';
+import { isStoredImage } from './chunk-space.js';
 import { openFileSource } from './file-source.js';
 import { loadLazily } from './load-lazily.js';
 import { type LoadOptions, loadMemory, startPool } from './load-memory.js';
@@ -66,7 +67,7 @@ export function restartSource(
   options: RestartOptions = {},
 ): Promise<RestartResult> {
   return withPool(kernel, source, options, async (pool) => {
-    const contents = await readTree(source);
+    const contents = await readTree(isStoredImage(source) ? source.withoutPages() : source);
     return { ...(await hostWhole(kernel, source, contents.tree, options, pool)), contents };
   });
 }

@@ -52,5 +52,32 @@ export function pagesHeader(addresses: ArrayLike<number>, count = addresses.leng
   return bytes;
 }
 
+/**
+ * As pagesHeader(), from runs of pages.
+ * @param runs ascending; together 1 to BATCH_PAGES pages
+ */
+export function pagesHeaderOfRuns(
+  runs: readonly { readonly address: number; readonly pages: number }[],
+): Uint8Array {
+  const count = runs.reduce((sum, { pages }) => sum + pages, 0);
+  const start = batchStart(count);
+  const bytes = new Uint8Array(start.length + count * ADDRESS_SIZE);
+  bytes.set(start);
+  const view = new DataView(bytes.buffer, start.length);
+  let at = 0;
+  for (const { address, pages } of runs) {
+    // In halves, which are small integers: this runs once a page.
+    let low = (address % TWO_32) | 0;
+    let high = Math.floor(address / TWO_32);
+    for (const end = at + pages * ADDRESS_SIZE; at < end; at += ADDRESS_SIZE) {
+      view.setUint32(at, low, true);
+      view.setUint32(at + 4, high, true);
+      low = (low + PAGE_SIZE) | 0;
+      if (low === 0) high++;
+    }
+  }
+  return bytes;
+}
+
 /** Ends the contents of a vma: PGARR with 0 pages. */
 export const encodePagesEnd = (): Uint8Array => encodeRecord('PGARR', { nr_pages: 0n });

@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { batchSize, pagesHeader } from '@ckptree/image';
+import { batchSize, pagesHeaderOfRuns } from '@ckptree/image';
 import { type ByteSource, PAGE_SIZE } from '@ckptree/model';
 import type { ChunkReader } from '../chunk-reader.js';
 import type { ChunkRecords } from '../chunk-records.js';
@@ -45,16 +45,36 @@ const AHEAD = 16;
 export class StoredImage implements ByteSource {
   /** Bytes. */
   readonly size: number;
+  readonly #manifest: Manifest;
   readonly #chunks: ChunkReader;
   readonly #segments: readonly ManifestSegment[];
   readonly #openRecords: OpenRecords;
   readonly #pieces = new Map<ManifestSegment, Promise<readonly Piece[]>>();
+  #showsPages = true;
 
   constructor(manifest: Manifest, chunks: ChunkReader, openRecords: OpenRecords) {
+    this.#manifest = manifest;
     this.size = manifest.sizes.logical;
     this.#segments = manifest.segments;
     this.#chunks = chunks;
     this.#openRecords = openRecords;
+  }
+
+  /**
+   * The same image, but its pages read as zeros: for somebody who looks at its structure alone, one read after the other,
+   * so that no page is fetched.
+   */
+  withoutPages(): ByteSource {
+    const image = new StoredImage(this.#manifest, this.#chunks, this.#openRecords);
+    image.#showsPages = false;
+    // One buffer, as fresh memory would cost more than what is put into it.
+    let buffer = Buffer.alloc(0);
+    return {
+      read(position, length) {
+        if (buffer.length < length) buffer = Buffer.allocUnsafeSlow(length);
+        return image.readInto(buffer.subarray(0, length), position);
+      },
+    };
   }
 
   /** Which chunks hold pages. @see locatePages */
@@ -117,7 +137,7 @@ export class StoredImage implements ByteSource {
     let pieces = this.#pieces.get(segment);
     if (pieces === undefined) {
       pieces = readRecipe(this.#chunks, segment).then((recipe) =>
-        piecesOf(recipe, segment.position, this.#chunks),
+        piecesOf(recipe, segment.position, this.#showsPages ? this.#chunks : undefined),
       );
       pieces.catch(() => this.#pieces.delete(segment));
       if (this.#pieces.size >= KEPT_SEGMENTS) this.#pieces.delete(this.#pieces.keys().next().value!);
@@ -138,7 +158,8 @@ function lastAtOrBefore(stretches: readonly { readonly position: number }[], pos
   return low;
 }
 
-function piecesOf(recipe: Recipe, start: number, chunks: ChunkReader): Piece[] {
+/** @param chunks hold the pages; without them, pages read as zeros */
+function piecesOf(recipe: Recipe, start: number, chunks: ChunkReader | undefined): Piece[] {
   const pieces: Piece[] = [];
   let position = start;
   let literalsDone = 0;
@@ -163,9 +184,15 @@ const literalPiece = (position: number, bytes: Uint8Array): Piece => ({
   fill: (target, from) => target.set(bytes.subarray(from, from + target.length)),
 });
 
-function batchPiece(position: number, recipe: Recipe, runs: readonly PageRun[], chunks: ChunkReader): Piece {
+function batchPiece(
+  position: number,
+  recipe: Recipe,
+  runs: readonly PageRun[],
+  chunks: ChunkReader | undefined,
+): Piece {
   const pages = pagesOf(runs);
   const headSize = batchHeadSize(pages);
+  let head: Uint8Array | undefined;
   return {
     position,
     size: batchSize(pages),
@@ -173,19 +200,21 @@ function batchPiece(position: number, recipe: Recipe, runs: readonly PageRun[], 
       chunksOf(recipe, runs, Math.max(0, from - headSize), length - Math.max(0, headSize - from)),
     async fill(target, from) {
       const headPart = Math.max(0, Math.min(target.length, headSize - from));
-      if (headPart > 0) target.set(batchHead(runs).subarray(from, from + headPart));
+      if (headPart > 0) {
+        // It is mostly read in two or three parts.
+        head ??= batchHead(runs);
+        target.set(head.subarray(from, from + headPart));
+      }
       const rest = target.subarray(headPart);
-      if (rest.length > 0) await fillPages(rest, recipe, runs, Math.max(0, from - headSize), chunks);
+      if (chunks === undefined) rest.fill(0);
+      else if (rest.length > 0) await fillPages(rest, recipe, runs, Math.max(0, from - headSize), chunks);
     },
   };
 }
 
 /** The batch before its pages: it follows from the addresses. */
 export function batchHead(runs: readonly Pick<PageRun, 'address' | 'pages'>[]): Uint8Array {
-  const addresses = runs.flatMap(({ address, pages }) =>
-    Array.from({ length: pages }, (_, page) => address + page * PAGE_SIZE),
-  );
-  return pagesHeader(addresses);
+  return pagesHeaderOfRuns(runs);
 }
 
 /** @param from byte position within the pages of the runs */

@@ -1,0 +1,24 @@
+/** Where the image of a tree is. */
+export type ImagePlace =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'store'; readonly path: string; readonly id: string };
+
+/** What a process that restarts a tree once is told. */
+export interface RestartOrder {
+  readonly place: ImagePlace;
+  readonly lazy: boolean;
+  /** Image of a small tree, restarted first so that the code has run. */
+  readonly warmUp: string;
+  /** Of the kernel. */
+  readonly memoryBytes: number;
+}
+
+/** What it measured. */
+export interface RestartTimes {
+  /** From the call until the tree's root has executed an instruction (a tick). */
+  readonly firstSeconds: number;
+  /** From the call until all memory was there. */
+  readonly filledSeconds: number;
+  /** Of all threads until then. */
+  readonly cpuSeconds: number;
+}

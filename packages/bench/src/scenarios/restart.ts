@@ -1,0 +1,141 @@
+import { rm, stat } from 'node:fs/promises';
+import { freemem } from 'node:os';
+import { join } from 'node:path';
+import { openFileSource } from '@ckptree/restart';
+import { poolEngine, Store } from '@ckptree/store';
+import { isThere, runCommand } from '../command.js';
+import { gigabytesPerSecond, inTurn, type Series, sum, type Timing } from '../measure.js';
+import type { ImagePlace } from '../restart/messages.js';
+import { randomImage } from '../restart/random-image.js';
+import { restartOnce } from '../restart/restart-once.js';
+import type { Measurement, Scenario, ScenarioOptions, Section } from '../scenario.js';
+import { figures, inverse } from '../statistics.js';
+import { RESTIC, restic } from '../store/peers.js';
+
+const MIB = 2 ** 20;
+/** Task memory of the lazy restarts, as shares of what is asked for. */
+const SHARES = [1 / 16, 1 / 4, 1, 4];
+/** Bytes that a restart of an image takes, as a multiple of it: its frames, and the image in the page cache. */
+const FOOTPRINT = 2.3;
+/** Milliseconds to the first instruction that are hoped for. */
+const FIRST_GOAL_MS = 50;
+
+/** Complete restarts beside what else brings back as many bytes, and how soon a lazy one lets the tree run. */
+export const restart: Scenario = {
+  name: 'restart',
+  summary: 'complete restart from file and store, beside cp + sync and restic; lazy: first instruction',
+  async run(options) {
+    const warmUp = join(options.folder, 'small.ckpt');
+    await randomImage(warmUp, 1);
+    return [await complete(options, warmUp), await lazily(options, warmUp)];
+  },
+};
+
+async function complete(options: ScenarioOptions, warmUp: string): Promise<Section> {
+  const { folder, runs, memoryMiB, tell } = options;
+  const image = join(folder, 'tree.ckpt');
+  tell(`filling ${memoryMiB} MiB with random bytes, and storing them`);
+  await randomImage(image, memoryMiB);
+  const bytes = (await stat(image)).size;
+  const store = await storeOf(image, join(folder, 'store'));
+  const peer = isThere(RESTIC, tell) ? restic(image, folder) : undefined;
+  await peer?.fresh();
+  await peer?.put();
+  const from = (place: ImagePlace, lazy: boolean) => async (): Promise<Timing> => {
+    const times = await restartOnce({ place, lazy, warmUp, memoryBytes: bytes * 1.05 + 128 * MIB });
+    return { seconds: times.filledSeconds, cpuSeconds: times.cpuSeconds };
+  };
+  const copied = async (restore: (target: string) => Promise<Timing>): Promise<Timing> => {
+    const target = join(folder, 'copy');
+    const timing = await restore(target);
+    await rm(target);
+    return timing;
+  };
+  tell(`restarting ${runs + 1} times from each place, in turn with copies`);
+  const series: Readonly<Record<string, Series>> = await inTurn<string>(runs, {
+    cp: () => copied(async (target) => sum(await copy(image, target), await runCommand(['sync', target]))),
+    'cp alone': () => copied((target) => copy(image, target)),
+    ...(peer && { restic: () => copied((target) => peer.restore(target)) }),
+    file: from({ kind: 'file', path: image }, false),
+    store: from(store, false),
+    'file, lazily': from({ kind: 'file', path: image }, true),
+    'store, lazily': from(store, true),
+  });
+  await rm(image);
+  await rm(store.path, { recursive: true });
+  const row = (what: string, name: string): Measurement[] => {
+    const own = series[name];
+    if (own === undefined) return [];
+    const value = series.cp!.seconds.median / own.seconds.median;
+    return [
+      {
+        what,
+        unit: 'GB/s',
+        figures: inverse(own.seconds, (seconds) => gigabytesPerSecond(bytes, seconds)),
+        cpuSeconds: own.cpuSeconds,
+        ...(name !== 'cp' && { ratio: { value, to: 'cp + sync' } }),
+      },
+    ];
+  };
+  return {
+    heading: `complete restart of a task with ${memoryMiB} MiB of random bytes, in a fresh process`,
+    measurements: [
+      ...row('restart from a file', 'file'),
+      ...row('restart from a store', 'store'),
+      ...row('lazy restart from a file, until all memory is there', 'file, lazily'),
+      ...row('lazy restart from a store, until all memory is there', 'store, lazily'),
+      ...row('cp + sync of the image', 'cp'),
+      ...row('cp without sync', 'cp alone'),
+      ...row('restic restore, synced', 'restic'),
+    ],
+  };
+}
+
+const copy = (from: string, to: string): Promise<Timing> => runCommand(['cp', '--reflink=never', from, to]);
+
+async function storeOf(image: string, path: string): Promise<ImagePlace & { readonly kind: 'store' }> {
+  const store = await Store.init(path, { engine: poolEngine() });
+  const source = openFileSource(image);
+  try {
+    const session = await store.begin();
+    await session.importImage(source);
+    const { id } = await session.commit();
+    return { kind: 'store', path, id };
+  } finally {
+    source.close();
+    await store.close();
+  }
+}
+
+async function lazily(options: ScenarioOptions, warmUp: string): Promise<Section> {
+  const { folder, runs, memoryMiB, tell } = options;
+  const measurements: Measurement[] = [];
+  for (const share of SHARES) {
+    const size = Math.max(1, Math.round(memoryMiB * share));
+    if (size * MIB * FOOTPRINT > freemem()) {
+      tell(`lazy restart of ${size} MiB is left out, for so much memory is not free`);
+      continue;
+    }
+    tell(`restarting ${size} MiB lazily`);
+    const image = join(folder, 'lazy.ckpt');
+    await randomImage(image, size);
+    const store = await storeOf(image, join(folder, 'store'));
+    for (const place of [{ kind: 'file', path: image } as const, store]) {
+      const firsts: number[] = [];
+      for (let run = 0; run < runs; run++) {
+        const order = { place, lazy: true, warmUp, memoryBytes: size * 1.05 * MIB + 128 * MIB };
+        firsts.push((await restartOnce(order)).firstSeconds * 1e3);
+      }
+      const own = figures(firsts);
+      measurements.push({
+        what: `first instruction of ${size} MiB from a ${place.kind}`,
+        unit: 'ms',
+        figures: own,
+        ratio: { value: own.median / FIRST_GOAL_MS, to: `${FIRST_GOAL_MS} ms`, goal: 1 },
+      });
+    }
+    await rm(image);
+    await rm(store.path, { recursive: true });
+  }
+  return { heading: 'lazy restart: from the call until the root has executed an instruction', measurements };
+}

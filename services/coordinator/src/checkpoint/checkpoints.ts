@@ -15,6 +15,8 @@ import { announce, runCheckpoint } from './run-checkpoint.js';
 import type { StepParts } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
 
+/** Accepting a request takes no longer: who had it for more than this, and did not say so, is gone. */
+const ACCEPT_MS = 5_000;
 /** Records of checkpoints that are over are remembered for so long; the store has those that were completed. */
 const REMEMBERED_MS = 7 * 24 * 3_600_000;
 
@@ -53,7 +55,7 @@ export class Checkpoints {
     await this.#takeOver();
     const { signal } = this.#term;
     const { connection, onError } = this.#parts;
-    const requests = takeRequests(connection, { signal, onInvalid: onError });
+    const requests = takeRequests(connection, { signal, ackWaitMs: ACCEPT_MS, onInvalid: onError });
     for await (const { request, ack, retry } of requests) {
       try {
         await this.#accept(request);

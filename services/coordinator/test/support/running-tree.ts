@@ -1,0 +1,52 @@
+import type { Client, StartedTree } from '@ckptree/client';
+import { isCkptError } from '@ckptree/errors';
+import { isUnanswered, isUnserved, request, worker } from '@ckptree/protocol';
+import { type TestCluster, until } from './test-cluster.js';
+
+const WORKERS = ['worker-1', 'worker-2', 'worker-3'] as const;
+const ANSWER_MS = 2_000;
+
+/** Four tasks over three workers that never end, with some memory that they write to. @param pid of the root; three follow */
+export function runningTree(client: Client, pid: number, memoryMiB = 2): Promise<StartedTree> {
+  const task = (own: number) => ({
+    pid: own,
+    program: 'idle',
+    params: { memoryMiB, forever: true, writesPerTick: 1 },
+  });
+  const root = { ...task(pid), children: [task(pid + 1), task(pid + 2), task(pid + 3)] };
+  const placement = Object.fromEntries(
+    [0, 1, 2, 0].map((place, index) => [String(pid + index), WORKERS[place]!]),
+  );
+  return client.spawn({ root }, { placement });
+}
+
+/** Ticks of the tasks of a tree, by pid, as those workers say that answer: no coordinator need live. */
+export async function ticksOf({ connection }: Client, tree: string): Promise<Map<number, number>> {
+  const rows = await Promise.all(
+    WORKERS.map(async (id) => {
+      try {
+        return (await request(connection, worker(id).ps, { tree }, { timeoutMs: ANSWER_MS })).tasks;
+      } catch (error) {
+        if (isCkptError(error) && (isUnserved(error) || isUnanswered(error))) return [];
+        throw error;
+      }
+    }),
+  );
+  return new Map(rows.flat().map(({ pid, ticks }) => [pid, ticks]));
+}
+
+/** Waits until every task that is there by now has gone on, and there is at least one. */
+export async function untilAllGoOn(client: Client, tree: string): Promise<void> {
+  const before = await ticksOf(client, tree);
+  await until(async () => {
+    const now = await ticksOf(client, tree);
+    return now.size > 0 && [...now].every(([pid, ticks]) => ticks > (before.get(pid) ?? -1));
+  });
+}
+
+/** Every service is up, and a coordinator leads that knows all workers. */
+export async function untilWhole({ cluster, client }: TestCluster): Promise<void> {
+  await until(() => cluster.ids.every((id) => cluster.get(id).isRunning));
+  await Promise.all(cluster.ids.map((id) => cluster.get(id).ready));
+  await until(async () => (await client.workers()).length === WORKERS.length);
+}

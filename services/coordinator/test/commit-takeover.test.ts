@@ -39,6 +39,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+const NEVER = new AbortController().signal;
 const fail = (error: unknown): void => {
   throw error;
 };
@@ -82,7 +83,7 @@ async function takeOver(checkpoint: string): Promise<CheckpointRecord> {
         store: async () => store,
         limits,
       },
-      { keeper, signal: new AbortController().signal },
+      { keeper, signal: NEVER, term: NEVER },
     );
   } finally {
     await workers.close();

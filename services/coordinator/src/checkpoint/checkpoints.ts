@@ -12,7 +12,7 @@ import {
 import type { Term } from '../cluster/leadership.js';
 import { RecordKeeper } from './record-keeper.js';
 import { announce, runCheckpoint } from './run-checkpoint.js';
-import type { StepParts } from './step-parts.js';
+import type { StepParts, Underway } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
 
 /** Accepting a request takes no longer: who had it for more than this, and did not say so, is gone. */
@@ -159,17 +159,19 @@ export class Checkpoints {
       request.timeoutMs === undefined
         ? undefined
         : setTimeout(() => abort.abort(late(request.timeoutMs!)), request.timeoutMs);
-    const done = this.#work(keeper, AbortSignal.any(limits)).finally(() => {
+    const underway = { keeper, signal: AbortSignal.any(limits), term: this.#term.signal };
+    const done = this.#work(underway).finally(() => {
       clearTimeout(timer);
       this.#running.delete(checkpoint);
     });
     this.#running.set(checkpoint, { keeper, abort, done });
   }
 
-  async #work(keeper: RecordKeeper, signal: AbortSignal): Promise<void> {
+  async #work(underway: Underway): Promise<void> {
+    const { keeper } = underway;
     const { onEnd, onError } = this.#parts;
     try {
-      if (!keeper.isOver) await runCheckpoint(this.#parts, { keeper, signal });
+      if (!keeper.isOver) await runCheckpoint(this.#parts, underway);
     } catch (error) {
       // Taken over, or cancelled: whoever did that tells.
       if (!keeper.isOver && !this.#term.signal.aborted) onError(error);

@@ -1,5 +1,5 @@
 import { checkSkeleton, type MergedTree, merge } from '@ckptree/checkpoint';
-import { fetchDocument } from '@ckptree/protocol';
+import { fetchDocument, retrying } from '@ckptree/protocol';
 import { askAll } from '../cluster/fan-out.js';
 import type { StepParts, Underway } from './step-parts.js';
 
@@ -11,12 +11,14 @@ export async function gather(parts: StepParts, { keeper, signal }: Underway): Pr
   const { connection, limits } = parts;
   const { checkpoint, request, rootPid, workers = [] } = keeper.record;
   const options = { timeoutMs: limits.describeMs, signal };
-  const replies = await askAll(connection, workers, 'describe', () => ({ checkpoint }), options);
-  const skeletons = await Promise.all(
-    [...replies].map(async ([id, { skeleton }]) =>
-      checkSkeleton(await fetchDocument(connection, id, skeleton, options), id),
-    ),
-  );
+  const skeletons = await retrying(connection, options, async () => {
+    const replies = await askAll(connection, workers, 'describe', () => ({ checkpoint }), options);
+    return Promise.all(
+      [...replies].map(async ([id, { skeleton }]) =>
+        checkSkeleton(await fetchDocument(connection, id, skeleton, options), id),
+      ),
+    );
+  });
   return merge(skeletons, {
     pid: request.pid,
     rootPid: rootPid ?? request.pid,

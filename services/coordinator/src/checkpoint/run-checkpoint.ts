@@ -99,8 +99,9 @@ const sizesTold = ({ sizes: { logical, new: added, stored } }: Pick<Manifest, 's
   storedBytes: stored,
 });
 
-async function fail(parts: StepParts, { keeper, signal }: Underway, reason: unknown): Promise<void> {
-  if (keeper.isOver) throw reason;
+async function fail(parts: StepParts, { keeper, signal, term }: Underway, reason: unknown): Promise<void> {
+  // Who leads no longer, because of an outage perhaps, fails nothing: the next one goes on from the record.
+  if (keeper.isOver || term.aborted) throw reason;
   if (keeper.record.state === 'committing') {
     // Whether the manifest was put is known to the store alone; what is listed is complete, whatever came after.
     const listed = await listedAs(parts, keeper.record.checkpoint);

@@ -31,4 +31,6 @@ export interface Underway {
   readonly keeper: RecordKeeper;
   /** Raised when it is cancelled, its time is over, or this coordinator leads no longer. */
   readonly signal: AbortSignal;
+  /** Raised when this coordinator leads no longer: whoever leads next goes on. */
+  readonly term: AbortSignal;
 }

@@ -1,0 +1,83 @@
+import { CONTROL_KEYS, recordsOf } from '@ckptree/protocol';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { checkListed, endOf, endsIn, eventsOf } from './support/checkpoint-ends.js';
+import { runningTree, untilAllGoOn, untilWhole } from './support/running-tree.js';
+import { type TestCluster, testCluster } from './support/test-cluster.js';
+import { Wire } from './support/wire.js';
+
+let cluster: TestCluster;
+let wire: Wire;
+beforeAll(async () => {
+  cluster = await testCluster({
+    coordinators: 2,
+    workers: 3,
+    storages: 2,
+    args: { coordinator: ['--describe-timeout', '5s'] },
+  });
+  wire = await Wire.tap(cluster.cluster.natsUrl);
+}, 120_000);
+afterAll(async () => {
+  await wire?.close();
+  await cluster?.stop();
+}, 60_000);
+
+const worker = (verb: string) => new RegExp(`^ckptree\\.v1\\.worker\\.worker-2\\.${verb}$`);
+const storage = /^ckptree\.v1\.storage\.(put|begin)$/;
+
+/** The first message of each step. */
+const STEPS = {
+  request: { subject: /^ckptree\.v1\.request\.checkpoint$/ },
+  prepare: { subject: worker('prepare') },
+  resume: { subject: worker('resume') },
+  describe: { subject: worker('describe') },
+  dump: { subject: worker('dump') },
+  status: { subject: worker('status') },
+  result: { subject: worker('result') },
+  manifest: { subject: storage, json: /"manifests\// },
+  release: { subject: worker('release') },
+} as const satisfies Record<string, { readonly subject: RegExp; readonly json?: RegExp }>;
+type Step = keyof typeof STEPS;
+
+let cases = 0;
+
+async function victimOf(role: string): Promise<number> {
+  const services = cluster.cluster;
+  if (role === 'worker') return services.get('worker-2').pid;
+  if (role === 'storage') return services.get(`storage-${1 + (cases % 2)}`).pid;
+  const leader = await recordsOf(cluster.client.connection).leader.get(CONTROL_KEYS.leader);
+  return services.get(leader!.value.instance).pid;
+}
+
+describe.each(['coordinator', 'worker', 'storage'])('kill -9 of a %s', (role) => {
+  test.each(Object.keys(STEPS) as Step[])(
+    'at the first %s message: tasks go on, one end, nothing half listed',
+    async (step) => {
+      const { client } = cluster;
+      await untilWhole(cluster);
+      const base = 1_000 + 100 * cases++;
+      const { tree } = await runningTree(client, base);
+      const victim = await victimOf(role);
+      const at: { readonly subject: RegExp; readonly json?: RegExp } = STEPS[step];
+      const killed = wire.next(
+        ({ subject, json }) => at.subject.test(subject) && (at.json?.test(json) ?? true),
+        () => process.kill(victim, 'SIGKILL'),
+      );
+      const checkpoint = await client.checkpoint(base);
+      await killed;
+      await untilAllGoOn(client, tree);
+      const end = await endOf(checkpoint);
+      if (end.type === 'failed') expect(end.reason).not.toBe('');
+      await untilAllGoOn(client, tree);
+      expect(endsIn(await eventsOf(client, checkpoint.id))).toEqual([end.type]);
+      await checkListed(client, checkpoint.id, end.type === 'completed');
+
+      await untilWhole(cluster);
+      await client.kill(base);
+      const fresh = await runningTree(client, base + 50);
+      await (await client.checkpoint(base + 50)).done;
+      await untilAllGoOn(client, fresh.tree);
+      await client.kill(base + 50);
+    },
+    90_000,
+  );
+});

@@ -97,8 +97,25 @@ describe('a frame whose contents are missing', () => {
     }
     const seen = (await answer({ role: 'touch', frames: all })) as { message: string }[];
     expect(seen[0]!.message).toMatch(/^reason 0 x{100}/);
-    expect(seen[39]!.message).toMatch(/^reason 15 x{100}/);
+    expect(seen[15]!.message).toMatch(/^reason 15 x{100}/);
+    expect(seen[39]!.message).toMatch(/so many others/);
     expect(Math.max(...seen.map(({ message }) => message.length))).toBeLessThan(1000);
+  });
+
+  test('has its own reason, also when one reason before it kept away very many', async () => {
+    const { userfault } = resources.memory;
+    const all = frames(40);
+    for (const [index, frame] of all.entries()) {
+      userfault.register(frame, 1, userfault.newUnits(1));
+      const error = new CkptError('EIO', index < 39 ? 'the disk is gone' : 'chunk 12 is damaged');
+      userfault.poison(frame, 1, userfault.record(errorToData(error)));
+    }
+    const seen = (await answer({ role: 'touch', frames: all })) as { message: string }[];
+    expect([seen[0]!.message, seen[38]!.message, seen[39]!.message]).toEqual([
+      'the disk is gone',
+      'the disk is gone',
+      'chunk 12 is damaged',
+    ]);
   });
 
   test('is seen with its contents by each of many threads at once, whatever the order', async () => {

@@ -17,9 +17,10 @@ const WORD = {
 const REQUESTS = 64;
 const TABLE = WORD.REQUESTS + REQUESTS;
 
-/** Failures that are kept. Who is hit by a later one is told of the last that was. */
+/** Failures that are kept, each once. Who is hit by a later one is told that there were too many. */
 const RECORDS = 16;
 const RECORD_SIZE = 1024;
+const TOO_MANY = RECORDS;
 
 /** How long a thread waits for a page: far longer than a disk takes that works. */
 const PATIENCE_MS = 60_000;
@@ -98,13 +99,15 @@ export class Userfault {
 
   /** Keeps a failure, for those whom it will hit. @returns its number */
   record(error: ErrorData): number {
-    const record = Atomics.add(this.#words, WORD.FAILURES, 1);
-    // Never written twice: somebody may be reading it.
-    if (record >= RECORDS) return RECORDS - 1;
     const { code, message, fields } = error;
     let text = Buffer.from(JSON.stringify({ code, message, fields }), 'utf8');
     if (text.length >= RECORD_SIZE)
       text = Buffer.from(JSON.stringify({ code, message: message.slice(0, 200), fields: {} }), 'utf8');
+    const known = this.#recordOf(text);
+    if (known !== undefined) return known;
+    const record = Atomics.add(this.#words, WORD.FAILURES, 1);
+    // Never written twice: somebody may be reading it.
+    if (record >= RECORDS) return TOO_MANY;
     // Whoever comes to read it does so behind the words that poison() writes.
     this.#records.set(text, record * RECORD_SIZE);
     this.#records[record * RECORD_SIZE + text.length] = 0;
@@ -180,7 +183,23 @@ export class Userfault {
     }
   }
 
+  /** The same failure keeps away many units. One that another thread is just recording is not found, and recorded twice. */
+  #recordOf(text: Buffer): number | undefined {
+    const records = Math.min(Atomics.load(this.#words, WORD.FAILURES), RECORDS);
+    for (let record = 0; record < records; record++) {
+      const start = record * RECORD_SIZE;
+      const kept = Buffer.from(this.#records.buffer, this.#records.byteOffset + start, text.length + 1);
+      if (kept[text.length] === 0 && text.equals(kept.subarray(0, text.length))) return record;
+    }
+    return undefined;
+  }
+
   #failure(record: number): CkptError {
+    if (record === TOO_MANY)
+      return new CkptError(
+        'EIO',
+        'its contents could not be had; so many others before could not that it is not known why',
+      );
     const start = record * RECORD_SIZE;
     const end = this.#records.indexOf(0, start);
     // A copy: text cannot be decoded in shared memory.

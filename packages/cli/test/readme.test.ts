@@ -13,6 +13,7 @@ test('README: a tree is saved, killed, and restarted, as a library', async () =>
   const kernel = Kernel.boot();
   try {
     const root = await kernel.spawn((await readSpec(example)).tree);
+    await kernel.stopAt(root, 10_000);
     const { timing } = await checkpoint(kernel, root, { output });
     expect(timing.downtimeUs).toBeGreaterThan(0);
     await kernel.kill(root);

@@ -7,23 +7,23 @@ export const DEMO_TREE = {
   root: {
     comm: 'init',
     program: 'idle',
-    params: { memoryMiB: 1, ticks: 120_000 },
+    params: { memoryMiB: 1, ticks: 300_000 },
     children: [
       // Memory under load: hash tables that are read, written and deleted from at random.
-      { repeat: 8, comm: 'store', program: 'kvstore', params: { workingSetMiB: 20, operations: 80_000 } },
+      { repeat: 8, comm: 'store', program: 'kvstore', params: { workingSetMiB: 24, operations: 200_000 } },
       // Address spaces and descriptor tables that several tasks share.
       {
         repeat: 2,
         comm: 'cache',
         program: 'idle',
-        params: { memoryMiB: 32, ticks: 12_000, writesPerTick: 1 },
+        params: { memoryMiB: 32, ticks: 40_000, writesPerTick: 1 },
         children: [
           {
             repeat: 2,
             comm: 'cache-worker',
             program: 'idle',
             share: ['mm', 'files'],
-            params: { memoryMiB: 8, ticks: 12_000, writesPerTick: 1 },
+            params: { memoryMiB: 8, ticks: 40_000, writesPerTick: 1 },
           },
         ],
       },
@@ -31,7 +31,7 @@ export const DEMO_TREE = {
       {
         comm: 'reader',
         program: 'idle',
-        params: { ticks: 12_000 },
+        params: { ticks: 40_000 },
         open: [
           { fd: 3, file: 'text' },
           { fd: 4, file: 'text' },
@@ -42,20 +42,20 @@ export const DEMO_TREE = {
             comm: 'rewriter',
             program: 'wordcount',
             share: ['files'],
-            params: { path: 'text.txt', passes: 160 },
+            params: { path: 'text.txt', passes: 300 },
           },
         ],
       },
-      { comm: 'primes', program: 'sieve', params: { limit: 6_000_000 } },
+      { comm: 'primes', program: 'sieve', params: { limit: 12_000_000 } },
       // Thirteen processes that were forked from each other, share memory, and diverge.
       {
         comm: 'family',
         program: 'forktree',
-        params: { depth: 2, fanout: 3, pages: 256, work: 12_000 },
+        params: { depth: 2, fanout: 3, pages: 256, work: 80_000 },
         pid: 100,
       },
       // Children that have ended and were not waited for.
-      { comm: 'undertaker', program: 'zombies', params: { count: 3, ticks: 12_000 }, pid: 200 },
+      { comm: 'undertaker', program: 'zombies', params: { count: 3, ticks: 40_000 }, pid: 200 },
     ],
   },
 } as const;
@@ -66,5 +66,5 @@ export function demoText(): string {
   return Array.from({ length: 3_000 }, (_, line) => `${line + 1}: ${sentence}\n`).join('');
 }
 
-/** Init has come so far when all memory is filled and all tasks are at work. */
-export const DEMO_TICK = 4_000;
+/** The tree is worth saving when it has so much memory in use. */
+export const DEMO_BYTES = 270 * 2 ** 20;

@@ -9,7 +9,7 @@ import type { TreeReport } from '../tree/tree-report.js';
 import { CkptreeProcess } from './ckptree-process.js';
 import { compareTasks, type End } from './compare.js';
 import type { DemoCheckpoint, DemoReport } from './demo-report.js';
-import { DEMO_TICK, DEMO_TREE, demoText } from './demo-tree.js';
+import { DEMO_BYTES, DEMO_TREE, demoText } from './demo-tree.js';
 import * as story from './story.js';
 
 /** Fewer would be no tree to speak of. */
@@ -57,7 +57,7 @@ class Demo {
         workers: WORKERS,
         storages: STORAGES,
         restart: false,
-        args: { worker: ['--cpus', '1', '--memory', '1G'] },
+        args: { worker: ['--cpus', '1', '--memory', '1G', '--heartbeat', '100ms'] },
       }),
     );
     try {
@@ -107,7 +107,7 @@ class Demo {
     return { report, exitCode: report.proved ? 0 : 1 };
   }
 
-  /** Started, and come so far that all memory is filled and all tasks are at work. */
+  /** Started, and come so far that all tasks are at work and their memory is filled. */
   async #spawn(client: Client): Promise<StartedTree> {
     const spec = { ...DEMO_TREE, cpus: undefined, memoryMiB: undefined };
     const spawned = await client.spawn(JSON.parse(JSON.stringify(spec)) as object, {
@@ -115,10 +115,10 @@ class Demo {
       ...this.#signal,
     });
     await this.#watched('running it on the workers', async () => {
-      for (;;) {
-        const { tasks } = await client.ps({ pid: spawned.rootPid, ...this.#signal });
-        if (tasks.some(({ pid, ticks }) => pid === spawned.rootPid && ticks >= DEMO_TICK)) return;
+      for (let used = 0; used < DEMO_BYTES; ) {
         await sleep(LOOK_MS, undefined, this.#signal);
+        const workers = await client.workers(this.#signal);
+        used = workers.reduce((sum, { load }) => sum + load.memoryBytes, 0);
       }
     });
     return spawned;

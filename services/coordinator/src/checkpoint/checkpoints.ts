@@ -1,5 +1,5 @@
 import { release as osRelease, version as osVersion } from 'node:os';
-import { asCkptError, CkptError, isCkptError } from '@ckptree/errors';
+import { asCkptError, CkptError } from '@ckptree/errors';
 import { KERNEL_CONSTANTS } from '@ckptree/image';
 import {
   type CheckpointRecord,
@@ -77,16 +77,10 @@ export class Checkpoints {
     const running = this.#running.get(checkpoint);
     if (running === undefined) return (await this.#stored(checkpoint)).state;
     const { keeper, abort, done } = running;
-    while (!isTerminal(keeper.record.state) && keeper.record.state !== 'committing') {
-      try {
-        await keeper.change({ state: 'cancelled' });
-        abort.abort(new CkptError('EINTR', 'the checkpoint was cancelled'));
-        await done;
-      } catch (error) {
-        // A step was made at the same time: look again.
-        if (!isCkptError(error) || error.code !== 'EPERM' || this.#term.signal.aborted) throw error;
-      }
-    }
+    await keeper.cancel();
+    if (keeper.record.state !== 'cancelled') return keeper.record.state;
+    abort.abort(new CkptError('EINTR', 'the checkpoint was cancelled'));
+    await done;
     return keeper.record.state;
   }
 

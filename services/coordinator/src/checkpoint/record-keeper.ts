@@ -11,6 +11,8 @@ export class RecordKeeper {
   readonly #bucket: Records['checkpoints'];
   #record: CheckpointRecord;
   #revision: number;
+  /** Resolves when the last change was made, or was not. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(bucket: Records['checkpoints'], record: CheckpointRecord, revision: number) {
     this.#bucket = bucket;
@@ -26,15 +28,36 @@ export class RecordKeeper {
     return isTerminal(this.#record.state);
   }
 
-  /** @throws EPERM somebody else has changed it: it is not ours any more */
-  async change(change: RecordChange): Promise<void> {
+  /**
+   * One change after the other: a step and a cancellation that are made at the same time must not both think that they
+   * lost to somebody else.
+   * @throws EPERM it is over, or somebody else has changed it: it is not ours any more
+   */
+  change(change: RecordChange): Promise<void> {
+    return this.#inTurn(() => this.#change(change));
+  }
+
+  /** Gives it up, unless it is too late for that: it is over, or its manifest may be there. @throws EPERM as change() */
+  cancel(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.isOver && this.#record.state !== 'committing') await this.#change({ state: 'cancelled' });
+    });
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined); // told to whoever asked for it
+    return turn;
+  }
+
+  async #change(change: RecordChange): Promise<void> {
+    const { checkpoint, state } = this.#record;
+    if (this.isOver && change.state !== undefined)
+      throw new CkptError('EPERM', `checkpoint ${checkpoint} is ${state} already`);
     const next = { ...this.#record, ...change, updated: new Date().toISOString() };
-    const revision = await this.#bucket.update(next.checkpoint, next, this.#revision);
+    const revision = await this.#bucket.update(checkpoint, next, this.#revision);
     if (revision === undefined)
-      throw new CkptError(
-        'EPERM',
-        `checkpoint ${next.checkpoint} was taken over by another coordinator, or cancelled`,
-      );
+      throw new CkptError('EPERM', `checkpoint ${checkpoint} was taken over by another coordinator`);
     this.#record = next;
     this.#revision = revision;
   }

@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { ExampleService, eventually, scratchFolder } from './support/service.js';
 
@@ -174,6 +175,16 @@ describe('the end of a service', () => {
     expect(await service.ended).toMatchObject({ code: 0 });
     expect(service.log.find(({ msg }) => msg === 'ending')).toMatchObject({ by: 'supervisor' });
   });
+
+  test.each([0, 100, 200, 300, 400])(
+    'it ends also when its supervisor goes %i ms after it was started, while it loads its code',
+    async (ms) => {
+      const service = new ExampleService([]);
+      await sleep(ms);
+      service.child.disconnect();
+      expect(await service.ended).toMatchObject({ code: 0 });
+    },
+  );
 
   test('it ends in order also when its supervisor is killed, and nobody reads its log any more', async () => {
     const { supervisor, pid } = await ExampleService.underSupervisor();

@@ -29,6 +29,8 @@ export class Stopping {
     });
     for (const name of SIGNALS) process.on(name, this.#onSignal);
     process.on('disconnect', this.#onDisconnect);
+    // The supervisor may have gone while this process was still loading its code.
+    if (process.connected === false) this.#onDisconnect();
   }
 
   /** Raised when the service is to end. Its reason is an EINTR error, or the failure. */

@@ -87,11 +87,6 @@ export class ProcessTable {
         );
   }
 
-  /** Every pid that is in use. */
-  async pids(): Promise<ReadonlySet<number>> {
-    return new Set((await this.list()).rows.map(({ pid }) => pid));
-  }
-
   /** How the tasks of a tree ended, as far as the workers that are left know. */
   async ends(tree: string): Promise<Listing<TaskEnd> & { readonly running: number }> {
     let running = 0;

@@ -4,6 +4,7 @@ import type { StoredPages, TaskTree } from '@ckptree/model';
 import type { coordinator, ReplyOf, RequestOf } from '@ckptree/protocol';
 import { placeImage } from '@ckptree/restart';
 import { tellAll } from '../cluster/fan-out.js';
+import { livingRows } from './living-rows.js';
 import { placementMap, placingWorker, told } from './spawn.js';
 import { startTree } from './start-tree.js';
 import type { TreeParts } from './tree-parts.js';
@@ -55,12 +56,10 @@ export async function restart(
  * What is left of a tree that lost a worker cannot go on: it gives way to its own restart. A whole tree does not.
  * @throws EEXIST a pid is taken
  */
-async function makeRoom(
-  { connection, trees, table }: TreeParts,
-  image: TaskTree<StoredPages>,
-): Promise<void> {
+async function makeRoom(parts: TreeParts, image: TaskTree<StoredPages>): Promise<void> {
+  const { connection, trees, table } = parts;
   const wanted = new Set(image.tasks.map(({ pid }) => pid));
-  const taken = (await table.list()).rows.filter(({ pid }) => wanted.has(pid));
+  const taken = (await livingRows(parts)).filter(({ pid }) => wanted.has(pid));
   const broken = new Set<string>();
   for (const { pid, tree } of taken) {
     if ((trees.get(tree).lost ?? []).length === 0)

@@ -8,6 +8,7 @@ import {
   splitTree,
 } from '@ckptree/kernel';
 import type { coordinator, ReplyOf, RequestOf, WorkerRecord } from '@ckptree/protocol';
+import { livingRows } from './living-rows.js';
 import { startTree } from './start-tree.js';
 import type { TreeParts } from './tree-parts.js';
 import { newTreeId } from './trees.js';
@@ -20,8 +21,8 @@ export async function spawn(
   { spec, baseFolder = '/', placement = {}, name, labels }: RequestOf<Spawn>,
   signal: AbortSignal,
 ): Promise<ReplyOf<Spawn>> {
-  const { connection, workers, trees, table, events } = parts;
-  const spawned = freePids(spec, baseFolder, await table.pids());
+  const { connection, workers, trees, events } = parts;
+  const spawned = freePids(spec, baseFolder, new Set((await livingRows(parts)).map(({ pid }) => pid)));
   const workerOf = placeSpawn(spawned, {
     workers: workers.serving().map(placingWorker),
     placement: placementMap(placement),

@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import { at, CkptError } from '@ckptree/errors';
-import { openChunk, RECORD_LIMIT } from '@ckptree/store/chunk';
+import { CHUNK_SIZE_LIMIT, openChunk, RECORD_LIMIT } from '@ckptree/store/chunk';
 import { type ChunkOrigin, type FileOrigin, type LoadPlan, type Origin, unitSize } from './load-plan.js';
 
 /** Brings the contents of units to one thread. */
@@ -34,6 +34,7 @@ function fileReader(plan: LoadPlan, { fd, path, positions }: FileOrigin): UnitRe
 
 function chunkReader(plan: LoadPlan, { settings, packs, records, ids }: ChunkOrigin): UnitReader {
   const buffer = new GrowingBuffer();
+  const contents = Buffer.allocUnsafeSlow(CHUNK_SIZE_LIMIT);
   return {
     read(unit) {
       const { fd, name } = packs[records[unit * 3]!]!;
@@ -43,7 +44,7 @@ function chunkReader(plan: LoadPlan, { settings, packs, records, ids }: ChunkOri
           throw new CkptError('EIO', `the index says that a chunk takes ${length} bytes; it is damaged`);
         const record = buffer.ofSize(length);
         const count = readFully(fd, record, position);
-        const content = openChunk(settings, ids[unit]!, record.subarray(0, count));
+        const content = openChunk(settings, ids[unit]!, record.subarray(0, count), contents);
         if (content.length < unitSize(plan, unit))
           throw new CkptError('EBADMSG', 'a recipe of the checkpoint names pages behind the end of a chunk');
         return content;

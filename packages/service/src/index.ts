@@ -22,3 +22,9 @@ export type {
   ServiceConfig,
   ServiceDefinition,
 } from './service-definition.js';
+export {
+  checkStoreSecrets,
+  readStoreSecrets,
+  type StoreSecrets,
+  storeSecretOptions,
+} from './store-secrets.js';

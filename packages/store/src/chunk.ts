@@ -162,9 +162,15 @@ export function findChunkHeader(
 /**
  * The content of a chunk, checked against its id.
  * @param record header and payload, and nothing behind them
- * @throws EIO it is damaged, or another chunk
+ * @param target of at least its size: where the content goes; by default memory of its own, or that of the record
+ * @throws EIO it is damaged, or another chunk; then what is in `target` is of no use
  */
-export function openChunk(settings: ChunkSettings, id: ChunkId, record: Uint8Array): Uint8Array {
+export function openChunk(
+  settings: ChunkSettings,
+  id: ChunkId,
+  record: Uint8Array,
+  target?: Uint8Array,
+): Uint8Array {
   const header = decodeChunkHeader(record);
   if (header === undefined || recordLength(header) !== record.length || header.id !== id)
     throw new CkptError('EIO', `chunk ${id} is damaged: its header is not sound`);
@@ -174,8 +180,20 @@ export function openChunk(settings: ChunkSettings, id: ChunkId, record: Uint8Arr
   const body = record.subarray(CHUNK_HEADER_SIZE);
   const payload =
     dataKey === undefined ? body : decrypt(dataKey, body, record.subarray(0, CHUNK_HEADER_SIZE));
-  const content = header.codec === CODEC.zstd ? zstdDecompress(payload, header.size) : payload;
+  if (target !== undefined && target.length < header.size)
+    throw new CkptError('EIO', `chunk ${id} is damaged: it holds ${header.size} bytes, not ${target.length}`);
+  const content = unpack(header, payload, target?.subarray(0, header.size));
   if (hexId(contentHash(settings.idKey).digest(content)) !== id)
     throw new CkptError('EIO', `chunk ${id} is damaged: its content has another hash`);
+  return content;
+}
+
+function unpack({ codec, size }: ChunkHeader, payload: Uint8Array, target?: Uint8Array): Uint8Array {
+  if (codec === CODEC.none) {
+    target?.set(payload);
+    return target ?? payload;
+  }
+  const content = target ?? Buffer.allocUnsafeSlow(size);
+  zstdDecompress(payload, content);
   return content;
 }

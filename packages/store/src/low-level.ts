@@ -4,3 +4,4 @@ export { contentHash, HASH_SIZE, hexId } from './content-hash.js';
 export { ChunkIndex } from './index/chunk-index.js';
 export { PackBuilder, packBufferSize } from './pack/pack-builder.js';
 export { packName } from './pack/pack-reader.js';
+export { zstdCompress } from './zstd.js';

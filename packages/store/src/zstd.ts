@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { Decoder, Encoder } from '@toondepauw/node-zstd';
+import { _NapiBindings as zstd } from '@cloudpss/zstd/napi';
 
 /** RFC 8878, 3.1.1: what a frame starts with. */
 const FRAME_MAGIC = 0xfd2f_b528;
@@ -7,41 +7,57 @@ const FRAME_MAGIC = 0xfd2f_b528;
 const BLOCK_MAX = 128 * 1024;
 /** Encoders may end blocks early, but ours does so rarely. */
 const SPARE_BLOCKS = 8;
+/** Bytes that a decoder may have to look back, and so keeps: what level 19 uses. */
+const WINDOW_MAX = 8 * 1024 * 1024;
 
 const BLOCK_RLE = 1;
 const BLOCK_RESERVED = 3;
 
-const encoders = new Map<number, Encoder>();
-const decoder = new Decoder();
+// One context for each thread: the library's functions that need none share one among all threads, unguarded.
+const compressors = new Map<number, InstanceType<typeof zstd.Compressor>>();
+let decompressor: InstanceType<typeof zstd.Decompressor> | undefined;
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** One zstd frame. @param level 1 (fast) to 19 (small) */
 export function zstdCompress(bytes: Uint8Array, level: number): Uint8Array {
-  let encoder = encoders.get(level);
-  if (encoder === undefined) {
-    encoder = new Encoder(level);
-    encoders.set(level, encoder);
+  let compressor = compressors.get(level);
+  if (compressor === undefined) {
+    compressor = new zstd.Compressor(level);
+    compressors.set(level, compressor);
   }
-  return encoder.encodeSync(asBuffer(bytes));
+  const pieces: Uint8Array[] = [];
+  const take = (piece: Uint8Array): void => void pieces.push(piece);
+  compressor.data(asBuffer(bytes), take);
+  compressor.end(take);
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
 }
 
 /**
- * The content of one zstd frame that is known to decode to `size` bytes. The library would take any number of frames
- * of any size, so the frame is walked first: what is read can never decode to much more than it should.
- * @throws EIO it is damaged, or decodes to another size
+ * Decodes one zstd frame. The library would take any number of frames of any size, so the frame is walked first: what
+ * is read can never decode to much more than it should.
+ * @param target of just the size of its content: where that goes
+ * @throws EIO it is damaged, or decodes to another size; then something may have been written to `target`
  */
-export function zstdDecompress(bytes: Uint8Array, size: number): Uint8Array {
-  checkFrame(bytes, size);
-  let content: Uint8Array;
+export function zstdDecompress(bytes: Uint8Array, target: Uint8Array): void {
+  checkFrame(bytes, target.length);
+  let size = 0;
+  const take = (piece: Uint8Array): void => {
+    if (size + piece.length <= target.length) target.set(piece, size);
+    size += piece.length;
+  };
   try {
-    content = decoder.decodeSync(asBuffer(bytes));
+    decompressor ??= new zstd.Decompressor();
+    decompressor.data(asBuffer(bytes), take);
+    decompressor.end(take);
   } catch (error) {
+    decompressor = undefined; // it is in the middle of a frame
     throw new CkptError('EIO', 'compressed data is damaged', {}, error);
   }
-  if (content.length !== size)
-    throw new CkptError('EIO', `compressed data holds ${content.length} bytes instead of ${size}`);
-  return content;
+  if (size !== target.length) {
+    decompressor = undefined;
+    throw new CkptError('EIO', `compressed data holds ${size} bytes instead of ${target.length}`);
+  }
 }
 
 /** Exactly one frame without a dictionary, of no more blocks than `size` bytes can need. */
@@ -55,6 +71,10 @@ function checkFrame(bytes: Uint8Array, size: number): void {
   const contentSizeBytes = [singleSegment, 2, 4, 8][sizeFlag]!;
   if ((descriptor & 0b1011) !== 0) throw damaged(); // a dictionary, or the reserved bit
   let position = 5 + (1 - singleSegment) + contentSizeBytes;
+  if (position > bytes.length) throw damaged();
+  const window = singleSegment === 1 ? size : windowSize(view.getUint8(5));
+  if (window > WINDOW_MAX || !saysSize(view, position - contentSizeBytes, contentSizeBytes, size))
+    throw damaged();
   const blocksMax = Math.ceil(size / BLOCK_MAX) + SPARE_BLOCKS;
   for (let blocks = 1; ; blocks++) {
     if (position + 3 > bytes.length || blocks > blocksMax) throw damaged();
@@ -67,4 +87,26 @@ function checkFrame(bytes: Uint8Array, size: number): void {
   }
   const checksum = (descriptor >>> 2) & 1;
   if (position + 4 * checksum !== bytes.length) throw damaged();
+}
+
+/** RFC 8878, 3.1.1.1.2. */
+function windowSize(descriptor: number): number {
+  const base = 2 ** (10 + (descriptor >>> 3));
+  return base + (base / 8) * (descriptor & 7);
+}
+
+/** Whether the content size of a frame, RFC 8878, 3.1.1.1.4, is what it should be, or is not told. */
+function saysSize(view: DataView, position: number, bytes: number, size: number): boolean {
+  switch (bytes) {
+    case 0:
+      return true;
+    case 1:
+      return view.getUint8(position) === size;
+    case 2:
+      return view.getUint16(position, true) + 256 === size;
+    case 4:
+      return view.getUint32(position, true) === size;
+    default:
+      return view.getBigUint64(position, true) === BigInt(size);
+  }
 }

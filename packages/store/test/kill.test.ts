@@ -29,7 +29,7 @@ async function bundledChild(folder: string): Promise<string> {
     bundle: true,
     platform: 'node',
     format: 'esm',
-    external: ['@napi-rs/*', '@toondepauw/*', 'piscina', 'esbuild'],
+    external: ['@napi-rs/*', '@cloudpss/*', 'piscina', 'esbuild'],
     banner: {
       js: `import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os'; const require = createRequire(import.meta.url);`,

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { StoreAccess } from '@ckptree/carrier';
 import { EventPublisher, ensureCluster, recordsOf } from '@ckptree/protocol';
-import { carrierObserver, coordinatorMetrics, type Log, openConnection, runService } from '@ckptree/service';
+import {
+  carrierObserver,
+  checkStoreSecrets,
+  coordinatorMetrics,
+  type Log,
+  openConnection,
+  readStoreSecrets,
+  runService,
+} from '@ckptree/service';
 import { Leadership } from './cluster/leadership.js';
 import { Telling } from './cluster/telling.js';
 import { CoordinatorObserver } from './coordinator-observer.js';
@@ -21,6 +29,7 @@ export const runCoordinator = (): Promise<void> =>
     description: 'Places trees, leads checkpoints and restarts. Several may run: one leads.',
     version,
     options: coordinatorOptions,
+    check: checkStoreSecrets,
     start: async (components) => {
       const { config, log, registry } = components;
       const observer = new CoordinatorObserver(coordinatorMetrics(registry));
@@ -30,7 +39,7 @@ export const runCoordinator = (): Promise<void> =>
       const publisher = new EventPublisher(connection);
       const store = new StoreAccess(connection, {
         ...(config.volume !== undefined && { volume: config.volume }),
-        secrets: config.storePassphrase === undefined ? [] : [{ passphrase: config.storePassphrase }],
+        secrets: await readStoreSecrets(config),
         observer: carrierObserver(registry),
       });
       const records = recordsOf(connection);

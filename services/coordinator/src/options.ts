@@ -1,4 +1,4 @@
-import { duration, path, secret, wholeNumber } from '@ckptree/service';
+import { duration, path, storeSecretOptions, wholeNumber } from '@ckptree/service';
 import { Type } from 'typebox';
 
 const HOUR_MS = 3_600_000;
@@ -39,5 +39,5 @@ export const coordinatorOptions = {
     minimum: 1,
     maximum: 5,
   }),
-  storePassphrase: Type.Optional(secret({ description: 'opens the store, where it is encrypted' })),
+  ...storeSecretOptions('to read and commit checkpoints'),
 };

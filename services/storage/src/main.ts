@@ -1,5 +1,4 @@
-import { CkptError } from '@ckptree/errors';
-import { runService } from '@ckptree/service';
+import { checkStoreSecrets, runService } from '@ckptree/service';
 import { storageOptions } from './options.js';
 import { start } from './start.js';
 import { tuneCollector } from './tune-collector.js';
@@ -11,9 +10,6 @@ await runService({
   description: 'Serves a store of checkpoints to the cluster. Any number of these may serve the same folder.',
   version: '0.1.0',
   options: storageOptions,
-  check({ passphrase, keyFile }) {
-    if (passphrase !== undefined && keyFile !== undefined)
-      throw new CkptError('EINVAL', 'give a passphrase or a key file, not both', { field: '--key-file' });
-  },
+  check: checkStoreSecrets,
   start,
 });

@@ -1,5 +1,4 @@
-import { bytes, duration, onOff, path, secret, wholeNumber } from '@ckptree/service';
-import { Type } from 'typebox';
+import { bytes, duration, onOff, path, storeSecretOptions, wholeNumber } from '@ckptree/service';
 
 const [KIB, MIB, GIB] = [2 ** 10, 2 ** 20, 2 ** 30];
 
@@ -7,13 +6,7 @@ const [KIB, MIB, GIB] = [2 ** 10, 2 ** 20, 2 ** 30];
 export const storageOptions = {
   store: path({ description: 'folder of the store; all services of the group have the same' }),
   init: onOff({ description: 'make the folder a store when it is none yet' }),
-  passphrase: Type.Optional(
-    secret({
-      description: 'passphrase of an encrypted store: only to make one, to collect garbage and to verify',
-      variables: ['CKPTREE_STORE_PASSPHRASE'],
-    }),
-  ),
-  keyFile: Type.Optional(path({ description: 'key file of an encrypted store, in place of the passphrase' })),
+  ...storeSecretOptions('only to make one, to collect garbage and to verify'),
   pieceSize: bytes({
     description: 'bytes of a piece of an upload, and of a read',
     default: 512 * KIB,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { ensureVolumeMark } from '@ckptree/carrier';
 import { CkptError, isCkptError } from '@ckptree/errors';
 import { type Connection, request, storage } from '@ckptree/protocol';
@@ -7,10 +7,11 @@ import {
   type Log,
   openConnection,
   type RunningService,
+  readStoreSecrets,
   type ServiceComponents,
   storageMetrics,
 } from '@ckptree/service';
-import { hostOwners, readConfig, type Secret } from '@ckptree/store';
+import { hostOwners, readConfig } from '@ckptree/store';
 import { storeAdmission } from './admission.js';
 import { storeMaintenance } from './maintenance.js';
 import { maintenanceMetrics, objectMetrics } from './metrics.js';
@@ -23,7 +24,7 @@ type Components = ServiceComponents<typeof storageOptions>;
 /** Wires the parts of the service together. */
 export async function start(components: Components): Promise<RunningService> {
   const { config, log, registry, readiness } = components;
-  const secrets = await secretsOf(config);
+  const secrets = await readStoreSecrets(config);
   const { folder, config: storeConfig } = await openStoreFolder(config.store, config.init, secrets);
   const metrics = storageMetrics(registry);
   const connection = await openConnection('storage', components);
@@ -87,11 +88,6 @@ async function checkOthers(connection: Connection, storeId: string, log: Log): P
 /** A token of a subject. No two runs have the same: what is sent to one that is gone is answered by nobody, at once. */
 const instanceName = (id: string): string =>
   `${id.toLowerCase().replaceAll('_', '-').slice(0, 50)}-${randomBytes(4).toString('hex')}`;
-
-async function secretsOf({ passphrase, keyFile }: Components['config']): Promise<Secret[]> {
-  if (passphrase !== undefined) return [{ passphrase }];
-  return keyFile === undefined ? [] : [{ keyFile: await readFile(keyFile) }];
-}
 
 /** What is asked of the service, and of the disk, whenever somebody looks. */
 function collectGauges(

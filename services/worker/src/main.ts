@@ -6,8 +6,10 @@ import { DocumentShelf, EventPublisher, recordsOf, serveAll, worker } from '@ckp
 import {
   awaitCluster,
   carrierObserver,
+  checkStoreSecrets,
   type Log,
   openConnection,
+  readStoreSecrets,
   runService,
   workerMetrics,
 } from '@ckptree/service';
@@ -33,6 +35,7 @@ export const runWorker = (): Promise<void> =>
     description: 'Hosts tasks, and saves and loads their memory where it is.',
     version,
     options: workerOptions,
+    check: checkStoreSecrets,
     start: async (components) => {
       const { config, log, registry } = components;
       const onError = complain(log);
@@ -54,7 +57,7 @@ export const runWorker = (): Promise<void> =>
       const store = new StoreAccess(connection, {
         ...(config.volume !== undefined && { volume: config.volume }),
         threads: config.threads,
-        secrets: config.storePassphrase === undefined ? [] : [{ passphrase: config.storePassphrase }],
+        secrets: await readStoreSecrets(config),
         observer: carrierObserver(registry),
       });
       const progress = new ProgressReporter(events, config.id);

@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
-import { bytes, duration, path, secret, wholeNumber } from '@ckptree/service';
+import { bytes, duration, path, storeSecretOptions, wholeNumber } from '@ckptree/service';
 import { Type } from 'typebox';
 
 const MAX_CPUS = 64;
@@ -48,5 +48,5 @@ export const workerOptions = {
     minimum: 100,
     maximum: 4_000,
   }),
-  storePassphrase: Type.Optional(secret({ description: 'opens the store, where it is encrypted' })),
+  ...storeSecretOptions('to read and write checkpoints'),
 };

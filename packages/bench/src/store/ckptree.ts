@@ -1,5 +1,9 @@
-import { open, rm, writeFile } from 'node:fs/promises';
+import { write } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { OutputFile } from '@ckptree/checkpoint';
+import type { ByteSink } from '@ckptree/model';
 import { openFileSource } from '@ckptree/restart';
 import { type Manifest, poolEngine, Store } from '@ckptree/store';
 import { runCommand } from '../command.js';
@@ -9,6 +13,7 @@ import { folderSize } from './folder-size.js';
 
 const COMMAND = new URL('../../../cli/bin/ckptree.js', import.meta.url).pathname;
 const NAME = 'bench';
+const writeAt = promisify(write);
 
 /** ckptree as a command: each time a process that starts, opens the store and ends, as the peers do. */
 export function command(image: string, folder: string, { encrypt = false } = {}): Contestant {
@@ -70,11 +75,20 @@ export async function putFile(store: Store, image: string): Promise<Manifest> {
 
 /** Writes a checkpoint to a new file, durably. */
 export async function exportTo(store: Store, id: string, target: string): Promise<void> {
-  const file = await open(target, 'wx');
+  const file = await OutputFile.create(target);
+  let position = 0;
+  const sink: ByteSink = {
+    async write(bytes) {
+      await writeAt(file.fd, bytes, 0, bytes.length, position);
+      position += bytes.length;
+      file.beginWriteback(position);
+    },
+  };
   try {
-    await store.export(id, { write: async (bytes) => void (await file.write(bytes)) });
-    await file.sync();
-  } finally {
-    await file.close();
+    await store.export(id, sink);
+    await file.commit();
+  } catch (error) {
+    await file.discard();
+    throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { Option } from '@commander-js/extra-typings';
 import { newClusterCommand } from '../cluster/cluster-options.js';
-import { eventFilter, eventsFrom } from '../cluster/event-arguments.js';
+import { eventsFrom } from '../cluster/events-from.js';
 import type { Runner } from '../command.js';
 
 const EXAMPLES = [
@@ -24,12 +24,16 @@ export function eventsCommand(run: Runner) {
       new Option(
         '--filter <what>',
         'type=T, checkpoint=ID, root=PID, tree=ID, worker=ID or label=K=V; may be given several times',
-      ).argParser(eventFilter),
+      ).argParser(collect),
     )
-    .action((options) =>
+    .action(({ filter: filters, ...options }) =>
       run(options, async () => {
         const { events } = await import('../cluster/events.js');
-        return { work: (session) => events(options, session), format: () => '' };
+        const { eventFilter } = await import('../cluster/event-filter.js');
+        const filter = filters && eventFilter(filters);
+        return { work: (session) => events({ ...options, filter }, session), format: () => '' };
       }),
     );
 }
+
+const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];

@@ -33,6 +33,7 @@ export function fileSink(
         done += bytesWritten;
         position += bytesWritten;
       }
+      file.beginWriteback(position);
       onWritten(position);
     },
   };

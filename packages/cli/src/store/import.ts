@@ -23,7 +23,10 @@ export function importFile(
   const { signal, progress } = session;
   return withFile(path, (file) =>
     withStore(options, { create: true }, async (store) => {
-      const onProgress = (bytes: number): void => progress.bytes('storing the image', bytes, file.size);
+      const onProgress = (bytes: number): void => {
+        signal.throwIfAborted();
+        progress.bytes('storing the image', bytes, file.size);
+      };
       const writing = await store.begin({ ...(name !== undefined && { name }), labels: label, onProgress });
       try {
         await writing.importImage(untilAborted(file, signal));
@@ -36,8 +39,9 @@ export function importFile(
   );
 }
 
-/** The same bytes, until the signal is raised. */
-export const untilAborted = (source: ByteSource, signal: AbortSignal): ByteSource => ({
+/** The same bytes, until the signal is raised. Threads that read the file themselves do not hear of it. */
+const untilAborted = (source: ByteSource, signal: AbortSignal): ByteSource => ({
+  ...(source.fd !== undefined && { fd: source.fd }),
   read(position, length) {
     signal.throwIfAborted();
     return source.read(position, length);

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getHeapSnapshot } from 'node:v8';
+import { zstdCompress } from '@ckptree/store/low-level';
 import { blake3 } from '@napi-rs/blake-hash';
-import { Encoder } from '@toondepauw/node-zstd';
 import { Samples } from '../engine/samples.js';
 import { cpuSeconds } from './cpu-seconds.js';
 import type { Measured } from './measured.js';
@@ -40,13 +40,12 @@ async function measureCompression(): Promise<Measured> {
     if (size >= CHUNKS * MIB) break;
   }
   const memory = Buffer.concat(pieces);
-  const encoder = new Encoder(1);
   const chunks = Array.from({ length: Math.floor(memory.length / MIB) }, (_, index) =>
     memory.subarray(index * MIB, (index + 1) * MIB),
   );
-  const compressed = chunks.reduce((sum, chunk) => sum + encoder.encodeSync(chunk).length, 0);
+  const compressed = chunks.reduce((sum, chunk) => sum + zstdCompress(chunk, 1).length, 0);
   let next = 0;
-  const compressRate = bestRate(MIB, () => encoder.encodeSync(chunks[next++ % chunks.length]!));
+  const compressRate = bestRate(MIB, () => zstdCompress(chunks[next++ % chunks.length]!, 1));
   return { compressRate, compressRatio: (chunks.length * MIB) / compressed };
 }
 

@@ -104,9 +104,13 @@ export class StoredImage implements ByteSource {
     const stretches = await this.#stretchesIn(position, end);
     let [done, prepared, ahead] = [0, 0, 0];
     for (const { piece, from, length, chunks } of stretches) {
-      for (; prepared < stretches.length && (ahead === 0 || ahead < AHEAD); prepared++) {
-        this.#chunks.prepare(stretches[prepared]!.chunks.slice(0, AHEAD));
-        ahead += stretches[prepared]!.chunks.length;
+      if (ahead <= AHEAD / 2) {
+        const wanted: ChunkId[] = [];
+        for (; prepared < stretches.length && (ahead === 0 || ahead < AHEAD); prepared++) {
+          wanted.push(...stretches[prepared]!.chunks.slice(0, AHEAD));
+          ahead += stretches[prepared]!.chunks.length;
+        }
+        this.#chunks.prepare(wanted);
       }
       await piece.fill(target.subarray(done, done + length), from);
       done += length;

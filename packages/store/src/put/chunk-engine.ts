@@ -96,26 +96,13 @@ export function recordsIn(target: Uint8Array, lengths: Uint32Array): Uint8Array[
   });
 }
 
-/** @returns the content; `target` when there is one */
-export function openInto(
-  settings: ChunkSettings,
-  id: ChunkId,
-  record: Uint8Array,
-  target: Uint8Array | undefined,
-): Uint8Array {
-  const content = openChunk(settings, id, record);
-  if (target === undefined) return content;
-  target.set(content);
-  return target;
-}
-
 export function openAllInto(
   settings: ChunkSettings,
   bytes: Uint8Array,
   records: readonly RecordPlace[],
 ): void {
   for (const { id, start, end, target } of records)
-    openInto(settings, id, bytes.subarray(start, end), target);
+    openChunk(settings, id, bytes.subarray(start, end), target);
 }
 
 /** In the calling thread: for what is too small to be worth a message to another. */
@@ -125,7 +112,7 @@ export const inlineEngine = (settings: ChunkSettings): ChunkEngine => ({
   digest: async (bytes, ranges) => digestRanges(settings, bytes, ranges),
   seal: async (bytes, ranges, ids, target) =>
     recordsIn(target, sealRanges(settings, bytes, ranges, ids, target)),
-  open: async (id, record, target) => openInto(settings, id, record, target),
+  open: async (id, record, target) => openChunk(settings, id, record, target),
   openAll: async (bytes, records) => openAllInto(settings, bytes, records),
   close: async () => undefined,
 });

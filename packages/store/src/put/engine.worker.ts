@@ -1,5 +1,6 @@
 import { errorToData } from '@ckptree/errors';
-import { digestRanges, openAllInto, openInto, sealRanges } from './chunk-engine.js';
+import { openChunk } from '../chunk.js';
+import { digestRanges, openAllInto, sealRanges } from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult } from './engine-messages.js';
 import { scanSlab } from './scan-slab.js';
 
@@ -22,7 +23,7 @@ function work(request: EngineRequest): EngineResult {
     case 'seal':
       return sealRanges(settings, request.bytes, request.ranges, request.ids, request.target);
     case 'open':
-      return openInto(settings, request.id, request.record, request.target);
+      return openChunk(settings, request.id, request.record, request.target);
     case 'open all':
       openAllInto(settings, request.bytes, request.records);
       return undefined;

@@ -6,7 +6,7 @@ import { type Client, connect } from '@ckptree/client';
 import { LocalCluster, type LocalClusterOptions } from '@ckptree/local-cluster';
 
 /** A worker of a test needs little. */
-const SMALL_WORKER = ['--cpus', '1', '--threads', '1', '--memory', '256M'];
+export const SMALL_WORKER = ['--cpus', '1', '--threads', '1', '--memory', '256M'];
 
 export interface TestCluster {
   readonly cluster: LocalCluster;

@@ -1,22 +1,25 @@
-import type { EventsOptions } from '@ckptree/client';
 import { EVENTS, type EventFilter, type EventType } from '@ckptree/protocol';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { parsePid } from '../arguments.js';
+import { usageError } from '../usage-error.js';
 
-/** `beginning`, `now`, the sequence of an event that was seen, or a time. */
-export function eventsFrom(text: string): NonNullable<EventsOptions['from']> {
-  if (text === 'beginning' || text === 'now') return text;
-  // What was seen is not told again.
-  if (/^\d{1,15}$/.test(text)) return { sequence: Number(text) + 1 };
-  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(time)) return { time: new Date(time) };
-  throw new InvalidArgumentError(
-    'It must be beginning, now, the sequence of an event, or a time such as 2026-11-23T12:00:00Z.',
-  );
+/**
+ * `type=failed`, `root=1`, ...: all that are given must hold; of several types one.
+ * @throws a usage error of the option --filter
+ */
+export function eventFilter(texts: readonly string[]): EventFilter {
+  let filter: EventFilter = {};
+  for (const text of texts)
+    try {
+      filter = narrowed(filter, text);
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      throw usageError(`option '--filter <what>' argument '${text}' is invalid. ${error.message}`);
+    }
+  return filter;
 }
 
-/** `type=failed`, `root=1`, ...: all that are given must hold; of several types one. */
-export function eventFilter(text: string, before: EventFilter = {}): EventFilter {
+function narrowed(before: EventFilter, text: string): EventFilter {
   const [, what, value] = /^([a-z]+)=(.+)$/u.exec(text) ?? [];
   switch (what) {
     case 'type':

@@ -1,0 +1,14 @@
+import type { EventsOptions } from '@ckptree/client';
+import { InvalidArgumentError } from '@commander-js/extra-typings';
+
+/** `beginning`, `now`, the sequence of an event that was seen, or a time. */
+export function eventsFrom(text: string): NonNullable<EventsOptions['from']> {
+  if (text === 'beginning' || text === 'now') return text;
+  // What was seen is not told again.
+  if (/^\d{1,15}$/.test(text)) return { sequence: Number(text) + 1 };
+  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(time)) return { time: new Date(time) };
+  throw new InvalidArgumentError(
+    'It must be beginning, now, the sequence of an event, or a time such as 2026-11-23T12:00:00Z.',
+  );
+}

@@ -97,10 +97,17 @@ export class HeldCheckpoint {
     return this.#dumped;
   }
 
-  /** Gives everything back, at whatever step it is: the tasks run, the snapshots are gone, nothing keeps the chunks. */
-  async release(): Promise<void> {
+  /**
+   * Gives everything back, at whatever step it is: the tasks run, the snapshots are gone.
+   * @returns what resolves when nothing keeps the chunks any more; storage that does not answer holds that up
+   */
+  release(): { readonly ended: Promise<void> } {
     this.#interruption.abort(new CkptError('EINTR', 'the checkpoint was given up'));
     this.cut.release();
+    return { ended: this.#end() };
+  }
+
+  async #end(): Promise<void> {
     await this.#dumping;
     await this.#dumped?.session.end();
   }

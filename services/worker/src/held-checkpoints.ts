@@ -33,6 +33,8 @@ export class HeldCheckpoints {
   readonly #parts: HeldCheckpointsParts;
   readonly #held = new Map<string, Promise<HeldCheckpoint>>();
   readonly #settled = new Map<string, HeldCheckpoint>();
+  /** What was released, and has not ended its work with the store. */
+  readonly #ending = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(parts: HeldCheckpointsParts) {
@@ -92,14 +94,14 @@ export class HeldCheckpoints {
     return held;
   }
 
-  /** Does nothing for one that is not here. */
+  /** When it resolves, tasks and snapshots are free; its dump may be on its way to an end. Nothing is done for one that is not here. */
   async release(checkpoint: string): Promise<void> {
     const held = this.#held.get(checkpoint);
     this.#held.delete(checkpoint);
     this.#settled.delete(checkpoint);
     // A cut that failed has nothing to give back, and its caller was told.
     await held?.then(
-      (there) => there.release(),
+      (there) => this.#release(there),
       () => undefined,
     );
   }
@@ -107,6 +109,15 @@ export class HeldCheckpoints {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await Promise.all([...this.#held.keys()].map((checkpoint) => this.release(checkpoint)));
+    await Promise.all(this.#ending);
+  }
+
+  #release(held: HeldCheckpoint): void {
+    const ending: Promise<void> = held
+      .release()
+      .ended.catch(this.#parts.onError)
+      .finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 
   async #hold(

@@ -1,5 +1,5 @@
 import { CkptError, errorToData, isCkptError } from '@ckptree/errors';
-import type { Manifest, Session } from '@ckptree/store';
+import type { Manifest } from '@ckptree/store';
 import { tellAll } from '../cluster/fan-out.js';
 import { commit } from './commit.js';
 import { dump } from './dump.js';
@@ -8,6 +8,7 @@ import { prepare } from './prepare.js';
 import type { RecordKeeper } from './record-keeper.js';
 import type { StepParts, Underway } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
+import { withSession } from './with-session.js';
 
 /**
  * Takes a checkpoint from wherever its record stands to its end: completed, or failed with a reason. Each step may have been
@@ -36,15 +37,14 @@ export async function runCheckpoint(parts: StepParts, underway: Underway): Promi
 async function save(parts: StepParts, underway: Underway): Promise<void> {
   const { keeper, signal } = underway;
   const { name, labels } = keeper.record.request;
-  const store = await parts.store();
   const { parent } = keeper.record;
-  // Before any worker stores anything: what they store must not be collected before it is listed (docs/store.md).
-  const session: Session = await store.begin({
+  const options = {
     ...(name !== undefined && { name }),
     ...(labels !== undefined && { labels }),
     ...(parent !== undefined && { parent }),
-  });
-  try {
+  };
+  // Before any worker stores anything: what they store must not be collected before it is listed (docs/store.md).
+  await withSession(parts, underway, options, async (session) => {
     const planning = performance.now();
     const tree = await gather(parts, underway);
     const dumping = performance.now();
@@ -54,9 +54,7 @@ async function save(parts: StepParts, underway: Underway): Promise<void> {
     await toCommitting(keeper, tree.figures, { planMs: dumping - planning, dumpMs: committing - dumping });
     const manifest = await commit(session, underway, tree, stored);
     await complete(parts, keeper, { ...sizesTold(manifest), commitMs: performance.now() - committing });
-  } finally {
-    await session.end();
-  }
+  });
 }
 
 /** From here on it cannot be cancelled. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, connect } from '@ckptree/client';
+import { type Client, type ConnectOptions, connect } from '@ckptree/client';
 import { LocalCluster, type LocalClusterOptions } from '@ckptree/local-cluster';
 
 /** A worker of a test needs little. */
@@ -15,8 +15,14 @@ export interface TestCluster {
   stop(): Promise<void>;
 }
 
-/** A real cluster in a folder of its own: nats-server and every service a process, on free ports. */
-export async function testCluster(options: Partial<LocalClusterOptions> = {}): Promise<TestCluster> {
+/**
+ * A real cluster in a folder of its own: nats-server and every service a process, on free ports.
+ * @param access who the client is, where not everybody may do everything
+ */
+export async function testCluster(
+  options: Partial<LocalClusterOptions> = {},
+  access: ConnectOptions = {},
+): Promise<TestCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'ckptree-cluster-'));
   const { NATS_URL: _, ...env } = process.env;
   const cluster = await LocalCluster.start({
@@ -25,7 +31,7 @@ export async function testCluster(options: Partial<LocalClusterOptions> = {}): P
     ...options,
     args: { worker: SMALL_WORKER, ...options.args },
   });
-  const client = await connect({ url: cluster.natsUrl });
+  const client = await connect({ url: cluster.natsUrl, ...access });
   await until(async () => (await client.workers()).length === (options.workers ?? 1));
   return {
     cluster,

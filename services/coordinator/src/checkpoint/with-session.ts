@@ -1,0 +1,33 @@
+import type { Session, SessionOptions } from '@ckptree/store';
+import type { StepParts, Underway } from './step-parts.js';
+
+/**
+ * Does something while a session keeps what is stored from being collected, and ends that. Storage that does not answer
+ * holds up nobody who gives the checkpoint up: what it was asked for then goes on by itself, and ends the session.
+ * @throws what `work` and the store throw; the reason of the signal
+ */
+export async function withSession(
+  { store }: Pick<StepParts, 'store'>,
+  { signal, term }: Pick<Underway, 'signal' | 'term'>,
+  options: SessionOptions,
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const raised = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  const begun = store().then((open) => open.begin(options));
+  try {
+    const session = await Promise.race([begun, raised]);
+    if (session === undefined) throw signal.reason;
+    await work(session);
+  } finally {
+    const ended = begun.then(
+      (session) => session.end(),
+      () => undefined, // told above
+    );
+    ended.catch(() => undefined); // told below, unless nobody waits
+    // Whose term is over may be about to end, and to close the store.
+    await (term.aborted ? ended : Promise.race([ended, raised]));
+  }
+}

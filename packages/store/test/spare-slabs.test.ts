@@ -5,8 +5,12 @@ import { SpareSlabs } from '../dist/put/spare-slabs.js';
 const SIZE = 4096;
 
 describe('spare slabs', () => {
-  beforeEach(() => jest.useFakeTimers());
-  afterEach(() => jest.useRealTimers());
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
 
   test('go from one piece of work to the next, by size', async () => {
     const spares = new SpareSlabs();

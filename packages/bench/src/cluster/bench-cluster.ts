@@ -22,8 +22,9 @@ export interface BenchClusterOptions {
   readonly threads?: number;
 }
 
-/** A tree whose tasks hold so much memory each, and never end. */
+/** A tree whose tasks never end: a root with one page, and below it tasks that hold so much memory each. */
 export interface BenchTree {
+  /** Below the root. */
   readonly tasks: number;
   /** Of each task; 0 is one page. */
   readonly memoryMiB: number;
@@ -78,19 +79,22 @@ export class BenchCluster {
   /** Starts a tree. Tasks go round the workers, the root to the first. */
   async spawn({ tasks, memoryMiB, workers, writing = false }: BenchTree): Promise<StartedTree> {
     const first = this.#nextPid;
-    this.#nextPid += tasks;
-    const params = { memoryMiB, forever: true, writesPerTick: writing ? 1 : 0 };
-    const task = { program: 'idle', params };
-    const root = { ...task, pid: first, ...(tasks > 1 && { children: [{ ...task, repeat: tasks - 1 }] }) };
+    this.#nextPid += tasks + 1;
+    const idle = (ownMiB: number) => ({
+      program: 'idle',
+      params: { memoryMiB: ownMiB, forever: true, writesPerTick: writing ? 1 : 0 },
+    });
+    const root = { ...idle(0), pid: first, children: [{ ...idle(memoryMiB), repeat: tasks }] };
     const placement = Object.fromEntries(
-      Array.from({ length: tasks }, (_, index) => [first + index, `worker-${1 + (index % workers)}`]),
+      Array.from({ length: tasks + 1 }, (_, index) => [first + index, `worker-${1 + (index % workers)}`]),
     );
     return this.client.spawn({ root }, { placement });
   }
 
-  /** All tasks have filled their memory. */
+  /** All tasks have filled as much memory. */
   async filled(tree: string, memoryMiB: number): Promise<void> {
-    const ticks = memoryMiB * FILL_TICKS_PER_MIB;
+    // The first tick maps the memory.
+    const ticks = 1 + Math.max(1, memoryMiB * FILL_TICKS_PER_MIB);
     while (!(await this.client.ps({ tree })).tasks.every((task) => task.ticks >= ticks)) await sleep(POLL_MS);
   }
 

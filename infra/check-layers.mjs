@@ -57,11 +57,12 @@ const rules = {
     {
       name: 'one-module-knows-nats',
       comment:
-        'the NATS client is used through the connection of packages/protocol alone; scale measures what it costs by itself',
+        'the NATS client is used through the connection of packages/protocol alone; scale and bench measure what it costs by itself',
       severity: 'error',
       from: {
         path: '^(packages|services)/',
-        pathNot: '^packages/(protocol/(src|dist)/connection|scale/(src|dist)/measure)/',
+        pathNot:
+          '^packages/(protocol/(src|dist)/connection|scale/(src|dist)/measure|bench/(src|dist)/cluster)/',
       },
       to: { path: '^nats$|(^|/)node_modules/nats/' },
     },

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { asCkptError } from '@ckptree/errors';
 import { formatMachine, thisMachine } from './machine.js';
 import type { Scenario } from './scenario.js';
+import { cluster } from './scenarios/cluster.js';
 import { dedup } from './scenarios/dedup.js';
 import { incremental } from './scenarios/incremental.js';
 import { indexOfChunks } from './scenarios/index-of-chunks.js';
@@ -13,7 +14,15 @@ import { restart } from './scenarios/restart.js';
 import { store } from './scenarios/store.js';
 import { formatSection } from './table.js';
 
-const SCENARIOS: readonly Scenario[] = [oneMachine, store, dedup, incremental, restart, indexOfChunks];
+const SCENARIOS: readonly Scenario[] = [
+  oneMachine,
+  store,
+  dedup,
+  incremental,
+  restart,
+  indexOfChunks,
+  cluster,
+];
 
 const HELP = `usage: npm run bench [-- [NAME ...] [--memory MiB] [--runs N] [OPTION ...]]
 

@@ -5,6 +5,8 @@ export interface Measurement {
   readonly what: string;
   readonly unit: 'GB/s' | 'ms' | 'us' | 's' | 'MB' | 'MiB' | 'bytes';
   readonly figures: Figures;
+  /** Of many runs of something short, where the slowest matter: the 99th percentile is told as well. */
+  readonly tail?: boolean;
   /** What it cost all cores together. */
   readonly cpuSeconds?: Figures;
   /** How many times as good as what it is held against, and what that is. */

@@ -24,10 +24,11 @@ function ratioOf({ ratio }: Measurement): string {
   return `${number(ratio.value)} x ${ratio.to}${goal}`;
 }
 
-function figuresOf({ figures, unit }: Measurement): string {
-  const { runs, median, min, max } = figures;
+function figuresOf({ figures, unit, tail = false }: Measurement): string {
+  const { runs, median, min, p99, max } = figures;
+  const slowest = tail ? `, p99 ${number(p99)}` : '';
   const spread = runs === 1 ? '' : ` (${number(min)} to ${number(max)})`;
-  return `${number(median)} ${unit}${spread}`;
+  return `${number(median)} ${unit}${slowest}${spread}`;
 }
 
 function cpuOf({ cpuSeconds, ratio }: Measurement): string {

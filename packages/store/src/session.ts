@@ -195,12 +195,13 @@ export class Session {
   }
 
   async #put(layout: PartLayout, cuts: readonly number[] = []): Promise<ManifestSegment[]> {
-    const { engine, chunks, index } = this.#context;
+    const { engine, slabs, chunks, index } = this.#context;
     const { onProgress } = this.#options;
     return putImage(layout, {
       cuts,
       writer: this.#writer,
       engine,
+      slabs,
       parent: await this.#parentImage(),
       read: async (id) => {
         const waiting = this.#writer.waiting(id);

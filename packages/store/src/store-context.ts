@@ -5,6 +5,7 @@ import type { ContentHash } from './content-hash.js';
 import type { ChunkIndex } from './index/chunk-index.js';
 import type { Owners } from './owner.js';
 import type { ChunkEngine } from './put/chunk-engine.js';
+import type { SpareSlabs } from './put/spare-slabs.js';
 
 /** What the parts of an open store share. */
 export interface StoreContext {
@@ -17,6 +18,8 @@ export interface StoreContext {
   /** Of manifests; only in an encrypted store. */
   readonly documentKey?: Uint8Array;
   readonly engine: ChunkEngine;
+  /** Buffers that no session uses just now. */
+  readonly slabs: SpareSlabs;
   /** Bytes at which a pack is sealed. */
   readonly packSize: number;
 }

@@ -28,6 +28,7 @@ import { PACK_SIZE } from './pack/pack-format.js';
 import { ahead } from './put/ahead.js';
 import { type ChunkEngine, inlineEngine } from './put/chunk-engine.js';
 import { SlabPool } from './put/slab-pool.js';
+import { SpareSlabs } from './put/spare-slabs.js';
 import { type RepairOptions, type RepairReport, repairStore } from './repair.js';
 import { Session, type SessionOptions } from './session.js';
 import type { StoreContext } from './store-context.js';
@@ -142,6 +143,7 @@ export class Store {
       settings,
       hash,
       engine: chunkEngine,
+      slabs: new SpareSlabs(),
       packSize,
       ...(keys && { documentKey: keys.documentKey }),
     };
@@ -149,6 +151,7 @@ export class Store {
   }
 
   close(): Promise<void> {
+    this.#context.slabs.clear();
     return this.#context.engine.close();
   }
 
@@ -202,8 +205,9 @@ export class Store {
   async export(id: string, sink: ByteSink, onProgress?: (bytes: number) => void): Promise<void> {
     const image = await this.source(id);
     let done = 0;
-    const { lanes } = this.#context.engine;
-    const buffers = new SlabPool(EXPORT_PIECE, lanes + 1);
+    const { engine, slabs } = this.#context;
+    const { lanes } = engine;
+    const buffers = new SlabPool(EXPORT_PIECE, lanes + 1, slabs);
     for await (const { buffer, reading } of ahead(piecesOf(image, buffers), lanes)) {
       const bytes = await reading;
       await sink.write(bytes);

@@ -5,6 +5,7 @@ import { contentHash } from '../dist/content-hash.js';
 import { ChunkIndex } from '../dist/index/chunk-index.js';
 import { inlineEngine } from '../dist/put/chunk-engine.js';
 import { ChunkWriter } from '../dist/put/chunk-writer.js';
+import { SpareSlabs } from '../dist/put/spare-slabs.js';
 import { page } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
 
@@ -21,6 +22,7 @@ describe('a chunk writer', () => {
     // Three chunks to a pack, so that whoever waited for a pack often finds it full.
     const writer = new ChunkWriter({
       ...{ backend, owners, index, chunks, settings, hash, engine },
+      slabs: new SpareSlabs(),
       packSize: 10_000,
     });
     const contents = Array.from({ length: 100 }, (_, seed) => page(seed));

@@ -129,7 +129,7 @@ async function adopt(
       throw new CkptError('EIO', `${incoming} has ${draft.size} bytes, not the ${size} that were claimed`, {
         field: '/size',
       });
-    const content: DraftContent = { size, read: (position, length) => draft.read(position, length) };
+    const content: DraftContent = { size, read: (...args) => draft.read(...args) };
     if ((await hashOf(content)) !== hash)
       throw new CkptError('EIO', `${incoming} has another hash than was claimed`, { field: '/hash' });
     return await create(components, request, draft, async () => hash);

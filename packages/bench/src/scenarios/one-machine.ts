@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { checkpoint, DumpPool } from '@ckptree/checkpoint';
 import { Kernel, parseSpec } from '@ckptree/kernel';
 import { restartImage } from '@ckptree/restart';
-import { runCommand } from '../command.js';
-import { gigabytesPerSecond, inTurn, sum, type Timing, timed } from '../measure.js';
+import { copyAndSync } from '../copy-and-sync.js';
+import { gigabytesPerSecond, inTurn, type Timing, timed } from '../measure.js';
 import type { Measurement, Scenario, ScenarioOptions } from '../scenario.js';
 import { figures, inverse } from '../statistics.js';
 
@@ -106,11 +106,6 @@ async function throughput(
     row('cp + sync of the same image', 'cp'),
     row('restart from the image, 2 threads', 'restart'),
   ];
-}
-
-/** `cp` and `sync` of one file, as anybody would do it by hand. */
-async function copyAndSync(from: string, to: string): Promise<Timing> {
-  return sum(await runCommand(['cp', '--reflink=never', from, to]), await runCommand(['sync', to]));
 }
 
 /** Verifies, loads and hosts the image in a new kernel, frozen. The kernel's own start is not counted. */

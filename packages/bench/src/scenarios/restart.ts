@@ -3,8 +3,9 @@ import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { openFileSource } from '@ckptree/restart';
 import { poolEngine, Store } from '@ckptree/store';
-import { isThere, runCommand } from '../command.js';
-import { gigabytesPerSecond, inTurn, type Series, sum, type Timing } from '../measure.js';
+import { isThere } from '../command.js';
+import { copy, copyAndSync } from '../copy-and-sync.js';
+import { gigabytesPerSecond, inTurn, type Series, type Timing } from '../measure.js';
 import type { ImagePlace } from '../restart/messages.js';
 import { randomImage } from '../restart/random-image.js';
 import { restartOnce } from '../restart/restart-once.js';
@@ -53,7 +54,7 @@ async function complete(options: ScenarioOptions, warmUp: string): Promise<Secti
   };
   tell(`restarting ${runs + 1} times from each place, in turn with copies`);
   const series: Readonly<Record<string, Series>> = await inTurn<string>(runs, {
-    cp: () => copied(async (target) => sum(await copy(image, target), await runCommand(['sync', target]))),
+    cp: () => copied((target) => copyAndSync(image, target)),
     'cp alone': () => copied((target) => copy(image, target)),
     ...(peer && { restic: () => copied((target) => peer.restore(target)) }),
     file: from({ kind: 'file', path: image }, false),
@@ -90,8 +91,6 @@ async function complete(options: ScenarioOptions, warmUp: string): Promise<Secti
     ],
   };
 }
-
-const copy = (from: string, to: string): Promise<Timing> => runCommand(['cp', '--reflink=never', from, to]);
 
 async function storeOf(image: string, path: string): Promise<ImagePlace & { readonly kind: 'store' }> {
   const store = await Store.init(path, { engine: poolEngine() });

@@ -16,8 +16,8 @@ const FILE_MODE = 0o600;
 export interface DraftContent {
   /** Bytes so far. */
   readonly size: number;
-  /** Up to `length` bytes at `position`; fewer only at the end. */
-  read(position: number, length: number): Promise<Uint8Array>;
+  /** Up to `length` bytes at `position`; fewer only at the end. @param target where they may be put */
+  read(position: number, length: number, target?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** An object on its way into a folder: a temporary file, which gets the object's name once it is whole. */
@@ -90,10 +90,11 @@ export class ObjectDraft implements DraftContent {
     }
   }
 
-  async read(position: number, length: number): Promise<Uint8Array> {
+  async read(position: number, length: number, target?: Uint8Array): Promise<Uint8Array> {
     try {
-      const target = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, this.#size - position)));
-      return target.subarray(0, await this.#file.read(target, position));
+      const size = Math.max(0, Math.min(length, this.#size - position));
+      const buffer = target?.subarray(0, size) ?? Buffer.allocUnsafeSlow(size);
+      return buffer.subarray(0, await this.#file.read(buffer, position));
     } catch (error) {
       throw this.#folder.failed('could not read', this.name, error);
     }

@@ -51,15 +51,15 @@ export class ChunkWriter {
   #chunks = 0;
   #failure: unknown;
 
-  constructor({ backend, index, hash, engine, packSize, settings }: StoreContext) {
+  constructor({ backend, index, hash, engine, slabs, packSize, settings }: StoreContext) {
     this.#backend = backend;
     this.#index = index;
     this.#hash = hash;
     this.#engine = engine;
     this.#packSize = packSize;
     this.#settings = settings;
-    this.#buffers = new SlabPool(packBufferSize(packSize), PACKS_IN_FLIGHT + 1);
-    this.#targets = new SlabPool(TARGET_SIZE, engine.lanes + 1);
+    this.#buffers = new SlabPool(packBufferSize(packSize), PACKS_IN_FLIGHT + 1, slabs);
+    this.#targets = new SlabPool(TARGET_SIZE, engine.lanes + 1, slabs);
   }
 
   get written(): Written {

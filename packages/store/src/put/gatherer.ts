@@ -1,6 +1,7 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkWriter } from './chunk-writer.js';
 import { SlabPool } from './slab-pool.js';
+import type { SpareSlabs } from './spare-slabs.js';
 import { type ChunkRef, type PageSlot, WINDOW_PAGES } from './window.js';
 
 /** Chunks that may be on their way while the next one is gathered, for each thread. */
@@ -20,10 +21,10 @@ export class Gatherer {
   readonly #putting = new Set<Promise<void>>();
   #failure: unknown;
 
-  /** @param lanes how many chunks can be worked on at once */
-  constructor(writer: ChunkWriter, lanes: number) {
+  /** @param lanes how many chunks can be worked on at once. @param slabs where buffers come from */
+  constructor(writer: ChunkWriter, lanes: number, slabs: SpareSlabs) {
     this.#writer = writer;
-    this.#slabs = new SlabPool(WINDOW_PAGES * PAGE_SIZE, AHEAD * lanes + 1);
+    this.#slabs = new SlabPool(WINDOW_PAGES * PAGE_SIZE, AHEAD * lanes + 1, slabs);
   }
 
   /** Adds a page. Its slot knows the chunk's id after the next flush(). @param page is copied */

@@ -13,6 +13,7 @@ import { firstOf, type PageReference, WindowTable } from './page-reference.js';
 import type { ParentImage } from './parent-image.js';
 import { isFullSegment, SegmentBuilder } from './segment-builder.js';
 import { SLAB_SIZE, SlabPool } from './slab-pool.js';
+import type { SpareSlabs } from './spare-slabs.js';
 import type { Window } from './window.js';
 
 const NOTHING = new Uint8Array(0);
@@ -22,6 +23,7 @@ export interface PutContext {
   readonly cuts?: readonly number[];
   readonly writer: ChunkWriter;
   readonly engine: ChunkEngine;
+  readonly slabs: SpareSlabs;
   readonly parent: ParentImage;
   /** The content of a chunk of the store. */
   readonly read: ReadContent;
@@ -83,9 +85,9 @@ class ImagePut {
     this.#layout = layout;
     this.#context = context;
     this.#cuts = context.cuts ?? [];
-    this.#slabs = new SlabPool(SLAB_SIZE, 3 * context.engine.lanes + 1);
-    const { writer, parent, engine } = context;
-    this.#gatherer = new Gatherer(writer, engine.lanes);
+    this.#slabs = new SlabPool(SLAB_SIZE, 3 * context.engine.lanes + 1, context.slabs);
+    const { writer, parent, engine, slabs } = context;
+    this.#gatherer = new Gatherer(writer, engine.lanes, slabs);
     this.#placer = new PagePlacer(writer, parent, this.#gatherer, (id) => this.#read(id));
     const parents = new Set(layout.memories.map(({ ppid }) => ppid));
     for (const { owner } of layout.memories)

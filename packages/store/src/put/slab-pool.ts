@@ -1,34 +1,33 @@
+import type { SpareSlabs } from './spare-slabs.js';
+
 /** Bytes of pages that are read at once. */
 export const SLAB_SIZE = 4 * 1024 * 1024;
 
-/** Buffers that are used again and again: touching fresh memory costs more than filling it. */
+/** So many buffers that one piece of work may have at once; it waits for more until it has given one back. */
 export class SlabPool {
   readonly #size: number;
-  readonly #free: Uint8Array[] = [];
+  readonly #spares: SpareSlabs;
   readonly #waiting: ((slab: Uint8Array) => void)[] = [];
   #left: number;
 
-  /** @param size of each, in bytes. @param count of them, at most */
-  constructor(size: number, count: number) {
+  /** @param size of each, in bytes. @param count of them, at most. @param spares where they come from, and go to */
+  constructor(size: number, count: number, spares: SpareSlabs) {
     this.#size = size;
     this.#left = count;
+    this.#spares = spares;
   }
 
-  /** A buffer in shared memory; waits until one is free. */
+  /** A buffer in shared memory, which may hold anything; waits until one is free. */
   take(): Promise<Uint8Array> {
-    const slab = this.#free.pop() ?? this.#make();
-    return slab === undefined ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve(slab);
+    if (this.#left === 0) return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#left--;
+    return Promise.resolve(this.#spares.take(this.#size));
   }
 
   give(slab: Uint8Array): void {
     const next = this.#waiting.shift();
-    if (next === undefined) this.#free.push(slab);
-    else next(slab);
-  }
-
-  #make(): Uint8Array | undefined {
-    if (this.#left === 0) return undefined;
-    this.#left--;
-    return new Uint8Array(new SharedArrayBuffer(this.#size));
+    if (next !== undefined) return next(slab);
+    this.#left++;
+    this.#spares.give(slab);
   }
 }

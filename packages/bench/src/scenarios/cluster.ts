@@ -1,0 +1,17 @@
+import { durableThroughput } from '../cluster/durable-throughput.js';
+import { manyTasks } from '../cluster/many-tasks.js';
+import { smallCheckpoints } from '../cluster/small-checkpoints.js';
+import type { Scenario } from '../scenario.js';
+
+/** Real processes on this machine: services, nats-server, and this one as their client. */
+export const cluster: Scenario = {
+  name: 'cluster',
+  summary: 'downtime over 3 workers, durable throughput by both carriers, 1,000 tasks over 8 workers',
+  async run(options) {
+    return [
+      ...(await smallCheckpoints(options)),
+      ...(await durableThroughput(options)),
+      ...(await manyTasks(options)),
+    ];
+  },
+};

@@ -5,8 +5,9 @@ import { Kernel, parseSpec } from '@ckptree/kernel';
 import { type Manifest, poolEngine, Store } from '@ckptree/store';
 import { isThere } from '../command.js';
 import { inTurn, type Series, type Timing, timed } from '../measure.js';
-import type { Measurement, Scenario, ScenarioOptions, Section } from '../scenario.js';
+import type { Measurement, Scenario, ScenarioOptions } from '../scenario.js';
 import { figures } from '../statistics.js';
+import { steps } from '../steps.js';
 import { RESTIC, restic } from '../store/peers.js';
 
 const MIB = 2 ** 20;
@@ -30,18 +31,17 @@ const NAME = 'bench';
 export const incremental: Scenario = {
   name: 'incremental',
   summary: 'checkpoints of 1 % written pages, and of none, beside full ones; by size of the memory',
-  async run(options) {
-    const sections: Section[] = [];
+  async *measure(options) {
+    const { memoryMiB } = options;
     let smallest: Measured | undefined;
-    for (const memoryMiB of sizesUpTo(options.memoryMiB)) {
-      const measured = await measure(memoryMiB, options);
-      sections.push({
-        heading: `${memoryMiB} MiB of random bytes, 1 % of the pages written, far apart`,
+    for (const size of steps(Math.min(SMALLEST_MIB, memoryMiB), STEP, memoryMiB)) {
+      const measured = await measure(size, options);
+      yield {
+        heading: `${size} MiB of random bytes, 1 % of the pages written, far apart`,
         measurements: rowsOf(measured, smallest),
-      });
+      };
       smallest ??= measured;
     }
-    return sections;
   },
 };
 
@@ -55,13 +55,6 @@ interface Measured {
   /** Bytes that a full one takes, and that each of 1 % added. */
   readonly fullBytes: number;
   readonly someBytes: readonly number[];
-}
-
-function sizesUpTo(most: number): number[] {
-  const sizes: number[] = [];
-  for (let size = Math.min(SMALLEST_MIB, most); size <= most; size *= STEP) sizes.push(size);
-  if (sizes.at(-1) !== most) sizes.push(most);
-  return sizes;
 }
 
 async function measure(memoryMiB: number, { folder, runs, tell }: ScenarioOptions): Promise<Measured> {

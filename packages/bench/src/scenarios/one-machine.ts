@@ -30,7 +30,7 @@ const specOf = (memoryMiB: number) => ({
 export const oneMachine: Scenario = {
   name: 'one-machine',
   summary: 'downtime, dump with 1 and 2 threads, restart; beside cp + sync of the same bytes',
-  async run(options) {
+  async *measure(options) {
     const kernel = Kernel.boot({ cpus: 2, memoryBytes: (options.memoryMiB * 2 + 512) * MIB });
     try {
       options.tell(`filling ${options.memoryMiB} MiB with random bytes`);
@@ -42,7 +42,7 @@ export const oneMachine: Scenario = {
       options.tell(`taking ${CUTS} cuts of the running tree`);
       const downtime = await downtimes(kernel, root);
       const heading = `a tree with ${options.memoryMiB} MiB of random bytes that writes all the while`;
-      return [{ heading, measurements: [...downtime, ...(await throughput(kernel, root, options))] }];
+      yield { heading, measurements: [...downtime, ...(await throughput(kernel, root, options))] };
     } finally {
       await kernel.shutdown();
     }

@@ -4,7 +4,7 @@ import type { Figures } from './statistics.js';
 /** Something that is measured, in the order of the report. */
 export interface Measurement {
   readonly what: string;
-  readonly unit: 'GB/s' | 'ms' | 'us' | 's' | 'MB' | 'MiB' | 'bytes' | 'pages' | 'operations/s';
+  readonly unit: 'GB/s' | 'ms' | 'us' | 's' | 'MB' | 'MiB' | 'bytes' | 'pages' | 'pages/s';
   readonly figures: Figures;
   /** What it cost all cores together. */
   readonly cpuSeconds?: Figures;

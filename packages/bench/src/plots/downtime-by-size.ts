@@ -14,7 +14,7 @@ export function downtimeBySize(sizes: readonly Downtime[]): Curve {
   return {
     name: 'downtime-by-size',
     plot: {
-      title: 'How long tasks stand still for a cut does not follow the size of their memory',
+      title: 'How long a cut stops tasks does not follow their memory',
       subtitle: 'Median and range of 50 cuts of tasks that write all the while; of 50 calls of fork()',
       x: {
         ...{ label: 'memory of the tasks', scale: 'log', unit: 'bytes' },

@@ -1,5 +1,5 @@
 import type { Curve } from '../scenario.js';
-import { type Figures, scaled } from '../statistics.js';
+import type { Figures } from '../statistics.js';
 import { pointOf } from './points.js';
 
 /** @param speeds in GB/s @param copy of `cp` and `sync` */
@@ -14,14 +14,14 @@ export function dumpByThreads(
       title: 'A durable checkpoint beside a copy of as many bytes',
       subtitle: `${memoryMiB} MiB of random bytes, from request to fsync; median and range`,
       x: { label: 'threads that dump', ticks: speeds.map(({ threads }) => threads) },
-      y: { label: 'bytes a second' },
+      y: { label: 'GB a second' },
       series: [
         {
           label: 'ckptree',
-          points: speeds.map(({ threads, speed }) => pointOf(threads, scaled(speed, 1e9))),
+          points: speeds.map(({ threads, speed }) => pointOf(threads, speed)),
         },
       ],
-      limits: [{ axis: 'y', at: copy * 1e9, label: 'cp + sync' }],
+      limits: [{ axis: 'y', at: copy, label: 'cp + sync' }],
     },
   };
 }

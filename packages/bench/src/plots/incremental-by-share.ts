@@ -4,7 +4,10 @@ import type { Curve } from '../scenario.js';
 import type { Figures } from '../statistics.js';
 import { pointOf } from './points.js';
 
-const SHARE_AXIS: Axis = { label: 'pages written since the checkpoint before', scale: 'log', unit: 'share' };
+const SHARE_AXIS: Axis = {
+  ...{ label: 'pages written since the checkpoint before', scale: 'log', unit: 'share' },
+  ...{ domain: [0.001, 1], ticks: [0.001, 0.01, 0.1, 0.5, 1] },
+};
 
 export function timeByShare(memoryMiB: number, shares: readonly ByShare[]): Curve {
   return byShare(shares, ({ seconds }) => seconds, {
@@ -41,7 +44,7 @@ function byShare(
     plot: {
       title,
       subtitle: `${memoryMiB} MiB of random bytes, written to at places far apart; median and range`,
-      ...{ x: { ...SHARE_AXIS, ticks: written.map(({ share }) => share) }, y },
+      ...{ x: SHARE_AXIS, y },
       series: [
         { label: 'ckptree', points: written.map((one) => pointOf(one.share, of(one))) },
         {

@@ -20,7 +20,7 @@ export const slowdown: Scenario = {
         const writtenMiB = Math.max(1, Math.round(memoryMiB * share));
         tell(`dumping ${memoryMiB} MiB, ${writtenMiB} of them written to, ${runs + 1} times`);
         const rates = await writeRates({ memoryMiB, writtenMiB, threads, runs, folder });
-        const heading = `a store of ${writtenMiB} MiB under load in a tree of ${memoryMiB} MiB, ${threads} dumping`;
+        const heading = `a task that does nothing but write to ${writtenMiB} MiB, in a tree of ${memoryMiB} MiB, ${threads} dumping`;
         yield { heading: `${heading} thread${threads === 1 ? '' : 's'}`, measurements: rateRows(rates) };
       }
     tell(`writing 1 page in ${WRITTEN_ONE_IN} of ${memoryMiB} MiB with a snapshot held`);
@@ -31,9 +31,9 @@ export const slowdown: Scenario = {
 function rateRows({ undisturbed, dumping, dumpSeconds }: WriteRates): Measurement[] {
   const value = dumping.median / undisturbed.median;
   return [
-    { what: 'undisturbed', unit: 'operations/s', figures: undisturbed },
+    { what: 'undisturbed', unit: 'pages/s', figures: undisturbed },
     {
-      ...{ what: 'while it is dumped to disk', unit: 'operations/s', figures: dumping },
+      ...{ what: 'while it is dumped to disk', unit: 'pages/s', figures: dumping },
       ratio: { value, to: 'undisturbed', goal: GOAL_SHARE },
     },
     { what: 'from request to durable', unit: 's', figures: dumpSeconds },

@@ -4,19 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { checkpoint, DumpPool } from '@ckptree/checkpoint';
 import { Kernel } from '@ckptree/kernel';
 import { type Figures, figures } from '../statistics.js';
-import { spawnHolder } from '../tree/holder.js';
+import { FILL_TICKS_PER_MIB, spawnHolder, TICKS } from '../tree/holder.js';
 
 const MIB = 2 ** 20;
-const OPERATIONS_PER_TICK = 8;
-/** The program `kvstore` puts 16 of its keys in a tick before it begins; there are half as many as records of 256 bytes. */
-const WARM_UP_TICKS_PER_MIB = 128;
+const WRITES_PER_TICK = 4;
 /** At least so long without a dump, in milliseconds. */
 const LEAST_WINDOW_MS = 500;
 
 export interface WriteRateOptions {
   /** Of the whole tree. */
   readonly memoryMiB: number;
-  /** Of that, what is written to at random. */
+  /** Of that, what is written to, a word in a page, far apart, round and round. */
   readonly writtenMiB: number;
   /** Threads that dump; the tasks have one. */
   readonly threads: number;
@@ -24,7 +22,7 @@ export interface WriteRateOptions {
   readonly folder: string;
 }
 
-/** Operations a second, half of which put or delete a record of 256 bytes at random. */
+/** Pages a second that a word is written to, by a task that does nothing else: the worst case of a copy on write. */
 export interface WriteRates {
   readonly undisturbed: Figures;
   /** From the request of a checkpoint until it was durable. */
@@ -40,14 +38,15 @@ export async function writeRates(options: WriteRateOptions): Promise<WriteRates>
   const pool = new DumpPool({ threads: options.threads });
   try {
     await pool.warmUp();
-    const params = { workingSetMiB: writtenMiB, operations: 4_000_000_000 };
     const writer = 2;
-    const warm = kernel.stopAt(writer, WARM_UP_TICKS_PER_MIB * writtenMiB);
+    const params = { memoryMiB: writtenMiB, pattern: 'zero', ticks: TICKS };
+    const writing = { writesPerTick: WRITES_PER_TICK, scattered: true };
+    const filled = kernel.stopAt(writer, FILL_TICKS_PER_MIB * writtenMiB);
     const { pid } = await spawnHolder(kernel, {
       memoryMiB: memoryMiB - writtenMiB,
-      children: [{ program: 'kvstore', params, pid: writer }],
+      children: [{ program: 'idle', pid: writer, params: { ...params, ...writing } }],
     });
-    await warm;
+    await filled;
     await kernel.thaw(pid);
     return await inTurn(kernel, { root: pid, writer }, pool, options);
   } finally {
@@ -68,7 +67,7 @@ async function inTurn(
     const [before, start] = [ticks(), performance.now()];
     await action();
     const seconds = (performance.now() - start) / 1e3;
-    return { seconds, rate: ((ticks() - before) * OPERATIONS_PER_TICK) / seconds };
+    return { seconds, rate: ((ticks() - before) * WRITES_PER_TICK) / seconds };
   };
   const [undisturbed, dumping, dumpSeconds]: number[][] = [[], [], []];
   for (let run = 0; run <= runs; run++) {

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { type Kernel, parseSpec } from '@ckptree/kernel';
 
 /** The program `idle` fills two pages in a tick. */
-const FILL_TICKS_PER_MIB = 128;
+export const FILL_TICKS_PER_MIB = 128;
 /** So that it does not end while it is measured. */
 export const TICKS = 1_000_000_000;
 

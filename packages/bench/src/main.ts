@@ -1,26 +1,25 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { asCkptError } from '@ckptree/errors';
-import { formatMachine, thisMachine } from './machine.js';
+import { thisMachine } from './machine.js';
+import { Report } from './report.js';
 import type { Scenario } from './scenario.js';
 import { cluster } from './scenarios/cluster.js';
 import { dedup } from './scenarios/dedup.js';
+import { downtime } from './scenarios/downtime.js';
 import { incremental } from './scenarios/incremental.js';
 import { indexOfChunks } from './scenarios/index-of-chunks.js';
 import { oneMachine } from './scenarios/one-machine.js';
 import { restart } from './scenarios/restart.js';
+import { slowdown } from './scenarios/slowdown.js';
 import { store } from './scenarios/store.js';
-import { formatSection } from './table.js';
+import { tasks } from './scenarios/tasks.js';
 
 const SCENARIOS: readonly Scenario[] = [
-  oneMachine,
-  store,
-  dedup,
-  incremental,
-  restart,
-  indexOfChunks,
+  ...[oneMachine, downtime, slowdown, tasks],
+  ...[store, dedup, incremental, restart, indexOfChunks],
   cluster,
 ];
 
@@ -36,6 +35,7 @@ ${SCENARIOS.map(({ name, summary }) => `                ${name}: ${summary}`).jo
   --folder DIR  where files go: on the disk to be measured (default: the system's temporary folder)
   --core FILE   an ELF core whose memory to use (default: that of a Node process made for it, by gdb)
   --json FILE   also writes the figures there
+  --plots DIR   also draws curves there, as SVG
 `;
 
 /** @returns the exit code */
@@ -60,6 +60,7 @@ async function run(args: readonly string[]): Promise<number> {
       chunks: { type: 'string', default: '10000000' },
       core: { type: 'string' },
       json: { type: 'string' },
+      plots: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -73,26 +74,16 @@ async function run(args: readonly string[]): Promise<number> {
     return values.help ? 0 : 2;
   }
   const folder = await mkdtemp(join(resolve(values.folder), 'ckptree-bench-'));
-  const machine = thisMachine();
-  process.stdout.write(`${formatMachine(machine)}; median (min to max) of ${runs} runs\n`);
+  const { json, plots } = values;
+  const options = {
+    ...{ folder, runs, memoryMiB, chunks },
+    ...(values.core !== undefined && { core: resolve(values.core) }),
+    tell: (message: string) => process.stderr.write(`  ${message}\n`),
+  };
+  const report = new Report({ machine: thisMachine(), memoryMiB, runs, plots, json });
   try {
-    const results = [];
-    for (const { name, run: measure } of chosen) {
-      const sections = await measure({
-        folder,
-        runs,
-        memoryMiB,
-        chunks,
-        ...(values.core !== undefined && { core: resolve(values.core) }),
-        tell: (message) => process.stderr.write(`  ${message}\n`),
-      });
-      for (const section of sections) process.stdout.write(`\n${name}: ${formatSection(section)}`);
-      results.push({ scenario: name, sections });
-    }
-    if (values.json !== undefined) {
-      const report = { date: new Date().toISOString(), machine, memoryMiB, runs, results };
-      await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
-    }
+    for (const { name, measure } of chosen)
+      for await (const finding of measure(options)) await report.add(name, finding);
     return 0;
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -1,9 +1,10 @@
+import type { Plot } from '@ckptree/plot';
 import type { Figures } from './statistics.js';
 
 /** Something that is measured, in the order of the report. */
 export interface Measurement {
   readonly what: string;
-  readonly unit: 'GB/s' | 'ms' | 'us' | 's' | 'MB' | 'MiB' | 'bytes';
+  readonly unit: 'GB/s' | 'ms' | 'us' | 's' | 'MB' | 'MiB' | 'bytes' | 'pages' | 'pages/s';
   readonly figures: Figures;
   /** Of many runs of something short, where the slowest matter: the 99th percentile is told as well. */
   readonly tail?: boolean;
@@ -28,6 +29,13 @@ export interface Section {
   readonly measurements: readonly Measurement[];
 }
 
+/** Sections as a curve. Where it comes from is said by whoever knows how the run was asked for. */
+export interface Curve {
+  /** Of the file, without its ending. */
+  readonly name: string;
+  readonly plot: Omit<Plot, 'source'>;
+}
+
 export interface ScenarioOptions {
   /** Where files go; removed afterwards. On the disk that is to be measured. */
   readonly folder: string;
@@ -46,5 +54,6 @@ export interface ScenarioOptions {
 export interface Scenario {
   readonly name: string;
   readonly summary: string;
-  run(options: ScenarioOptions): Promise<readonly Section[]>;
+  /** Yields each section as soon as it is measured: a run that is cut short has shown what it had. */
+  measure(options: ScenarioOptions): AsyncIterable<Section | Curve>;
 }

@@ -21,3 +21,9 @@ export const exactly = (value: number): Figures => figures([value]);
 export function inverse({ runs, min, median, p99, max }: Figures, of: (value: number) => number): Figures {
   return { runs, min: of(max), median: of(median), p99: of(p99), max: of(min) };
 }
+
+/** The same in another unit. */
+export const scaled = ({ runs, min, median, p99, max }: Figures, by: number): Figures => ({
+  ...{ runs, min: min * by, median: median * by },
+  ...{ p99: p99 * by, max: max * by },
+});

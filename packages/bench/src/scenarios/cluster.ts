@@ -7,11 +7,9 @@ import type { Scenario } from '../scenario.js';
 export const cluster: Scenario = {
   name: 'cluster',
   summary: 'downtime over 3 workers, durable throughput by both carriers, 1,000 tasks over 8 workers',
-  async run(options) {
-    return [
-      ...(await smallCheckpoints(options)),
-      ...(await durableThroughput(options)),
-      ...(await manyTasks(options)),
-    ];
+  async *measure(options) {
+    yield* await smallCheckpoints(options);
+    yield* await durableThroughput(options);
+    yield* await manyTasks(options);
   },
 };

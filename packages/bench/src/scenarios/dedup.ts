@@ -23,10 +23,10 @@ const WRITTEN_ONE_IN = 100;
 export const dedup: Scenario = {
   name: 'dedup',
   summary: 'what forked tasks, a second checkpoint and an unchanged one add; whether exports are the same',
-  async run(options) {
+  async *measure(options) {
     const { folder, memoryMiB } = options;
     const contents = await imageOf('heap', { heap: memoryMiB, random: 0, zeros: 0 }, options);
-    if (contents === undefined) return [];
+    if (contents === undefined) return;
     const store = await Store.init(join(folder, 'dedup'), { engine: poolEngine() });
     try {
       const measurements = [
@@ -34,7 +34,7 @@ export const dedup: Scenario = {
         await forked(contents.image, options),
         await ofOwnTree(store, options),
       ];
-      return [{ heading: contents.description, measurements }];
+      yield { heading: contents.description, measurements };
     } finally {
       await store.close();
     }

@@ -1,20 +1,12 @@
-import { open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { checkpointTo, storeSink } from '@ckptree/checkpoint';
-import { Kernel, parseSpec } from '@ckptree/kernel';
-import { type Manifest, poolEngine, Store } from '@ckptree/store';
-import { isThere } from '../command.js';
-import { inTurn, type Series, type Timing, timed } from '../measure.js';
-import type { Measurement, Scenario, ScenarioOptions, Section } from '../scenario.js';
-import { figures } from '../statistics.js';
-import { RESTIC, restic } from '../store/peers.js';
+import { type ByShare, measureShares } from '../incremental/by-share.js';
+import { type BySize, measureSize } from '../incremental/by-size.js';
+import type { Series } from '../measure.js';
+import { bytesByShare, timeByShare } from '../plots/incremental-by-share.js';
+import { unchangedBySize } from '../plots/unchanged-by-size.js';
+import type { Measurement, Scenario } from '../scenario.js';
+import { figures, scaled } from '../statistics.js';
+import { steps } from '../steps.js';
 
-const MIB = 2 ** 20;
-const PAGES_PER_MIB = 256;
-/** The program `idle` fills two pages in a tick. */
-const FILL_TICKS_PER_MIB = 128;
-const WRITES_PER_TICK = 64;
-/** Sizes that are measured, up to the one that was asked for: in each step four times as much. */
 const SMALLEST_MIB = 64;
 const STEP = 4;
 
@@ -24,168 +16,41 @@ const GOAL_BYTES_SHARE = 0.015;
 /** An unchanged one is to be so many times as fast as restic. */
 const GOAL_UNCHANGED = 50;
 
-const NAME = 'bench';
-
-/** What checkpoints of the same memory cost when 1 % of it was written in between, and when nothing was. */
+/** What checkpoints of the same memory cost by how much of it was written in between, and by its size. */
 export const incremental: Scenario = {
   name: 'incremental',
-  summary: 'checkpoints of 1 % written pages, and of none, beside full ones; by size of the memory',
-  async run(options) {
-    const sections: Section[] = [];
-    let smallest: Measured | undefined;
-    for (const memoryMiB of sizesUpTo(options.memoryMiB)) {
-      const measured = await measure(memoryMiB, options);
-      sections.push({
-        heading: `${memoryMiB} MiB of random bytes, 1 % of the pages written, far apart`,
-        measurements: rowsOf(measured, smallest),
-      });
-      smallest ??= measured;
+  summary: 'checkpoints of 1 % written pages, and of none, beside full ones; by size and by share written',
+  async *measure(options) {
+    const { memoryMiB } = options;
+    const sizes: BySize[] = [];
+    for (const size of steps(Math.min(SMALLEST_MIB, memoryMiB), STEP, memoryMiB)) {
+      const measured = await measureSize(size, options);
+      yield {
+        heading: `${size} MiB of random bytes, 1 % of the pages written, far apart`,
+        measurements: sizeRows(measured, sizes[0]),
+      };
+      sizes.push(measured);
     }
-    return sections;
+    yield unchangedBySize(sizes);
+    const shares = await measureShares(memoryMiB, options);
+    yield {
+      heading: `${memoryMiB} MiB of random bytes, by the share of pages written, far apart`,
+      measurements: shares.flatMap(shareRows),
+    };
+    yield timeByShare(memoryMiB, shares);
+    yield bytesByShare(memoryMiB, shares);
   },
 };
 
-interface Measured {
-  readonly memoryMiB: number;
-  readonly full: Series;
-  readonly some: Series;
-  readonly none: Series;
-  /** Of restic, when it is there: of a file with the same image. */
-  readonly peer?: { readonly some: Series; readonly none: Series };
-  /** Bytes that a full one takes, and that each of 1 % added. */
-  readonly fullBytes: number;
-  readonly someBytes: readonly number[];
+function shareRows({ share, seconds, cpuSeconds, bytes }: ByShare): Measurement[] {
+  const what = `${Number((share * 100).toPrecision(2))} % written`;
+  return [
+    { what, unit: 's', figures: seconds, cpuSeconds },
+    { what: `stored for ${what}`, unit: 'MB', figures: scaled(bytes, 1e-6) },
+  ];
 }
 
-function sizesUpTo(most: number): number[] {
-  const sizes: number[] = [];
-  for (let size = Math.min(SMALLEST_MIB, most); size <= most; size *= STEP) sizes.push(size);
-  if (sizes.at(-1) !== most) sizes.push(most);
-  return sizes;
-}
-
-async function measure(memoryMiB: number, { folder, runs, tell }: ScenarioOptions): Promise<Measured> {
-  tell(`filling ${memoryMiB} MiB`);
-  const tree = await FrozenTree.spawn(memoryMiB, folder);
-  const path = join(folder, 'store');
-  const image = join(folder, 'image');
-  const store = await Store.init(path, { engine: poolEngine() });
-  try {
-    const whole = await tree.checkpoint(store);
-    const someBytes: number[] = [];
-    const some = async (): Promise<Timing> => {
-      await tree.write(memoryMiB * PAGES_PER_MIB * 0.01);
-      return timed(async () => {
-        someBytes.push((await tree.checkpoint(store)).sizes.stored);
-      });
-    };
-    const none = () => timed(() => tree.checkpoint(store));
-    tell(`taking ${runs + 1} checkpoints of each kind`);
-    const own = await inTurn(runs, { full: () => fullOne(tree, join(folder, 'fresh')), some, none });
-    const peer = isThere(RESTIC, tell) ? await measurePeer(tree, store, image, { folder, runs }) : undefined;
-    const fullBytes = whole.sizes.stored;
-    return { memoryMiB, ...own, ...(peer && { peer }), fullBytes, someBytes: someBytes.slice(1) };
-  } finally {
-    await store.close();
-    await tree.end();
-    for (const each of [path, image]) await rm(each, { recursive: true, force: true });
-  }
-}
-
-/** Into a store that has nothing. */
-async function fullOne(tree: FrozenTree, path: string): Promise<Timing> {
-  await rm(path, { recursive: true, force: true });
-  const store = await Store.init(path, { engine: poolEngine() });
-  try {
-    return await timed(() => tree.checkpoint(store));
-  } finally {
-    await store.close();
-    await rm(path, { recursive: true });
-  }
-}
-
-/** restic, backing up a file that holds the image at each of the same instants. */
-async function measurePeer(
-  tree: FrozenTree,
-  store: Store,
-  image: string,
-  { folder, runs }: Pick<ScenarioOptions, 'folder' | 'runs'>,
-): Promise<{ readonly some: Series; readonly none: Series }> {
-  const peer = restic(image, folder);
-  await peer.fresh();
-  await exportTo(store, image);
-  await peer.put();
-  return inTurn(runs, {
-    some: async () => {
-      await tree.write(tree.pages * 0.01);
-      await tree.checkpoint(store);
-      await exportTo(store, image);
-      return peer.put();
-    },
-    none: async () => {
-      await exportTo(store, image);
-      return peer.put();
-    },
-  });
-}
-
-async function exportTo(store: Store, path: string): Promise<void> {
-  const file = await open(path, 'w');
-  try {
-    const { id } = await store.resolve(NAME);
-    await store.export(id, { write: async (bytes) => void (await file.write(bytes)) });
-  } finally {
-    await file.close();
-  }
-}
-
-/** One task, frozen but for the pages that it is told to write. */
-class FrozenTree {
-  readonly pages: number;
-  readonly #kernel: Kernel;
-  readonly #root: number;
-  #tick: number;
-
-  private constructor(kernel: Kernel, root: number, tick: number, pages: number) {
-    this.#kernel = kernel;
-    this.#root = root;
-    this.#tick = tick;
-    this.pages = pages;
-  }
-
-  static async spawn(memoryMiB: number, folder: string): Promise<FrozenTree> {
-    const kernel = Kernel.boot({ cpus: 1, memoryBytes: (memoryMiB * 1.25 + 256) * MIB });
-    const params = {
-      memoryMiB,
-      pattern: 'random',
-      ticks: 1_000_000_000,
-      writesPerTick: WRITES_PER_TICK,
-      scattered: true,
-    };
-    const spec = { name: 'bench', root: { program: 'idle', params } };
-    const root = await kernel.spawn(parseSpec(spec, { baseFolder: folder }).tree);
-    const filled = FILL_TICKS_PER_MIB * memoryMiB;
-    await kernel.stopAt(root, filled);
-    return new FrozenTree(kernel, root, filled, memoryMiB * PAGES_PER_MIB);
-  }
-
-  async write(pages: number): Promise<void> {
-    this.#tick += Math.max(1, Math.round(pages / WRITES_PER_TICK));
-    const there = this.#kernel.stopAt(this.#root, this.#tick);
-    await this.#kernel.thaw(this.#root);
-    await there;
-  }
-
-  async checkpoint(store: Store): Promise<Manifest> {
-    return (await checkpointTo(storeSink(store, { name: NAME }), this.#kernel, this.#root)).saved;
-  }
-
-  end(): Promise<void> {
-    return this.#kernel.shutdown();
-  }
-}
-
-function rowsOf(measured: Measured, smallest: Measured | undefined): Measurement[] {
+function sizeRows(measured: BySize, smallest: BySize | undefined): Measurement[] {
   const { full, some, none, peer, fullBytes, someBytes } = measured;
   const rows: Measurement[] = [
     { what: 'full', unit: 's', figures: full.seconds, cpuSeconds: full.cpuSeconds },

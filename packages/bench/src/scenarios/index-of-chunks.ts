@@ -11,7 +11,7 @@ const PROCESS = new URL('../index-of-chunks/index-process.js', import.meta.url).
 export const indexOfChunks: Scenario = {
   name: 'index',
   summary: 'memory and time with ten million chunks in a store (--chunks)',
-  async run({ folder, chunks, tell }) {
+  async *measure({ folder, chunks, tell }) {
     const path = join(folder, 'index');
     const measurements: Measurement[] = [];
     const step = async (what: string, name: string, count = 0): Promise<void> => {
@@ -36,6 +36,6 @@ export const indexOfChunks: Scenario = {
     await step(`opening, and ${LOOKUPS} lookups, half of them in vain`, 'lookups', LOOKUPS);
     await step('verifying the structure', 'verify');
     await step('gc --dry-run', 'gc');
-    return [{ heading: `${chunks} chunks`, measurements: measurements.slice(2) }];
+    yield { heading: `${chunks} chunks`, measurements: measurements.slice(2) };
   },
 };

@@ -2,110 +2,104 @@ import { statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkpoint, DumpPool } from '@ckptree/checkpoint';
-import { Kernel, parseSpec } from '@ckptree/kernel';
+import { Kernel } from '@ckptree/kernel';
 import { restartImage } from '@ckptree/restart';
 import { copyAndSync } from '../copy-and-sync.js';
-import { gigabytesPerSecond, inTurn, type Timing, timed } from '../measure.js';
-import type { Measurement, Scenario, ScenarioOptions } from '../scenario.js';
+import { gigabytesPerSecond, inTurn, type Series, type Timing, timed } from '../measure.js';
+import { memoryBeyond } from '../peak-memory.js';
+import { dumpByThreads } from '../plots/dump-by-threads.js';
+import type { Curve, Measurement, Scenario, ScenarioOptions, Section } from '../scenario.js';
 import { figures, inverse } from '../statistics.js';
+import { spawnHolder } from '../tree/holder.js';
 
-const CUTS = 50;
 const MIB = 2 ** 20;
-/** The program `idle` fills two pages in a tick. */
-const FILL_TICKS_PER_MIB = 128;
+const THREADS = [1, 2];
+const COPY = 'cp + sync of the same image';
+const dumpName = (threads: number): string =>
+  `checkpoint to a durable image, ${threads} thread${threads === 1 ? '' : 's'}`;
+/** What a dump may take beyond the tasks' own memory: this, and so much for each thread. */
+const GOAL_MEMORY_MIB = { base: 64, thread: 16 };
 
-/** A tree that writes all the while: one task holds incompressible memory, one writes into its own at random. */
-const specOf = (memoryMiB: number) => ({
-  name: 'bench',
-  root: {
-    program: 'idle',
-    params: { memoryMiB, pattern: 'random', ticks: 1_000_000_000 },
-    children: [
-      { program: 'kvstore', params: { workingSetMiB: 16, operations: 4_000_000_000, writePercent: 50 } },
-    ],
-  },
-});
-
-/** Downtime of a running tree; dump and restart of its memory beside cp and sync of as many bytes. */
+/** Dump and restart of a tree's memory beside cp and sync of as many bytes. */
 export const oneMachine: Scenario = {
   name: 'one-machine',
-  summary: 'downtime, dump with 1 and 2 threads, restart; beside cp + sync of the same bytes',
-  async run(options) {
-    const kernel = Kernel.boot({ cpus: 2, memoryBytes: (options.memoryMiB * 2 + 512) * MIB });
+  summary: 'dump with 1 and 2 threads and what memory it takes, restart; beside cp + sync of the same bytes',
+  async *measure(options) {
+    const { memoryMiB, tell } = options;
+    const kernel = Kernel.boot({ cpus: 1, memoryBytes: (memoryMiB * 1.125 + 128) * MIB });
     try {
-      options.tell(`filling ${options.memoryMiB} MiB with random bytes`);
-      const root = await kernel.spawn(
-        parseSpec(specOf(options.memoryMiB), { baseFolder: options.folder }).tree,
-      );
-      await kernel.stopAt(root, FILL_TICKS_PER_MIB * options.memoryMiB);
-      await kernel.thaw(root);
-      options.tell(`taking ${CUTS} cuts of the running tree`);
-      const downtime = await downtimes(kernel, root);
-      const heading = `a tree with ${options.memoryMiB} MiB of random bytes that writes all the while`;
-      return [{ heading, measurements: [...downtime, ...(await throughput(kernel, root, options))] }];
+      tell(`filling ${memoryMiB} MiB with random bytes`);
+      const { pid } = await spawnHolder(kernel, { memoryMiB });
+      yield* throughput(kernel, pid, options);
     } finally {
       await kernel.shutdown();
     }
   },
 };
 
-async function downtimes(kernel: Kernel, root: number): Promise<Measurement[]> {
-  const down: number[] = [];
-  const snapshot: number[] = [];
-  for (let cut = 0; cut <= CUTS; cut++) {
-    const { timing, release } = await kernel.cut(root);
-    release();
-    if (cut === 0) continue;
-    down.push(timing.downtimeUs ?? Number.NaN);
-    snapshot.push(timing.snapshotUs);
-  }
-  return [
-    { what: 'downtime, request to running again', unit: 'us', figures: figures(down) },
-    { what: 'of which snapshot of all page tables', unit: 'us', figures: figures(snapshot) },
-  ];
-}
-
-async function throughput(
+async function* throughput(
   kernel: Kernel,
   root: number,
-  { folder, runs, tell }: ScenarioOptions,
-): Promise<Measurement[]> {
+  { folder, memoryMiB, runs, tell }: ScenarioOptions,
+): AsyncIterable<Section | Curve> {
   const image = join(folder, 'tree.ckpt');
   const copy = join(folder, 'copy');
-  await kernel.freeze(root);
-  const pools = [1, 2].map((threads) => new DumpPool({ threads }));
+  const heading = `a frozen task with ${memoryMiB} MiB of random bytes`;
+  const save = (pool: DumpPool) => checkpoint(kernel, root, { output: image, pool });
+  yield { heading: `${heading}: memory beyond its own`, measurements: await memoryRows(save, runs) };
+  const pools = THREADS.map((threads) => new DumpPool({ threads }));
   await Promise.all(pools.map((pool) => pool.warmUp()));
   const dump = (pool: DumpPool) => async () => {
     await rm(image, { force: true });
-    return timed(() => checkpoint(kernel, root, { output: image, pool }));
+    return timed(() => save(pool));
   };
   tell('dumping, copying, restarting in turn');
-  const series = await inTurn(runs, {
-    one: dump(pools[0]!),
-    two: dump(pools[1]!),
-    cp: async () => {
+  const dumps = Object.fromEntries(pools.map((pool) => [dumpName(pool.threads), dump(pool)]));
+  const series: Readonly<Record<string, Series>> = await inTurn<string>(runs, {
+    ...dumps,
+    [COPY]: async () => {
       await rm(copy, { force: true });
       return copyAndSync(image, copy);
     },
-    restart: () => restartOnce(image),
+    'restart from the image, 2 threads': () => restartOnce(image),
   });
   await Promise.all(pools.map((pool) => pool.close()));
   const bytes = statSync(image).size;
-  const row = (what: string, name: keyof typeof series): Measurement => ({
-    what,
-    unit: 'GB/s',
-    figures: inverse(series[name].seconds, (seconds) => gigabytesPerSecond(bytes, seconds)),
-    cpuSeconds: series[name].cpuSeconds,
-    ...(name === 'cp'
-      ? {}
-      : { ratio: { value: series.cp.seconds.median / series[name].seconds.median, to: 'cp + sync' } }),
-  });
-  return [
-    row('checkpoint to a durable image, 1 thread', 'one'),
-    row('checkpoint to a durable image, 2 threads', 'two'),
-    row('cp + sync of the same image', 'cp'),
-    row('restart from the image, 2 threads', 'restart'),
-  ];
+  const copied = series[COPY]!;
+  const speed = ({ seconds }: Series) => inverse(seconds, (time) => gigabytesPerSecond(bytes, time));
+  const measurements = Object.entries(series).map(
+    ([what, one]): Measurement => ({
+      ...{ what, unit: 'GB/s', figures: speed(one), cpuSeconds: one.cpuSeconds },
+      ...(what !== COPY && {
+        ratio: { value: copied.seconds.median / one.seconds.median, to: 'cp + sync' },
+      }),
+    }),
+  );
+  yield { heading, measurements };
+  const ofThreads = THREADS.map((threads) => ({ threads, speed: speed(series[dumpName(threads)]!) }));
+  yield dumpByThreads(memoryMiB, ofThreads, speed(copied).median);
+}
+
+/** Of a process that has dumped before, with a pool of threads made for each. */
+async function memoryRows(save: (pool: DumpPool) => Promise<unknown>, runs: number): Promise<Measurement[]> {
+  const rows: Measurement[] = [];
+  for (const threads of THREADS) {
+    const taken: number[] = [];
+    for (let run = 0; run <= runs; run++) {
+      const bytes = await memoryBeyond(async () => {
+        const pool = new DumpPool({ threads });
+        await save(pool).finally(() => pool.close());
+      });
+      if (run > 0) taken.push(bytes / MIB);
+    }
+    const goalMiB = GOAL_MEMORY_MIB.base + threads * GOAL_MEMORY_MIB.thread;
+    const memory = figures(taken);
+    rows.push({
+      ...{ what: `${dumpName(threads)}: at most`, unit: 'MiB', figures: memory },
+      ratio: { value: memory.median / goalMiB, to: `${goalMiB} MiB`, goal: 1 },
+    });
+  }
+  return rows;
 }
 
 /** Verifies, loads and hosts the image in a new kernel, frozen. The kernel's own start is not counted. */

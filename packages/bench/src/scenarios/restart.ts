@@ -25,10 +25,11 @@ const FIRST_GOAL_MS = 50;
 export const restart: Scenario = {
   name: 'restart',
   summary: 'complete restart from file and store, beside cp + sync and restic; lazy: first instruction',
-  async run(options) {
+  async *measure(options) {
     const warmUp = join(options.folder, 'small.ckpt');
     await randomImage(warmUp, 1);
-    return [await complete(options, warmUp), await lazily(options, warmUp)];
+    yield await complete(options, warmUp);
+    yield await lazily(options, warmUp);
   },
 };
 

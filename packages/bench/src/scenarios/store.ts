@@ -18,23 +18,21 @@ const GOALS: Readonly<Record<Step, number>> = { 'first put': 3, 'unchanged put':
 export const store: Scenario = {
   name: 'store',
   summary: 'put, unchanged put, restore and stored size of real memory; beside restic and zstd -1',
-  async run(options) {
+  async *measure(options) {
     const { memoryMiB } = options;
     const half = Math.ceil(memoryMiB / 2);
     const quarter = Math.ceil(memoryMiB / 4);
-    const sections: Section[] = [];
     const heap = { heap: memoryMiB, random: 0, zeros: 0 };
-    sections.push(...(await contest('heap', heap, options)));
+    yield* contest('heap', heap, options);
     const mixed = { heap: half, random: quarter, zeros: quarter };
-    if (options.core === undefined) sections.push(...(await contest('mixed', mixed, options)));
-    return sections;
+    if (options.core === undefined) yield* contest('mixed', mixed, options);
   },
 };
 
-async function contest(name: string, mix: MemoryMix, options: ScenarioOptions): Promise<Section[]> {
+async function* contest(name: string, mix: MemoryMix, options: ScenarioOptions): AsyncIterable<Section> {
   const { folder, tell, runs } = options;
   const contents = await imageOf(name, mix, options);
-  if (contents === undefined) return [];
+  if (contents === undefined) return;
   const { image, description } = contents;
   const contestants = [
     openStore(image, folder),
@@ -51,7 +49,7 @@ async function contest(name: string, mix: MemoryMix, options: ScenarioOptions): 
       ...(await sizeRows(contestants)),
     ];
     const size = (await stat(image)).size;
-    return [{ heading: `an image of ${Math.round(size / 1e6)} MB: ${description}`, measurements }];
+    yield { heading: `an image of ${Math.round(size / 1e6)} MB: ${description}`, measurements };
   } finally {
     for (const contestant of contestants) await contestant.close?.();
     await rm(image);

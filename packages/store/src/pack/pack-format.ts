@@ -20,7 +20,7 @@ const HEAD_MAGIC = Buffer.from('ckptpack', 'latin1');
 const TAIL_MAGIC = Buffer.from('ckptpend', 'latin1');
 
 /** A pack is sealed once it holds so many bytes. */
-export const PACK_SIZE = 64 * 1024 * 1024;
+export const PACK_SIZE = 32 * 1024 * 1024;
 /** No reader takes a larger one. */
 export const PACK_SIZE_LIMIT = 1024 * 1024 * 1024;
 

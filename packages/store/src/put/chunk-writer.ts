@@ -11,8 +11,8 @@ import type { StoreContext } from '../store-context.js';
 import { type ChunkEngine, type Ranges, sealedSize } from './chunk-engine.js';
 import { SLAB_SIZE, SlabPool } from './slab-pool.js';
 
-/** Packs that may be on their way to the disk while the next one is filled. */
-const PACKS_IN_FLIGHT = 2;
+/** Packs that may be on their way to the disk while the next one is filled. More was slower: it is more memory to touch. */
+const PACKS_IN_FLIGHT = 1;
 
 /** Bytes of the records of one slab, at most: each page may make a record of its own. */
 const TARGET_SIZE = SLAB_SIZE + (SLAB_SIZE / PAGE_SIZE) * RECORD_OVERHEAD;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Connection,
   type EventFilter,
@@ -90,6 +91,18 @@ describe('publishing', () => {
 });
 
 describe('reading', () => {
+  test('ends with EPIPE when the connection is closed meanwhile, whatever it is about to do', async () => {
+    const connection = await nats.cluster();
+    const readers = Array.from({ length: 20 }, async (_, index) => {
+      await sleep(index);
+      for await (const _event of readEvents(connection, { from: { at: 'now' } }));
+    });
+    await sleep(10);
+    await connection.close();
+    for (const end of await Promise.allSettled(readers))
+      expect(end).toMatchObject({ status: 'rejected', reason: { code: 'EPIPE' } });
+  });
+
   test('begins at a sequence, at a time, at the beginning or now', async () => {
     const connection = await nats.cluster();
     const checkpoint = newCheckpoint();

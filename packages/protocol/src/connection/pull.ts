@@ -3,6 +3,7 @@ import { createInbox, type Msg, nanos } from 'nats';
 import { type Connection, NATS } from './connection.js';
 import { type Delivered, deliveryOf } from './delivered.js';
 import { Mailbox } from './mailbox.js';
+import { fromNats } from './nats-error.js';
 
 export interface PullOptions {
   readonly stream: string;
@@ -28,9 +29,22 @@ const STATUS = { heartbeat: 100, notFound: 404, timeout: 408 } as const;
 /**
  * Messages of a consumer, pulled a batch at a time: who does not ask gets none. Ends without a word when the signal says
  * so.
- * @throws EAGAIN the connection broke, or the consumer is gone or silent: it must be made again
+ * @throws EAGAIN the connection broke, or the consumer is gone or silent: it must be made again; EPIPE the connection was
+ *         closed, or is about to be
  */
 export async function* pull(
+  connection: Connection,
+  options: PullOptions,
+): AsyncGenerator<Delivered | typeof EXPIRED> {
+  try {
+    yield* pulled(connection, options);
+  } catch (error) {
+    const what = `reading ${options.stream}`;
+    throw fromNats(error, { responder: 'the NATS server', what, timeoutMs: SILENCE_MS });
+  }
+}
+
+async function* pulled(
   connection: Connection,
   options: PullOptions,
 ): AsyncGenerator<Delivered | typeof EXPIRED> {

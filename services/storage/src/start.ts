@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { statfs } from 'node:fs/promises';
 import { ensureVolumeMark } from '@ckptree/carrier';
 import { CkptError, isCkptError } from '@ckptree/errors';
 import { type Connection, request, storage } from '@ckptree/protocol';
@@ -13,10 +12,11 @@ import {
 } from '@ckptree/service';
 import { hostOwners, readConfig } from '@ckptree/store';
 import { storeAdmission } from './admission.js';
+import { collectGauges } from './gauges.js';
 import { storeMaintenance } from './maintenance.js';
 import { maintenanceMetrics, objectMetrics } from './metrics.js';
 import type { storageOptions } from './options.js';
-import { HEADERS, type StorageService, storageService } from './storage.js';
+import { HEADERS, storageService } from './storage.js';
 import { openStoreFolder } from './store-folder.js';
 
 type Components = ServiceComponents<typeof storageOptions>;
@@ -51,7 +51,7 @@ export async function start(components: Components): Promise<RunningService> {
     readiness.add('store', async () => {
       await readConfig(folder);
     });
-    collectGauges(metrics, service, config.store);
+    collectGauges(metrics, service, folder);
     log.info({ instance, store: folder.location, encrypted: storeConfig.encrypted }, 'serving');
     return {
       drain: (deadline) => service.drain(deadline),
@@ -88,20 +88,3 @@ async function checkOthers(connection: Connection, storeId: string, log: Log): P
 /** A token of a subject. No two runs have the same: what is sent to one that is gone is answered by nobody, at once. */
 const instanceName = (id: string): string =>
   `${id.toLowerCase().replaceAll('_', '-').slice(0, 50)}-${randomBytes(4).toString('hex')}`;
-
-/** What is asked of the service, and of the disk, whenever somebody looks. */
-function collectGauges(
-  { uploads, inFlightBytes, volumeFree, volumeSize }: ReturnType<typeof storageMetrics>,
-  service: StorageService,
-  path: string,
-): void {
-  const collect = async (): Promise<void> => {
-    uploads.set(service.uploads.count);
-    inFlightBytes.set(service.uploads.bytes);
-    const { bavail, blocks, bsize } = await statfs(path);
-    volumeFree.set(bavail * bsize);
-    volumeSize.set(blocks * bsize);
-  };
-  // A scrape asks for one metric after the other: each that is asked first brings the rest.
-  for (const gauge of [uploads, inFlightBytes, volumeFree, volumeSize]) Object.assign(gauge, { collect });
-}

@@ -47,7 +47,10 @@ describe.each(Object.entries(ways))('a store %s', (_, open) => {
       checkpoints: 1,
       findings: [],
     });
-    expect((await store.info()).writers).toBe(0);
+    const { writers, packs } = await store.info();
+    expect(writers).toBe(0);
+    expect(await services[0]!.metric('ckptree_storage_objects{kind="manifests"}')).toBe(1);
+    expect(await services[0]!.metric('ckptree_storage_objects{kind="packs"}')).toBe(packs);
     for (const service of services) expect(await service.stop()).toBe(0);
   });
 

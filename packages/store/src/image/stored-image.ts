@@ -201,7 +201,9 @@ function batchPiece(
     position,
     size: batchSize(pages),
     chunks: (from, length) =>
-      chunksOf(recipe, runs, Math.max(0, from - headSize), length - Math.max(0, headSize - from)),
+      chunks === undefined
+        ? []
+        : chunksOf(recipe, runs, Math.max(0, from - headSize), length - Math.max(0, headSize - from)),
     async fill(target, from) {
       const headPart = Math.max(0, Math.min(target.length, headSize - from));
       if (headPart > 0) {

@@ -1,8 +1,9 @@
-import { verifyImage } from '@ckptree/image';
+import { readTree, verifyImage } from '@ckptree/image';
 import { Store } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
 import { exported, put, scratch } from './support/folder.js';
 import { buildImage, page, pages } from './support/image.js';
+import { MemoryBackend } from './support/memory-backend.js';
 
 const root = (contents: ReadonlyMap<number, Uint8Array>) => [{ pid: 1, ppid: 0, pages: contents }];
 
@@ -25,6 +26,26 @@ describe('a store', () => {
     for (let at = 0; at < image.length; at += 99_991)
       expect(Buffer.from(await source.read(at, 77)).equals(image.subarray(at, at + 77))).toBe(true);
     expect(await store.verify({ readData: true })).toMatchObject({ ok: true, checkpoints: 1 });
+  });
+
+  test('reads no page when the structure of an image alone is wanted', async () => {
+    const backend = new MemoryBackend();
+    const image = buildImage(root(pages(4096)));
+    const { id } = await put(await Store.initBackend(backend), image);
+    const store = await Store.openBackend(backend);
+    let bytes = 0;
+    const read = backend.read.bind(backend);
+    backend.read = async (...where) => {
+      const found = await read(...where);
+      bytes += found.length;
+      return found;
+    };
+    const { tree } = await readTree((await store.source(id)).withoutPages());
+    expect(tree.tasks).toHaveLength(1);
+    // What was stored by then is index, manifest and recipe; a page is 4 KiB that does not compress.
+    expect(bytes).toBeLessThan(image.length / 64);
+    await exported(store, id);
+    expect(bytes).toBeGreaterThanOrEqual(4096 * 4096);
   });
 
   test('takes an image from a source that reads into the same memory each time', async () => {

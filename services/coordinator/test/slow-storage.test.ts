@@ -31,7 +31,7 @@ afterEach(async () => {
 
 /** Memory that does not compress, which is written to all the time; and a task that never ends. */
 const specOf = (pid: number) => {
-  const params = { memoryMiB: MEMORY_MIB, writesPerTick: 1, ticks: 8_000_000 };
+  const params = { memoryMiB: MEMORY_MIB, writesPerTick: 1, ticks: 2_000_000 };
   const child = { pid: pid + 1, program: 'idle', params: { memoryMiB: 1, forever: true } };
   return { root: { pid, program: 'idle', params, children: [child] } };
 };

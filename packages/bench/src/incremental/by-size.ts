@@ -1,9 +1,10 @@
-import { open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { poolEngine, Store } from '@ckptree/store';
 import { isThere } from '../command.js';
 import { inTurn, type Series, type Timing, timed } from '../measure.js';
 import type { ScenarioOptions } from '../scenario.js';
+import { exportTo } from '../store/ckptree.js';
 import { RESTIC, restic } from '../store/peers.js';
 import { FrozenTree, NAME } from '../tree/frozen-tree.js';
 
@@ -73,28 +74,21 @@ async function measurePeer(
 ): Promise<{ readonly some: Series; readonly none: Series }> {
   const peer = restic(image, folder);
   await peer.fresh();
-  await exportTo(store, image);
+  await exportLast(store, image);
   await peer.put();
   return inTurn(runs, {
     some: async () => {
       await tree.write(tree.pages * 0.01);
       await tree.checkpoint(store);
-      await exportTo(store, image);
+      await exportLast(store, image);
       return peer.put();
     },
     none: async () => {
-      await exportTo(store, image);
+      await exportLast(store, image);
       return peer.put();
     },
   });
 }
 
-async function exportTo(store: Store, path: string): Promise<void> {
-  const file = await open(path, 'w');
-  try {
-    const { id } = await store.resolve(NAME);
-    await store.export(id, { write: async (bytes) => void (await file.write(bytes)) });
-  } finally {
-    await file.close();
-  }
-}
+const exportLast = async (store: Store, path: string): Promise<void> =>
+  exportTo(store, (await store.resolve(NAME)).id, path);

@@ -6,7 +6,10 @@ import type { DumpAnswer, DumpRequest } from './dump-messages.js';
 export interface DumpPoolOptions {
   /** How many parts of an image are written at once; as many as there are cores unless said. */
   readonly threads?: number;
-  /** The code of a thread: a module that exports `answer`, a function from DumpRequest to DumpAnswer. */
+  /**
+   * The code of a thread: a CommonJS module that exports `answer`, a function from DumpRequest to DumpAnswer or a
+   * promise of one. Not an ES module: Node 20 aborts when a thread that is requiring one is ended.
+   */
   readonly worker?: URL;
 }
 

@@ -171,7 +171,7 @@ describe('a checkpoint that fails', () => {
   });
 
   test('because a dump thread died says EPIPE and leaves the tree running and no file', async () => {
-    const worker = new URL('./support/crashing-worker.mjs', import.meta.url);
+    const worker = new URL('./support/crashing-worker.cjs', import.meta.url);
     const crashing = new DumpPool({ threads: 2, worker });
     try {
       await expectFailure(new HandMadeSource(smallTree()), { pool: crashing }, { code: 'EPIPE' });

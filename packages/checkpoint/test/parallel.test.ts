@@ -148,7 +148,7 @@ describe('a parallel dump that fails', () => {
   test('because a thread died says EPIPE, and the pool goes on with a new thread', async () => {
     const crashing = new DumpPool({
       threads: 2,
-      worker: new URL('./support/crashing-worker.mjs', import.meta.url),
+      worker: new URL('./support/crashing-worker.cjs', import.meta.url),
     });
     try {
       await crashing.warmUp();

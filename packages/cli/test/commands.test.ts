@@ -19,8 +19,8 @@ const TREE = {
     params: { ticks: 1_200_000, writesPerTick: 1 },
     open: [{ fd: 3, file: 'text' }],
     children: [
-      { comm: 'sharer', program: 'idle', share: ['mm', 'files'], params: { memoryMiB: 0, ticks: 90_000 } },
-      { program: 'wordcount', params: { path: 'text.txt', passes: 4_000 } },
+      { comm: 'sharer', program: 'idle', share: ['mm', 'files'], params: { memoryMiB: 0, ticks: LONG } },
+      { program: 'wordcount', params: { path: 'text.txt', passes: 20_000 } },
       { pid: 10, program: 'zombies', params: { count: 2, ticks: LONG } },
     ],
   },

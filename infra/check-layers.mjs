@@ -21,7 +21,7 @@ export const layers = [
   ['packages/kernel'],
   ['packages/objhash'],
   ['packages/image'],
-  ['packages/model', 'packages/plot'],
+  ['packages/model', 'packages/plot', 'packages/schema'],
   ['packages/errors'],
 ];
 
@@ -67,6 +67,13 @@ const rules = {
       to: { path: '^nats$|(^|/)node_modules/nats/' },
     },
     {
+      name: 'one-package-knows-schemas',
+      comment: 'typebox and ajv are loaded from the one file that packages/schema makes of them',
+      severity: 'error',
+      from: { path: '^(packages|services)/[^/]+/src/', pathNot: '^packages/schema/' },
+      to: { path: '(^|/)(typebox|ajv)(/|$)' },
+    },
+    {
       name: 'checkpoint-knows-no-kernel',
       comment: 'a source of tasks is seen only through packages/model',
       severity: 'error',
@@ -81,7 +88,8 @@ process.chdir(root);
 const options = {
   ruleSet: rules,
   validate: true,
-  includeOnly: '^(packages|services)/[^/]+/(src|dist)/|^(node:)?[a-z_]+$|(^|/)node_modules/nats/',
+  includeOnly:
+    '^(packages|services)/[^/]+/(src|dist)/|^(node:)?[a-z_]+$|(^|/)node_modules/(nats|typebox|ajv)/',
   doNotFollow: { path: 'node_modules' },
   parser: 'swc',
 };

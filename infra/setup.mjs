@@ -63,3 +63,6 @@ else if (asked('--nats') && !process.env.NATS_URL) installTools({ 'nats-server':
 
 if (!run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']))
   fail('the build failed; see its messages above');
+// Only now: a fresh clone has no esbuild before.
+const { bundleSchema } = await import('./bundle-schema.mjs');
+await bundleSchema(root);

@@ -1,4 +1,4 @@
-import type { TSchema } from 'typebox';
+import type { TSchema } from '@ckptree/schema';
 import { CancelReport } from './cluster/cancel.js';
 import { ClusterCheckpointReport } from './cluster/checkpoint.js';
 import { PsReport, SignalReport } from './cluster/tasks.js';

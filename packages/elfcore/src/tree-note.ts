@@ -9,7 +9,7 @@ import {
   type Vma,
   vmaRange,
 } from '@ckptree/model';
-import { Ajv } from 'ajv';
+import { firstFaultOf } from '@ckptree/schema';
 import { checkTreeNote } from './check-tree-note.js';
 import { MAX_NOTE_BYTES } from './elf.js';
 import { damaged } from './exact-reader.js';
@@ -17,7 +17,7 @@ import type { Descriptor } from './read-notes.js';
 import { usedMathOf } from './registers.js';
 import { type TreeNote, TreeNoteSchema } from './tree-schema.js';
 
-const isTreeNote = new Ajv().compile<TreeNote>(TreeNoteSchema);
+const firstFault = firstFaultOf(TreeNoteSchema);
 
 /** Objects that several refer to, in the order in which they are first met. */
 class Shared<T> {
@@ -118,10 +118,13 @@ export function decodeTreeNote({ bytes, position }: Descriptor): TreeNote {
       cause,
     );
   }
-  if (!isTreeNote(document)) {
-    const { instancePath, message } = isTreeNote.errors![0]!;
-    throw damaged(position, `the note CKPTREE is not as its schema wants: ${instancePath || '/'} ${message}`);
-  }
-  checkTreeNote(document, position);
-  return document;
+  const found = firstFault(document);
+  if (found !== undefined)
+    throw damaged(
+      position,
+      `the note CKPTREE is not as its schema wants: ${found.pointer || '/'} ${found.fault}`,
+    );
+  const note = document as TreeNote;
+  checkTreeNote(note, position);
+  return note;
 }

@@ -1,5 +1,5 @@
 import { EXIT_ZOMBIE } from '@ckptree/model';
-import { Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { TASK_SIZE } from './elf.js';
 
 /**
@@ -101,4 +101,4 @@ export const TreeNoteSchema = Type.Object(
   strict,
 );
 
-export type TreeNote = Type.Static<typeof TreeNoteSchema>;
+export type TreeNote = Static<typeof TreeNoteSchema>;

@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { printable } from './printable.js';
 import { type FindingCode, RULES } from './rules.js';
 

@@ -1,4 +1,4 @@
-import type { TObject } from 'typebox';
+import type { TObject } from '@ckptree/schema';
 import type { UserMemory } from './memory/user-memory.js';
 import type { Registers } from './registers.js';
 

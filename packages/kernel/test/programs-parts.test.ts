@@ -1,8 +1,8 @@
 import type { Sys, Tick } from '@ckptree/kernel';
 import { PROGRAMS, prepareParams, Registers } from '@ckptree/kernel';
+import { Type } from '@ckptree/schema';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Type } from 'typebox';
 import { assign, machine } from '../dist/programs/machine.js';
 import { draw, drawWords, fold, mix32, randomPage } from '../dist/programs/random.js';
 

@@ -1,7 +1,7 @@
 import { CkptError } from '@ckptree/errors';
 import { type FragmentRoot, fragmentRoots } from '@ckptree/kernel';
 import type { FileTable, OpenFile, StoredPages, Task, TaskTree } from '@ckptree/model';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 
 /** Which worker each task of an image goes to: plain data, small for a tree that falls into few fragments. */
 export const Placement = Type.Object(

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { asCkptError } from '@ckptree/errors';
-import type { TProperties } from 'typebox';
+import type { TProperties } from '@ckptree/schema';
 import { commonOptions } from './config/common-options.js';
 import { readConfig, withoutSecrets } from './config/read-config.js';
 import { live } from './lifecycle/live.js';

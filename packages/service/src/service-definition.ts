@@ -1,5 +1,5 @@
+import type { TProperties } from '@ckptree/schema';
 import type { Registry } from 'prom-client';
-import type { TProperties } from 'typebox';
 import type { commonOptions } from './config/common-options.js';
 import type { ConfigOf } from './config/read-config.js';
 import type { Readiness } from './http/readiness.js';

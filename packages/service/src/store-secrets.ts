@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { CkptError } from '@ckptree/errors';
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import { path, secret } from './config/option.js';
 
 /** A key file of more bytes than this is some other file. */

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Type } from '@ckptree/schema';
 import { bytes, choice, duration, path, readConfig, secret, wholeNumber } from '@ckptree/service';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Type } from 'typebox';
 import { ExampleService, scratchFolder } from './support/service.js';
 
 const folder = scratchFolder();

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CkptError, isCkptError } from '@ckptree/errors';
-import { type Static, Type } from 'typebox';
+import { documentCheck, type Static, Type } from '@ckptree/schema';
 import type { ObjectBackend } from './backend/object-backend.js';
-import { documentCheck } from './document.js';
 import { encodeDocument, readDocument } from './envelope.js';
 import { CONFIG } from './layout.js';
 

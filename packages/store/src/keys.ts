@@ -1,10 +1,9 @@
 import { hkdfSync, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { CkptError, isCkptError } from '@ckptree/errors';
-import { type Static, Type } from 'typebox';
+import { documentCheck, type Static, Type } from '@ckptree/schema';
 import type { ObjectBackend } from './backend/object-backend.js';
 import { decrypt, encrypt } from './cipher.js';
-import { documentCheck } from './document.js';
 import { encodeDocument, readDocument } from './envelope.js';
 import { KIND, objectId, objectName } from './layout.js';
 

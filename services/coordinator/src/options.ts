@@ -1,5 +1,5 @@
+import { Type } from '@ckptree/schema';
 import { duration, path, storeSecretOptions, wholeNumber } from '@ckptree/service';
-import { Type } from 'typebox';
 
 const HOUR_MS = 3_600_000;
 

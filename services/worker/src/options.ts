@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
+import { Type } from '@ckptree/schema';
 import { bytes, duration, path, storeSecretOptions, wholeNumber } from '@ckptree/service';
-import { Type } from 'typebox';
 
 const MAX_CPUS = 64;
 const cores = Math.min(availableParallelism(), MAX_CPUS);

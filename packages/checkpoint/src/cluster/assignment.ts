@@ -1,6 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { type Static, Type } from 'typebox';
-import { documentCheck } from './document-check.js';
+import { documentCheck, type Static, Type } from '@ckptree/schema';
 
 const Index = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 });
 const Objrefs = (of: string) =>

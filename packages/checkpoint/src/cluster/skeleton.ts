@@ -1,6 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { type Static, Type } from 'typebox';
-import { documentCheck } from './document-check.js';
+import { documentCheck, type Static, Type } from '@ckptree/schema';
 
 /**
  * What one worker tells of its part of a cut: who there is, which objects they share and which files those consist of.

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import type { Outcome, Session } from '../session.js';
 import type { ClusterOptions } from './cluster-options.js';
 import { withClient } from './with-client.js';

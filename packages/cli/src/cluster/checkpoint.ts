@@ -1,5 +1,5 @@
 import type { CheckpointHandle, CheckpointProgress } from '@ckptree/client';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { formatBytes, formatDuration, plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';

@@ -1,5 +1,5 @@
 import type { ClientEvent, EventsOptions } from '@ckptree/client';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { printable } from '../output/printable.js';
 import { formatBytes, formatDuration, plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';

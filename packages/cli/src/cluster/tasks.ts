@@ -1,5 +1,5 @@
 import type { Client } from '@ckptree/client';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { printable } from '../output/printable.js';
 import { formatCount, plural } from '../output/quantities.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { asCkptError, at } from '@ckptree/errors';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';

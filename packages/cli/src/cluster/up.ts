@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { LocalCluster, type ServiceEvent } from '@ckptree/local-cluster';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';

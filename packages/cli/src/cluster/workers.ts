@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { formatAge, formatBytes, formatCount } from '../output/quantities.js';
 import { type Column, formatTable } from '../output/table.js';

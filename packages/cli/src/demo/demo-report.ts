@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 
 const pids = (description: string) => Type.Array(Type.Integer(), { description });
 const Count = (description: string) => Type.Integer({ minimum: 0, description });

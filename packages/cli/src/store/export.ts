@@ -1,7 +1,7 @@
 import { OutputFile } from '@ckptree/checkpoint';
 import type { ByteSink } from '@ckptree/model';
+import { type Static, Type } from '@ckptree/schema';
 import type { Manifest, Store } from '@ckptree/store';
-import { type Static, Type } from 'typebox';
 import { fileSink } from '../output/file-sink.js';
 import type { Palette } from '../output/palette.js';
 import { printable } from '../output/printable.js';

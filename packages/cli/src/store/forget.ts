@@ -1,5 +1,5 @@
+import { type Static, Type } from '@ckptree/schema';
 import type { ForgetPolicy, Manifest, Store } from '@ckptree/store';
-import { type Static, Type } from 'typebox';
 import type { Palette } from '../output/palette.js';
 import { plural } from '../output/quantities.js';
 import type { Outcome } from '../session.js';

@@ -1,5 +1,5 @@
+import { type Static, Type } from '@ckptree/schema';
 import type { KeyInfo, Store } from '@ckptree/store';
-import { type Static, Type } from 'typebox';
 import type { Palette } from '../output/palette.js';
 import { printable } from '../output/printable.js';
 import { type Column, formatTable } from '../output/table.js';

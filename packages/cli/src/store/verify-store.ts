@@ -1,5 +1,5 @@
+import { type Static, Type } from '@ckptree/schema';
 import type { CheckpointDamage, LostRange, StoreReport } from '@ckptree/store';
-import { type Static, Type } from 'typebox';
 import type { Palette } from '../output/palette.js';
 import { printable } from '../output/printable.js';
 import { formatCount, plural } from '../output/quantities.js';

@@ -1,5 +1,5 @@
 import type { Taken } from '@ckptree/checkpoint';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { formatBytes, formatDuration, plural } from '../output/quantities.js';
 

@@ -1,7 +1,7 @@
 import { errorFromData } from '@ckptree/errors';
 import { digestOfZombie, exitStatus, type TaskExit } from '@ckptree/kernel';
 import type { Task } from '@ckptree/model';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { failureOf } from '../output/failure.js';
 import { Failure } from '../output/failure-schema.js';
 

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { Failure } from '../output/failure-schema.js';
 import type { Palette } from '../output/palette.js';
 import { printable } from '../output/printable.js';

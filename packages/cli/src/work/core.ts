@@ -1,6 +1,6 @@
 import { OutputFile } from '@ckptree/checkpoint';
 import { writeCore } from '@ckptree/elfcore';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { withImage } from '../images.js';
 import { fileSink } from '../output/file-sink.js';
 import type { Palette } from '../output/palette.js';

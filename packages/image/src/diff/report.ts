@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 
 /** The document that `diffTrees` gives, as JSON Schema and as type. */
 

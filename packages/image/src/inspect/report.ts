@@ -1,5 +1,5 @@
 import { CPU_REGISTERS, SEGMENT_REGISTERS } from '@ckptree/model';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { KERNEL_CONSTANTS } from '../constants.js';
 
 /** The document that `inspectImage` gives, as JSON Schema and as type. Addresses are hexadecimal, 64-bit numbers decimal. */

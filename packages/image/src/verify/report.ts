@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { FINDING_SCHEMA } from '../finding.js';
 
 /** The document that `verifyImage` gives, as JSON Schema and as type. */

@@ -1,5 +1,5 @@
 import { PAGE_SIZE } from '@ckptree/model';
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import { assign, conclude, machine } from './machine.js';
 import { holds, mapMemory } from './memory.js';
 import { CountParam, PidParam, SeedParam } from './param-types.js';

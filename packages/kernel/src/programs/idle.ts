@@ -1,5 +1,5 @@
 import { LDT_ENTRY_SIZE, PAGE_SIZE } from '@ckptree/model';
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import type { Sys } from '../program.js';
 import { assign, conclude, type Frame, machine } from './machine.js';
 import { mapMemory } from './memory.js';

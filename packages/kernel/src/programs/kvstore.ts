@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import type { Sys } from '../program.js';
 import { assign, conclude, machine } from './machine.js';
 import { holds, mapMemory } from './memory.js';

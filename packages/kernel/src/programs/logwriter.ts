@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import { conclude, machine } from './machine.js';
 import { heapMemory, holds } from './memory.js';
 import { CountParam, PathParam } from './param-types.js';

@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import type { Static, TObject } from 'typebox';
+import type { Static, TObject } from '@ckptree/schema';
 import type { Program, Sys, Tick } from '../program.js';
 import type { RegisterName, Registers } from '../registers.js';
 

@@ -1,5 +1,5 @@
 import { asCkptError } from '@ckptree/errors';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import type { Sys } from '../program.js';
 import { conclude, machine } from './machine.js';
 import { mapMemory } from './memory.js';

@@ -1,5 +1,5 @@
 import { PAGE_SIZE, VM, type VmFlag } from '@ckptree/model';
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import { conclude, machine } from './machine.js';
 import { CountParam } from './param-types.js';
 

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import type { Sys } from '../program.js';
 import { conclude, machine } from './machine.js';
 import { heapMemory, holds } from './memory.js';

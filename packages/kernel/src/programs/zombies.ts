@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import { assign, conclude, machine } from './machine.js';
 import { CountParam, PidParam } from './param-types.js';
 import { fold } from './random.js';

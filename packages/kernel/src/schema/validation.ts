@@ -1,5 +1,4 @@
-import type { ErrorObject, ValidateFunction } from 'ajv';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, faultOf, type ValidateFunction } from '@ckptree/schema';
 
 /** A document with more values than this is told its first fault only: a list of all could be larger than itself. */
 const MAX_VALUES_FOR_ALL = 10_000;
@@ -30,7 +29,11 @@ export function validatorOf(schema: object): Validator {
   return (value, base = '') => {
     const errors = errorsBy(first(), value);
     const thorough = errors.length > 0 && isSmall(value) ? errorsBy(all(), value) : errors;
-    return thorough.map((error) => findingOf(error, base));
+    return thorough.map((error) => {
+      const { pointer, fault } = faultOf(error);
+      const at = `${base}${pointer}`;
+      return { pointer: at, sentence: `${at || 'the document'} ${fault}` };
+    });
   };
 }
 
@@ -41,29 +44,6 @@ export function listed(findings: readonly Finding[]): string {
   const more = sentences.length - shown.length;
   return (more > 0 ? [...shown, `and ${more} more`] : shown).join('; ');
 }
-
-function findingOf(error: ErrorObject, base: string): Finding {
-  const pointer = pointerOf(error, base);
-  return { pointer, sentence: `${pointer || 'the document'} ${faultOf(error)}` };
-}
-
-/** Where the fault is: for a property that is missing or too much, that property itself. */
-function pointerOf({ instancePath, params }: ErrorObject, base: string): string {
-  const property: unknown = params.missingProperty ?? params.additionalProperty;
-  const at = `${base}${instancePath}`;
-  return typeof property === 'string' ? `${at}/${escapePointer(property)}` : at;
-}
-
-function faultOf({ keyword, params, message }: ErrorObject): string {
-  if (keyword === 'required') return 'is missing';
-  if (keyword === 'additionalProperties') return 'is not known here';
-  if (keyword === 'const') return `must be ${JSON.stringify(params.allowedValue)}`;
-  if (keyword === 'enum') return `must be one of ${(params.allowedValues as unknown[]).join(', ')}`;
-  return message ?? 'is not valid';
-}
-
-/** As RFC 6901 has it; a key that somebody made very long is cut. */
-const escapePointer = (key: string): string => key.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1');
 
 function isSmall(value: unknown): boolean {
   const left = [value];

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { PathParam, PidParam } from '../programs/param-types.js';
 
 export const MAX_TASKS = 1_000_000;

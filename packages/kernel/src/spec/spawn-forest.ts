@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { PID_MAX } from './schema.js';
 
 const closed = { additionalProperties: false };

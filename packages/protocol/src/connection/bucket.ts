@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { asCkptError, at, CkptError } from '@ckptree/errors';
-import type { Static, TSchema } from 'typebox';
+import type { Static, TSchema } from '@ckptree/schema';
 import { messageBytes, parseMessage } from '../schema/json-message.js';
 import { checkVersion, validated } from '../schema/validation.js';
 import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 
 /**
  * JSON of any size beside a message: a skeleton of a hundred thousand tasks, the recipes of a dump. A small one stands in

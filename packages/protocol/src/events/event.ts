@@ -1,4 +1,4 @@
-import { type Static, type TProperties, Type } from 'typebox';
+import { type Static, type TProperties, Type } from '@ckptree/schema';
 import { CheckpointFigures } from '../messages/checkpoint-state.js';
 import { PROTOCOL_VERSION } from '../messages/definition.js';
 import {

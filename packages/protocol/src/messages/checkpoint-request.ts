@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { PROTOCOL_VERSION } from './definition.js';
 import { CheckpointId, IdempotencyKey, Labels, Name, Pid, Time } from './fields.js';
 

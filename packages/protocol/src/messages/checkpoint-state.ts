@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { CheckpointId, Count, Failure, Labels, Name, Pid, Time, TreeId, Workers } from './fields.js';
 
 export const CHECKPOINT_STATES = [

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import { exampleWorker, WorkerRecord } from '../records/worker.js';
 import { CheckpointStateField, CheckpointSummary } from './checkpoint-state.js';
 import { message } from './definition.js';

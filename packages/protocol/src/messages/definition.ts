@@ -1,4 +1,4 @@
-import { type Static, type TObject, type TProperties, Type } from 'typebox';
+import { type Static, type TObject, type TProperties, Type } from '@ckptree/schema';
 import { Failure } from './fields.js';
 
 /** The version of the protocol that this package speaks; in every message and in every subject. */

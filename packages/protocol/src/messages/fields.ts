@@ -1,5 +1,5 @@
 import type { ErrorData } from '@ckptree/errors';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 
 /** Fields that several messages have. */
 

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { CheckpointId, Failure, InstanceId, Labels, Name, Pid, Time } from './fields.js';
 
 const scheduleFields = {

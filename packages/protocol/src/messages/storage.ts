@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import { message } from './definition.js';
 import { CheckpointId, Count, Hash, InstanceId } from './fields.js';
 

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { Count, Failure, Pid, TreeId, WorkerId } from './fields.js';
 
 /** A row of the process table of the cluster. */

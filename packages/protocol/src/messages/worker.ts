@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import { DocumentId, DocumentRef, PageCount, PageNumber } from '../documents/document.js';
 import { message } from './definition.js';
 import { CheckpointId, Count, Failure, Next, Pid, pageRequest, Signal, TreeId } from './fields.js';

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { CheckpointRequest, exampleCheckpointRequest } from '../messages/checkpoint-request.js';
 import { CheckpointFigures, CheckpointStateField } from '../messages/checkpoint-state.js';
 import { CheckpointId, Count, Failure, InstanceId, Pid, Time, TreeId, Workers } from '../messages/fields.js';

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { Count, InstanceId, RetentionPolicy, Time } from '../messages/fields.js';
 import { Schedule } from '../messages/schedule.js';
 

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { CheckpointId, Labels, Name, Pid, Time, TreeId, WorkerId, Workers } from '../messages/fields.js';
 
 /** A tree that runs, or has run: bucket `ckptree-trees`, its id as key. */

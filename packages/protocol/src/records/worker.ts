@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@ckptree/schema';
 import { Count, Time, WorkerId } from '../messages/fields.js';
 
 /** A worker, as it registers itself: bucket `ckptree-workers`, its id as key, put again with every heartbeat. */

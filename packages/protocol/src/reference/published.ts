@@ -1,4 +1,4 @@
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from '@ckptree/schema';
 import { EVENTS } from '../events/event.js';
 import { exampleEvents } from '../events/examples.js';
 import { CheckpointRequest, exampleCheckpointRequest } from '../messages/checkpoint-request.js';

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { CkptError } from '@ckptree/errors';
-import { Ajv } from 'ajv';
-import { type Static, Type } from 'typebox';
+import { firstFaultOf, type Static, Type } from '@ckptree/schema';
 
 /**
  * What one of everything costs, and its unit: `s` seconds of time, `cpu-s` seconds of one core, `B` bytes, `B/s`, `1/s`, `1` a
@@ -70,7 +69,7 @@ const CostsSchema = Type.Object(
 /** A file of costs: the values, where each is from, on which machine and when. */
 export type CostsDocument = Static<typeof CostsSchema>;
 
-const validate = new Ajv({ strict: true }).compile(CostsSchema);
+const firstFault = firstFaultOf(CostsSchema);
 
 /** The costs that come with the package. */
 export const COSTS_FILE = fileURLToPath(new URL('../../costs.json', import.meta.url));
@@ -84,10 +83,10 @@ export async function readCosts(path: string): Promise<CostsDocument> {
     if (!(error instanceof SyntaxError)) throw error;
     throw new CkptError('EBADMSG', `${path} is not JSON: ${error.message}`, { path }, error);
   }
-  if (validate(document)) return document as CostsDocument;
-  const [error] = validate.errors ?? [];
-  const field = error?.instancePath ?? '';
-  const message = `${path} is no file of costs: ${field || 'the document'} ${error?.message ?? ''}; write one with \`npm run scale -- measure --output FILE\``;
+  const found = firstFault(document);
+  if (found === undefined) return document as CostsDocument;
+  const field = found.pointer;
+  const message = `${path} is no file of costs: ${field || 'the document'} ${found.fault}; write one with \`npm run scale -- measure --output FILE\``;
   throw new CkptError('EBADMSG', message, { path, field });
 }
 

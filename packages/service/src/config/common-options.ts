@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@ckptree/schema';
 import { LOG_LEVELS } from '../log/log.js';
 import type { NatsUser, Role } from '../role.js';
 import { choice, duration, onOff, path, secret, text, wholeNumber } from './option.js';

@@ -1,4 +1,4 @@
-import type { TProperties, TSchema } from 'typebox';
+import type { TProperties, TSchema } from '@ckptree/schema';
 import type { OptionHints } from './option.js';
 
 /** What the constructors of options put into a schema, as far as anybody but ajv reads it. */

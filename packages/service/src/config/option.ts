@@ -1,4 +1,4 @@
-import { type TInteger, type TString, Type } from 'typebox';
+import { type TInteger, type TString, Type } from '@ckptree/schema';
 
 /**
  * What an option's schema says to people, under the keyword `option`, which validates nothing. The name of a property

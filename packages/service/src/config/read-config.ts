@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { CkptError } from '@ckptree/errors';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import { type Static, type TObject, type TProperties, Type } from 'typebox';
+import { Ajv2020, type Static, type TObject, type TProperties, Type } from '@ckptree/schema';
 import { type CommandLine, type ProgramName, parseCommandLine } from './command-line.js';
 import { type NamedOption, namedOptions } from './option-names.js';
 import { expectationOf, parseText } from './option-text.js';

@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import type { TProperties } from 'typebox';
+import type { TProperties } from '@ckptree/schema';
 import { announce } from '../announcement.js';
 import { Readiness } from '../http/readiness.js';
 import { type StatusServer, startStatusServer } from '../http/status-server.js';

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError } from '@ckptree/errors';
+import { Type } from '@ckptree/schema';
 import {
   bytes,
   choice,
@@ -13,7 +14,6 @@ import {
   secret,
   workerMetrics,
 } from '@ckptree/service';
-import { Type } from 'typebox';
 
 const NEVER = 2 ** 30;
 

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { CkptError } from '@ckptree/errors';
-import { type Static, Type } from 'typebox';
+import { documentCheck, type Static, Type } from '@ckptree/schema';
 import type { ObjectBackend } from '../backend/object-backend.js';
 import { FORMAT_VERSION } from '../config.js';
 import { contentHash, hexId } from '../content-hash.js';
-import { documentCheck } from '../document.js';
 import { readDocument } from '../envelope.js';
 import { KIND, objectId, objectName } from '../layout.js';
 

@@ -1,6 +1,6 @@
 import { validated } from '@ckptree/protocol';
+import { Type } from '@ckptree/schema';
 import type { StoredParts } from '@ckptree/store';
-import { Type } from 'typebox';
 
 const Bytes = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const ChunkId = Type.String({ pattern: '^[0-9a-f]{64}$' });

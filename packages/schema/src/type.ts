@@ -1,0 +1,17 @@
+/** The builders of typebox that schemas here are made of; see bundle.mjs in infra for why not all of them. */
+export {
+  Array,
+  Boolean,
+  Enum,
+  Integer,
+  Literal,
+  Number,
+  Object,
+  Omit,
+  Optional,
+  Record,
+  String,
+  Union,
+  Unknown,
+  Unsafe,
+} from 'typebox';

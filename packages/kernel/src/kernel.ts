@@ -13,6 +13,7 @@ import { OpenFiles } from './files/open-files.js';
 import { releaseLeaves } from './hosting.js';
 import { type PageFill, PageFills } from './memory/page-fills.js';
 import { PhysicalMemory } from './memory/physical-memory.js';
+import { type PopulateOptions, populate } from './memory/populate.js';
 import { enterAdopted } from './process/adopt.js';
 import { Forest } from './process/forest.js';
 import {
@@ -36,7 +37,7 @@ import { wholeTree } from './spec/split-tree.js';
 export interface KernelOptions {
   /** Threads that run tasks; default: as many as the machine has cores. */
   readonly cpus?: number;
-  /** Simulated physical memory in bytes; default: half of the machine's. The host commits it as it is touched. */
+  /** Simulated physical memory in bytes; default: half of the machine's. The host commits it as it is touched, or by populate(). */
   readonly memoryBytes?: number;
   /** Default 131,072. */
   readonly maxTasks?: number;
@@ -70,6 +71,7 @@ export class Kernel implements SnapshotSource {
   readonly #exitWaiters = new Set<(error?: Error) => void>();
   /** Requests to stop at a tick, by request number. */
   readonly #stops = new Map<number, number>();
+  readonly #down = new AbortController();
   #toldExits = 0;
 
   private constructor(options: KernelOptions) {
@@ -276,8 +278,19 @@ export class Kernel implements SnapshotSource {
     return rows.sort((a, b) => a.pid - b.pid);
   }
 
+  /**
+   * Has the host commit all of the memory now: what is spawned, restarted and copied later does not wait for it. Tasks may run
+   * meanwhile.
+   * @throws ENOMEM the host has not so much; EINTR cancelled, or the kernel was shut down
+   */
+  populate({ signal, ...options }: PopulateOptions = {}): Promise<void> {
+    const signals = signal === undefined ? [this.#down.signal] : [signal, this.#down.signal];
+    return populate(this.memory.handle, { ...options, signal: AbortSignal.any(signals) });
+  }
+
   /** Ends the cpu threads; the tasks are gone. */
   async shutdown(): Promise<void> {
+    this.#down.abort();
     const down = new CkptError('EPIPE', 'the kernel was shut down');
     const cutShort = new CkptError('EINTR', 'the kernel was shut down before all memory had come');
     // Both at once: a cpu may be waiting for a page.

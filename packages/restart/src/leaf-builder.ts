@@ -47,20 +47,26 @@ export class LeafBuilder {
 
   /** Maps pages from `address` up to frames from `frame` up. @throws ENOMEM */
   map(address: number, pages: number, frame: number): void {
-    this.#span(address, pages, (index, count, done) => {
-      const entries = this.#entries;
-      let value = ((frame + done) << PTE_FRAME_SHIFT) | SAVED;
-      for (let entry = index; entry < index + count; entry++) {
-        entries[entry] = value;
-        value += 1 << PTE_FRAME_SHIFT;
-      }
+    let page = address / PAGE_SIZE;
+    for (let done = 0; done < pages; ) {
+      const index = this.#enter(page);
+      const count = Math.min(LEAF_ENTRIES - index, pages - done);
+      fillAscending(this.#entries, index, count, frame + done);
       this.#inLeaf += count;
-    });
+      page += count;
+      done += count;
+    }
   }
 
   /** Maps pages from `address` up to the zero frame. @throws ENOMEM */
   mapZeros(address: number, pages: number): void {
-    this.#span(address, pages, (index, count) => this.#entries.fill(ZERO_ENTRY, index, index + count));
+    const first = address / PAGE_SIZE;
+    for (let page = first; page < first + pages; ) {
+      const index = this.#enter(page);
+      const count = Math.min(LEAF_ENTRIES - index, first + pages - page);
+      this.#entries.fill(ZERO_ENTRY, index, index + count);
+      page += count;
+    }
   }
 
   /** Ends an address space. @returns its leaves, as pairs (leaf number, leaf) @throws ENOMEM */
@@ -78,21 +84,14 @@ export class LeafBuilder {
       releaseLeaves(this.#memory, leaves);
   }
 
-  /** Goes through a range of pages leaf by leaf. @throws ENOMEM */
-  #span(address: number, pages: number, fill: (index: number, count: number, done: number) => void): void {
-    let page = address / PAGE_SIZE;
-    for (let done = 0; done < pages; ) {
-      const number = Math.floor(page / LEAF_ENTRIES);
-      if (number !== this.#number) {
-        this.#endLeaf();
-        this.#number = number;
-      }
-      const index = page % LEAF_ENTRIES;
-      const count = Math.min(LEAF_ENTRIES - index, pages - done);
-      fill(index, count, done);
-      page += count;
-      done += count;
+  /** Has the leaf of a page at hand. @returns the page's index in it @throws ENOMEM */
+  #enter(page: number): number {
+    const number = Math.floor(page / LEAF_ENTRIES);
+    if (number !== this.#number) {
+      this.#endLeaf();
+      this.#number = number;
     }
+    return page % LEAF_ENTRIES;
   }
 
   #endLeaf(): void {
@@ -117,6 +116,15 @@ export class LeafBuilder {
     this.#known?.add(leaf, this.#entries);
     this.#placed += this.#inLeaf;
     return leaf;
+  }
+}
+
+/** A function of its own and without closures: it runs once a page, and mostly in a process that has just begun. */
+function fillAscending(entries: Int32Array, index: number, count: number, frame: number): void {
+  let entry = (frame << PTE_FRAME_SHIFT) | SAVED;
+  for (let at = index; at < index + count; at++) {
+    entries[at] = entry;
+    entry += 1 << PTE_FRAME_SHIFT;
   }
 }
 

@@ -48,6 +48,7 @@ export const runWorker = (): Promise<void> =>
         memoryBytes: config.memory,
         maxTasks: config.maxTasks,
       });
+      if (config.populate) await kernel.populate({ signal: components.signal });
       const incarnation = randomBytes(4).toString('hex');
       const reporter = new EndReporter({ events, worker: config.id, incarnation, onError });
       const trees = new HostedTrees(kernel, (hosted, end) => {

@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { Type } from '@ckptree/schema';
-import { bytes, duration, path, storeSecretOptions, wholeNumber } from '@ckptree/service';
+import { bytes, duration, onOff, path, storeSecretOptions, wholeNumber } from '@ckptree/service';
 
 const MAX_CPUS = 64;
 const cores = Math.min(availableParallelism(), MAX_CPUS);
@@ -33,6 +33,10 @@ export const workerOptions = {
     minimum: 2 ** 20,
     maximum: 2 ** 42,
     default: Math.floor(totalmem() / 4),
+  }),
+  populate: onOff({
+    description:
+      'have the host commit all of that memory before it joins, so that nothing waits for it later',
   }),
   maxTasks: wholeNumber({
     description: 'most tasks that it hosts',

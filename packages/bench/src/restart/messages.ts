@@ -7,10 +7,12 @@ export type ImagePlace =
 export interface RestartOrder {
   readonly place: ImagePlace;
   readonly lazy: boolean;
-  /** Image of a small tree, restarted first so that the code has run. */
+  /** Image of a small tree, restarted first, a few times. */
   readonly warmUp: string;
   /** Of the kernel. */
   readonly memoryBytes: number;
+  /** Whether the host has given that memory before, as to a worker that is up already. */
+  readonly populated: boolean;
 }
 
 /** What it measured. */
@@ -21,4 +23,6 @@ export interface RestartTimes {
   readonly filledSeconds: number;
   /** Of all threads until then. */
   readonly cpuSeconds: number;
+  /** What populating took, if that was asked for: the first touch of all of the memory by as many threads as there are cores. */
+  readonly populating?: { readonly seconds: number; readonly bytes: number };
 }

@@ -3,7 +3,7 @@ import { openFileSource, restartImage, restartSource } from '@ckptree/restart';
 import { poolEngine, Store } from '@ckptree/store';
 import type { ImagePlace, RestartOrder, RestartTimes } from './messages.js';
 
-/** A process of its own for each restart: the memory that it gets has never been touched, and all of it is given back. */
+/** A process of its own for each restart: nothing of the memory that it gets was touched before, and all of it is given back. */
 process.once('message', (order: RestartOrder) => {
   measure(order).then(
     (times) => process.send!(times, () => process.exit(0)),
@@ -14,8 +14,9 @@ process.once('message', (order: RestartOrder) => {
   );
 });
 
-async function measure({ place, lazy, warmUp, memoryBytes }: RestartOrder): Promise<RestartTimes> {
+async function measure({ place, lazy, warmUp, memoryBytes, populated }: RestartOrder): Promise<RestartTimes> {
   const kernel = Kernel.boot({ memoryBytes });
+  const populating = populated ? await populate(kernel) : undefined;
   await warm(kernel, warmUp);
   const { source, close } = await open(place);
   const cpuBefore = process.cpuUsage();
@@ -26,17 +27,28 @@ async function measure({ place, lazy, warmUp, memoryBytes }: RestartOrder): Prom
   const [firstSeconds, filledSeconds] = await Promise.all([first, filled.then(seconds)]);
   const { user, system } = process.cpuUsage(cpuBefore);
   await close();
-  return { firstSeconds, filledSeconds, cpuSeconds: (user + system) / 1e6 };
+  const times = { firstSeconds, filledSeconds, cpuSeconds: (user + system) / 1e6 };
+  return { ...times, ...(populating !== undefined && { populating }) };
 }
 
-/** All threads are up, and have run what they will run. */
+async function populate(kernel: Kernel) {
+  const start = performance.now();
+  await kernel.populate();
+  const bytes = kernel.memory.handle.arenas.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return { seconds: (performance.now() - start) / 1e3, bytes };
+}
+
+/** All threads are up, and what they will run has run: both ways, so that it is compiled. */
 async function warm(kernel: Kernel, image: string): Promise<void> {
   const root = { program: 'idle', params: { memoryMiB: 0, ticks: 1 } };
   await kernel.spawn(parseSpec({ root }, { baseFolder: '/' }).tree);
   await kernel.settled();
-  const { rootPid, filled } = await restartImage(kernel, image, { lazy: true });
-  await filled;
-  await kernel.kill(rootPid);
+  for (const lazy of [true, false, true]) {
+    const { rootPid, filled } = await restartImage(kernel, image, { lazy });
+    await filled;
+    await kernel.kill(rootPid);
+    await kernel.settled();
+  }
 }
 
 async function open(place: ImagePlace) {

@@ -5,15 +5,19 @@ import { openFileSource } from '@ckptree/restart';
 import { poolEngine, Store } from '@ckptree/store';
 import { isThere } from '../command.js';
 import { copy, copyAndSync } from '../copy-and-sync.js';
-import { gigabytesPerSecond, inTurn, type Series, type Timing } from '../measure.js';
+import { gigabytesPerSecond, inTurn, type Series, seriesOf, type Timing } from '../measure.js';
 import type { ImagePlace } from '../restart/messages.js';
 import { randomImage } from '../restart/random-image.js';
 import { restartOnce } from '../restart/restart-once.js';
 import type { Measurement, Scenario, ScenarioOptions, Section } from '../scenario.js';
-import { figures, inverse } from '../statistics.js';
+import { type Figures, figures, inverse } from '../statistics.js';
 import { RESTIC, restic } from '../store/peers.js';
 
 const MIB = 2 ** 20;
+/** As much as it takes until the code that goes through pages is compiled. */
+const WARM_UP_MIB = 128;
+/** Simulated memory beyond the tree's: that of the warm-up, and page tables. */
+const SPARE = 2 * WARM_UP_MIB * MIB;
 /** Task memory of the lazy restarts, as shares of what is asked for. */
 const SHARES = [1 / 16, 1 / 4, 1, 4];
 /** Bytes that a restart of an image takes, as a multiple of it: its frames, and the image in the page cache. */
@@ -27,7 +31,7 @@ export const restart: Scenario = {
   summary: 'complete restart from file and store, beside cp + sync and restic; lazy: first instruction',
   async *measure(options) {
     const warmUp = join(options.folder, 'small.ckpt');
-    await randomImage(warmUp, 1);
+    await randomImage(warmUp, WARM_UP_MIB);
     yield await complete(options, warmUp);
     yield await lazily(options, warmUp);
   },
@@ -40,13 +44,21 @@ async function complete(options: ScenarioOptions, warmUp: string): Promise<Secti
   await randomImage(image, memoryMiB);
   const bytes = (await stat(image)).size;
   const store = await storeOf(image, join(folder, 'store'));
+  const file: ImagePlace = { kind: 'file', path: image };
   const peer = isThere(RESTIC, tell) ? restic(image, folder) : undefined;
   await peer?.fresh();
   await peer?.put();
-  const from = (place: ImagePlace, lazy: boolean) => async (): Promise<Timing> => {
-    const times = await restartOnce({ place, lazy, warmUp, memoryBytes: bytes * 1.05 + 128 * MIB });
-    return { seconds: times.filledSeconds, cpuSeconds: times.cpuSeconds };
-  };
+  const firstTouch: Timing[] = [];
+  const from =
+    (place: ImagePlace, { lazy = false, populated = true } = {}) =>
+    async (): Promise<Timing> => {
+      const memoryBytes = bytes * 1.05 + SPARE;
+      const times = await restartOnce({ place, lazy, warmUp, memoryBytes, populated });
+      const { populating } = times;
+      if (populating !== undefined)
+        firstTouch.push({ seconds: (populating.seconds * bytes) / populating.bytes, cpuSeconds: 0 });
+      return { seconds: times.filledSeconds, cpuSeconds: times.cpuSeconds };
+    };
   const copied = async (restore: (target: string) => Promise<Timing>): Promise<Timing> => {
     const target = join(folder, 'copy');
     const timing = await restore(target);
@@ -58,34 +70,40 @@ async function complete(options: ScenarioOptions, warmUp: string): Promise<Secti
     cp: () => copied((target) => copyAndSync(image, target)),
     'cp alone': () => copied((target) => copy(image, target)),
     ...(peer && { restic: () => copied((target) => peer.restore(target)) }),
-    file: from({ kind: 'file', path: image }, false),
-    store: from(store, false),
-    'file, lazily': from({ kind: 'file', path: image }, true),
-    'store, lazily': from(store, true),
+    file: from(file),
+    store: from(store),
+    'file, lazily': from(file, { lazy: true }),
+    'store, lazily': from(store, { lazy: true }),
+    'file, untouched': from(file, { populated: false }),
+    'store, untouched': from(store, { populated: false }),
   });
   await rm(image);
   await rm(store.path, { recursive: true });
-  const row = (what: string, name: string): Measurement[] => {
+  const touched = seriesOf(firstTouch);
+  const speed = (seconds: Figures): Figures => inverse(seconds, (each) => gigabytesPerSecond(bytes, each));
+  const row = (what: string, name: string, peer = 'cp'): Measurement[] => {
     const own = series[name];
     if (own === undefined) return [];
-    const value = series.cp!.seconds.median / own.seconds.median;
+    const [beside, to] = peer === 'cp' ? [series.cp!, 'cp + sync'] : [touched, peer];
+    const ratio = { value: beside.seconds.median / own.seconds.median, to };
     return [
       {
-        what,
-        unit: 'GB/s',
-        figures: inverse(own.seconds, (seconds) => gigabytesPerSecond(bytes, seconds)),
-        cpuSeconds: own.cpuSeconds,
-        ...(name !== 'cp' && { ratio: { value, to: 'cp + sync' } }),
+        ...{ what, unit: 'GB/s', figures: speed(own.seconds), cpuSeconds: own.cpuSeconds },
+        ...(name !== 'cp' && { ratio }),
       },
     ];
   };
+  const FIRST_TOUCH = 'first touch of as much';
   return {
-    heading: `complete restart of a task with ${memoryMiB} MiB of random bytes, in a fresh process`,
+    heading: `complete restart of a task with ${memoryMiB} MiB of random bytes, into populated memory unless said`,
     measurements: [
       ...row('restart from a file', 'file'),
       ...row('restart from a store', 'store'),
       ...row('lazy restart from a file, until all memory is there', 'file, lazily'),
       ...row('lazy restart from a store, until all memory is there', 'store, lazily'),
+      ...row('restart from a file into memory that nobody has touched', 'file, untouched', FIRST_TOUCH),
+      ...row('restart from a store into memory that nobody has touched', 'store, untouched', FIRST_TOUCH),
+      { what: `${FIRST_TOUCH} memory, all cores`, unit: 'GB/s', figures: speed(touched.seconds) },
       ...row('cp + sync of the image', 'cp'),
       ...row('cp without sync', 'cp alone'),
       ...row('restic restore, synced', 'restic'),
@@ -123,7 +141,8 @@ async function lazily(options: ScenarioOptions, warmUp: string): Promise<Section
     for (const place of [{ kind: 'file', path: image } as const, store]) {
       const firsts: number[] = [];
       for (let run = 0; run < runs; run++) {
-        const order = { place, lazy: true, warmUp, memoryBytes: size * 1.05 * MIB + 128 * MIB };
+        const memoryBytes = size * 1.05 * MIB + SPARE;
+        const order = { place, lazy: true, warmUp, memoryBytes, populated: true };
         firsts.push((await restartOnce(order)).firstSeconds * 1e3);
       }
       const own = figures(firsts);
@@ -137,5 +156,8 @@ async function lazily(options: ScenarioOptions, warmUp: string): Promise<Section
     await rm(image);
     await rm(store.path, { recursive: true });
   }
-  return { heading: 'lazy restart: from the call until the root has executed an instruction', measurements };
+  return {
+    heading: 'lazy restart into populated memory: from the call until the root has executed an instruction',
+    measurements,
+  };
 }

@@ -37,6 +37,8 @@ export async function writeRates(options: WriteRateOptions): Promise<WriteRates>
   const kernel = Kernel.boot({ cpus: 1, memoryBytes: (memoryMiB + writtenMiB + 128) * MIB });
   const pool = new DumpPool({ threads: options.threads });
   try {
+    // Else most of what is measured is the host giving memory for the first time.
+    await kernel.populate();
     await pool.warmUp();
     const writer = 2;
     const params = { memoryMiB: writtenMiB, pattern: 'zero', ticks: TICKS };

@@ -2,8 +2,7 @@ import { PAGE_SIZE } from '@ckptree/model';
 import type { MemoryLayout, PartLayout } from '../image/image-layout.js';
 import { batchHeadSize } from '../image/recipe.js';
 import { type BatchCut, batchesOf, type KeptRange } from './memory-batches.js';
-import type { FileStretch } from './scan-slab.js';
-import { SLAB_SIZE } from './slab-pool.js';
+import { SLAB_PAGES } from './slab-pool.js';
 import { cutChanged, cutWindows, type WindowCut } from './window.js';
 
 /** An image taken apart, in order. */
@@ -17,36 +16,21 @@ export type ImagePiece =
       /** Those that need not be read. */
       readonly kept: readonly KeptRange[];
     }
-  | PagesPiece;
-
-/** The other pages of the batch, in windows. */
-export interface PagesPiece {
-  readonly kind: 'pages';
-  readonly memory: MemoryLayout;
-  readonly cuts: readonly WindowCut[];
-  /** Holds the pages, or will: they are still in the file. */
-  readonly slab: Uint8Array;
-  readonly file?: FileStretch;
-}
+  /** The other pages of the batch, in windows; they fit a slab. */
+  | { readonly kind: 'pages'; readonly memory: MemoryLayout; readonly cuts: readonly WindowCut[] };
 
 /** Bytes of literals that are handed on at once. */
 const LITERAL_PIECE = 1024 * 1024;
 
-/** @param takeSlab a buffer of SLAB_SIZE that is free to be written to */
-export async function* imagePieces(
-  layout: PartLayout,
-  takeSlab: () => Promise<Uint8Array>,
-): AsyncIterable<ImagePiece> {
+/** Takes an image apart. Its pages are not read. */
+export async function* imagePieces(layout: PartLayout): AsyncIterable<ImagePiece> {
   let position = 0;
   for (const memory of layout.memories)
     for (const batch of batchesOf(memory)) {
       const { pages, kept } = batch;
       yield* literals(layout, position, batch.position - batchHeadSize(pages));
       yield { kind: 'batch', memory, pages, kept };
-      for (const cuts of slabfuls(cutsOf(memory, batch))) {
-        const slab = await takeSlab();
-        yield { kind: 'pages', memory, cuts, slab, ...(await readPages(layout, memory, cuts, slab)) };
-      }
+      for (const cuts of groupsThatFit(cutsOf(memory, batch))) yield { kind: 'pages', memory, cuts };
       position = batch.position + pages * PAGE_SIZE;
     }
   yield* literals(layout, position, layout.size);
@@ -65,11 +49,11 @@ async function* literals({ source }: PartLayout, start: number, end: number): As
 }
 
 /** Groups of windows whose pages fit a slab. */
-function* slabfuls(cuts: readonly WindowCut[]): Iterable<WindowCut[]> {
+function* groupsThatFit(cuts: readonly WindowCut[]): Iterable<WindowCut[]> {
   let group: WindowCut[] = [];
   let pages = 0;
   for (const cut of cuts) {
-    if ((pages + cut.addresses.length) * PAGE_SIZE > SLAB_SIZE) {
+    if (pages + cut.addresses.length > SLAB_PAGES) {
       yield group;
       group = [];
       pages = 0;
@@ -78,19 +62,4 @@ function* slabfuls(cuts: readonly WindowCut[]): Iterable<WindowCut[]> {
     pages += cut.addresses.length;
   }
   if (group.length > 0) yield group;
-}
-
-/** Leaves the reading to others where they can do it. */
-async function readPages(
-  { source }: PartLayout,
-  { copyPages }: MemoryLayout,
-  cuts: readonly WindowCut[],
-  slab: Uint8Array,
-): Promise<{ readonly file?: FileStretch }> {
-  const { position, firstPage } = cuts[0]!;
-  const pages = cuts.reduce((sum, { addresses }) => sum + addresses.length, 0);
-  if (copyPages !== undefined) copyPages(firstPage, slab.subarray(0, pages * PAGE_SIZE));
-  else if (source.fd !== undefined) return { file: { fd: source.fd, position } };
-  else slab.set(await source.read(position, pages * PAGE_SIZE));
-  return {};
 }

@@ -6,13 +6,14 @@ import type { ChunkEngine } from './chunk-engine.js';
 import type { ChunkWriter } from './chunk-writer.js';
 import { FrameTable } from './frame-table.js';
 import { Gatherer } from './gatherer.js';
-import { type ImagePiece, imagePieces, type PagesPiece } from './image-pieces.js';
+import { imagePieces } from './image-pieces.js';
 import { openWindows, slotPages } from './open-window.js';
 import { PagePlacer, type ReadContent } from './page-placer.js';
 import { firstOf, type PageReference, WindowTable } from './page-reference.js';
 import type { ParentImage } from './parent-image.js';
 import { isFullSegment, SegmentBuilder } from './segment-builder.js';
 import { SLAB_SIZE, SlabPool } from './slab-pool.js';
+import { readPages, type Slabful, slabfuls } from './slabfuls.js';
 import type { SpareSlabs } from './spare-slabs.js';
 import type { Window } from './window.js';
 
@@ -37,9 +38,11 @@ interface Scanned {
   readonly ids: Uint8Array;
 }
 
-type ScannedPiece =
-  | Exclude<ImagePiece, PagesPiece>
-  | { readonly kind: 'pages'; readonly slab: Uint8Array; readonly scanned: Promise<Scanned> };
+interface ScannedSlabful {
+  readonly slabful: Slabful;
+  /** Absent when there are no pages. */
+  readonly pages?: { readonly slab: Uint8Array; readonly scanned: Promise<Scanned> };
+}
 
 /**
  * Stores an image, or stretches of one. While one slab of pages is placed, those behind it are read and hashed, and those before it are
@@ -95,15 +98,11 @@ class ImagePut {
   }
 
   async run(): Promise<ManifestSegment[]> {
-    for await (const piece of ahead(this.#pieces(), this.#context.engine.lanes)) {
-      if (piece.kind === 'literal') await this.#addLiteral(piece.bytes);
-      else if (piece.kind === 'batch') {
-        await this.#addLiteral(NOTHING); // a cut may be just here
-        // Only between batches: the pages of one are described in one piece.
-        if (this.#segment.isFull) await this.#endSegment();
-        if (piece.memory !== this.#memory) await this.#beginMemory(piece.memory);
-        this.#segment.beginBatch(piece);
-      } else await this.#place(piece.slab, await piece.scanned);
+    for await (const { slabful, pages } of ahead(this.#scannedSlabfuls(), this.#context.engine.lanes)) {
+      const { memory } = slabful;
+      if (memory !== undefined && memory !== this.#memory) await this.#beginMemory(memory);
+      const windows = pages === undefined ? [] : await this.#place(pages.slab, await pages.scanned);
+      await this.#describe(slabful, windows);
     }
     await this.#endSegment();
     await this.#writeRecipes();
@@ -122,40 +121,41 @@ class ImagePut {
     await this.#gatherer.settle();
   }
 
-  async *#pieces(): AsyncIterable<ScannedPiece> {
-    for await (const piece of imagePieces(this.#layout, () => this.#slabs.take())) {
-      if (piece.kind !== 'pages') {
-        yield piece;
+  async *#scannedSlabfuls(): AsyncIterable<ScannedSlabful> {
+    for await (const slabful of slabfuls(imagePieces(this.#layout))) {
+      if (slabful.memory === undefined || slabful.cuts.length === 0) {
+        yield { slabful };
         continue;
       }
-      const scanned = this.#scan(piece);
+      const slab = await this.#slabs.take();
+      const scanned = this.#scan(slab, slabful.memory, slabful);
       this.#scanning.add(scanned);
       scanned.catch(() => undefined).finally(() => this.#scanning.delete(scanned)); // thrown where it is awaited
-      yield { kind: 'pages', slab: piece.slab, scanned };
+      yield { slabful, pages: { slab, scanned } };
     }
   }
 
-  async #scan({ memory, cuts, slab, file }: PagesPiece): Promise<Scanned> {
+  async #scan(slab: Uint8Array, memory: MemoryLayout, slabful: Slabful): Promise<Scanned> {
+    const { cuts } = slabful;
+    // Before anything is awaited: slots are given out in the order of the image.
     const pages = slotPages(memory, cuts, this.#frames);
     const scan = await this.#context.engine.scan({
       slab,
       windows: Uint32Array.from(cuts, ({ addresses }) => addresses.length),
       known: pages.known,
-      ...(file !== undefined && { file }),
+      stretches: await readPages(this.#layout, slabful, slab),
     });
     return { windows: openWindows(memory, cuts, pages, scan), ids: scan.ids };
   }
 
-  async #place(slab: Uint8Array, { windows, ids }: Scanned): Promise<void> {
+  /** Decides where pages are, and has those sealed that become chunks as they are. */
+  async #place(slab: Uint8Array, { windows, ids }: Scanned): Promise<readonly Window[]> {
     if (this.#failure !== undefined) throw this.#failure;
-    const { writer, onProgress } = this.#context;
+    const { writer } = this.#context;
     const { memory } = windows[0]!;
     const reference = memory.kept === undefined ? this.#referenceOf(memory) : undefined;
     const fresh = await this.#placer.place(slab, windows, ids, reference);
-    for (const window of windows) {
-      this.#segment.addWindow(window);
-      this.#references.get(memory.owner.pid)?.add(window);
-    }
+    for (const window of windows) this.#references.get(memory.owner.pid)?.add(window);
     const sealing: Promise<void> = writer
       .add(slab, fresh.ranges, fresh.ids)
       .catch((error: unknown) => {
@@ -166,7 +166,21 @@ class ImagePut {
         this.#slabs.give(slab);
       });
     this.#sealing.add(sealing);
-    onProgress?.(this.#position + this.#segment.size);
+    return windows;
+  }
+
+  /** Enters pieces in recipes. @param windows of all their pages */
+  async #describe({ pieces }: Slabful, windows: readonly Window[]): Promise<void> {
+    const next = windows.values();
+    for (const piece of pieces)
+      if (piece.kind === 'literal') await this.#addLiteral(piece.bytes);
+      else if (piece.kind === 'batch') {
+        await this.#addLiteral(NOTHING); // a cut may be just here
+        // Only between batches: the pages of one are described in one piece.
+        if (this.#segment.isFull) await this.#endSegment();
+        this.#segment.beginBatch(piece);
+      } else for (const _ of piece.cuts) this.#segment.addWindow(next.next().value!);
+    this.#context.onProgress?.(this.#position + this.#segment.size);
   }
 
   /** The memory that a task had in the checkpoint before, or that of the task that it was forked from. */

@@ -8,6 +8,7 @@ import { contentHash, HASH_SIZE } from '../content-hash.js';
 export interface FileStretch {
   readonly fd: number;
   readonly position: number;
+  readonly pages: number;
 }
 
 /** Pages in a slab, window after window. */
@@ -18,8 +19,8 @@ export interface SlabPages {
   readonly windows: Uint32Array;
   /** For each page, whether it is known already (1) and does not count. */
   readonly known: Uint8Array;
-  /** Where to read the pages; without it they are in the slab. */
-  readonly file?: FileStretch;
+  /** Where to read the pages, all of them; without any they are in the slab. */
+  readonly stretches: readonly FileStretch[];
 }
 
 /** What is left of the windows: their pages that are neither known nor of zeros stand one behind the other from the start of each. */
@@ -34,8 +35,13 @@ export interface SlabScan {
 const ZEROS = Buffer.alloc(PAGE_SIZE);
 
 /** Reads pages, closes them up and hashes them: the work of a thread. @throws EIO the file ends too early; what reading throws */
-export function scanSlab(settings: ChunkSettings, { slab, windows, known, file }: SlabPages): SlabScan {
-  if (file !== undefined) fill(slab.subarray(0, known.length * PAGE_SIZE), file);
+export function scanSlab(settings: ChunkSettings, { slab, windows, known, stretches }: SlabPages): SlabScan {
+  let filled = 0;
+  for (const stretch of stretches) {
+    const size = stretch.pages * PAGE_SIZE;
+    fill(slab.subarray(filled, filled + size), stretch);
+    filled += size;
+  }
   const hash = contentHash(settings.idKey);
   const zeros = new Uint8Array(known.length);
   const ends = new Uint32Array(windows.length);

@@ -1,0 +1,75 @@
+import { PAGE_SIZE } from '@ckptree/model';
+import type { MemoryLayout, PartLayout } from '../image/image-layout.js';
+import type { ImagePiece } from './image-pieces.js';
+import type { FileStretch } from './scan-slab.js';
+import { SLAB_PAGES } from './slab-pool.js';
+import type { WindowCut } from './window.js';
+
+/** Pieces of an image, one behind the other, that are worked on together: their pages share a slab, and are of one memory. */
+export interface Slabful {
+  readonly pieces: readonly ImagePiece[];
+  readonly memory: MemoryLayout | undefined;
+  /** All windows of the pages, in order. */
+  readonly cuts: readonly WindowCut[];
+}
+
+/** Bytes: with more literals than this a slabful ends. */
+const LITERALS = 1024 * 1024;
+
+/**
+ * Groups pieces. The memory of a process may be thousands of small areas, and handing over each by itself to be hashed and
+ * compressed takes longer than that does.
+ */
+export async function* slabfuls(pieces: AsyncIterable<ImagePiece>): AsyncIterable<Slabful> {
+  let group: ImagePiece[] = [];
+  let cuts: WindowCut[] = [];
+  let memory: MemoryLayout | undefined;
+  let [pages, literals] = [0, 0];
+  const end = function* (): Iterable<Slabful> {
+    if (group.length > 0) yield { pieces: group, memory, cuts };
+    group = [];
+    cuts = [];
+    memory = undefined;
+    [pages, literals] = [0, 0];
+  };
+  for await (const piece of pieces) {
+    if (piece.kind === 'literal') {
+      literals += piece.bytes.length;
+      if (literals > LITERALS) yield* end();
+    } else if (memory !== undefined && piece.memory !== memory) yield* end();
+    if (piece.kind === 'pages') {
+      const more = pagesOf(piece.cuts);
+      if (pages + more > SLAB_PAGES) yield* end();
+      pages += more;
+      cuts.push(...piece.cuts);
+    }
+    if (piece.kind !== 'literal') memory = piece.memory;
+    group.push(piece);
+  }
+  yield* end();
+}
+
+/** Brings the pages of a slabful into a slab, or says where those who can read them find them. */
+export async function readPages(
+  { source }: PartLayout,
+  { pieces }: Slabful,
+  slab: Uint8Array,
+): Promise<readonly FileStretch[]> {
+  const stretches: FileStretch[] = [];
+  let at = 0;
+  for (const piece of pieces) {
+    if (piece.kind !== 'pages') continue;
+    const { position, firstPage } = piece.cuts[0]!;
+    const pages = pagesOf(piece.cuts);
+    const { copyPages } = piece.memory;
+    const target = slab.subarray(at, at + pages * PAGE_SIZE);
+    if (copyPages !== undefined) copyPages(firstPage, target);
+    else if (source.fd !== undefined) stretches.push({ fd: source.fd, position, pages });
+    else target.set(await source.read(position, target.length));
+    at += target.length;
+  }
+  return stretches;
+}
+
+const pagesOf = (cuts: readonly WindowCut[]): number =>
+  cuts.reduce((sum, { addresses }) => sum + addresses.length, 0);

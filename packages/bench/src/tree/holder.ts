@@ -24,15 +24,18 @@ export interface Holder {
   readonly filledTick: number;
 }
 
-/** Starts a task that holds memory. It stands frozen when all is there; `thaw()` has it run on. */
+const PID = 1;
+
+/** Starts a task that holds memory, the first one of its kernel. It stands frozen when all is there; `thaw()` has it run on. */
 export async function spawnHolder(
   kernel: Kernel,
   { memoryMiB, children = [], ...params }: HolderOptions,
 ): Promise<Holder> {
-  const root = { program: 'idle', params: { memoryMiB, ticks: TICKS, ...params }, children };
+  const root = { program: 'idle', pid: PID, params: { memoryMiB, ticks: TICKS, ...params }, children };
   const { tree } = parseSpec({ name: 'bench', root }, { baseFolder: tmpdir() });
-  const pid = await kernel.spawn(tree);
   const filledTick = FILL_TICKS_PER_MIB * memoryMiB;
-  await kernel.stopAt(pid, filledTick);
+  // Asked for before it runs: one that holds nothing is past that tick at once.
+  const filled = kernel.stopAt(PID, filledTick);
+  const [pid] = await Promise.all([kernel.spawn(tree), filled]);
   return { pid, filledTick };
 }

@@ -1,4 +1,5 @@
 import { rm, stat, utimes } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { isThere, runCommand } from '../command.js';
 import { inTurn, type Series, type Timing } from '../measure.js';
 import { imageOf, type MemoryMix } from '../memory/contents.js';
@@ -10,6 +11,9 @@ import { RESTIC, restic, ZSTD, zstd } from '../store/peers.js';
 
 const STEPS = ['first put', 'unchanged put', 'restore'] as const;
 type Step = (typeof STEPS)[number];
+
+/** Of zstd: one as it is called mostly, and all that there are. */
+const THREADS = [...new Set([1, availableParallelism()])];
 
 /** How many times restic's speed each step is hoped to have. */
 const GOALS: Readonly<Record<Step, number>> = { 'first put': 3, 'unchanged put': 10, restore: 4 };
@@ -39,7 +43,7 @@ async function* contest(name: string, mix: MemoryMix, options: ScenarioOptions):
     command(image, folder),
     command(image, folder, { encrypt: true }),
     ...(isThere(RESTIC, tell) ? [restic(image, folder)] : []),
-    ...(isThere(ZSTD, tell) ? [zstd(image, folder)] : []),
+    ...(isThere(ZSTD, tell) ? THREADS.map((threads) => zstd(image, folder, threads)) : []),
   ];
   tell(`storing and restoring it ${runs + 1} times with each of ${contestants.length}`);
   try {

@@ -33,18 +33,19 @@ export function restic(image: string, folder: string): Contestant {
   };
 }
 
-/** A compressor: no deduplication, one thread, and a sync as anybody would do it by hand. */
-export function zstd(image: string, folder: string): Contestant {
-  const packed = join(folder, 'zstd', 'image.zst');
+/** A compressor: no deduplication, and a sync as anybody would do it by hand. @param threads that compress */
+export function zstd(image: string, folder: string, threads: number): Contestant {
+  const own = join(folder, `zstd-${threads}`);
+  const packed = join(own, 'image.zst');
+  const compress = ['zstd', '-q', '-1', `-T${threads}`, image, '-o', packed];
   return {
-    name: 'zstd -1 and sync',
+    name: `zstd -1 -T${threads} and sync`,
     deduplicates: false,
     async fresh() {
-      await rm(join(folder, 'zstd'), { recursive: true, force: true });
-      await mkdir(join(folder, 'zstd'));
+      await rm(own, { recursive: true, force: true });
+      await mkdir(own);
     },
-    put: async () =>
-      sum(await runCommand(['zstd', '-q', '-1', image, '-o', packed]), await runCommand(['sync', packed])),
+    put: async () => sum(await runCommand(compress), await runCommand(['sync', packed])),
     restore: async (target) =>
       sum(await runCommand(['zstd', '-q', '-d', packed, '-o', target]), await runCommand(['sync', target])),
     storedBytes: async () => (await stat(packed)).size,

@@ -1,17 +1,23 @@
+import { CkptError } from '@ckptree/errors';
 import { batchSize } from '@ckptree/image';
 import type { MemorySnapshot } from '@ckptree/model';
 import type { Debug } from './debug.js';
 import type { Batch, Plan, PlanFigures, Segment, SegmentKind } from './plan.js';
 
-/** Bytes that the records may take before they are moved for the first time. */
+/** Bytes that the records may take before they are given more. */
 const INITIAL_CAPACITY = 64 * 1024;
+/** Bytes that they may take at most: addresses are set aside for so many, and memory for those that are used. */
+const MAX_CAPACITY = 2 ** 32;
 
 /** Puts a plan together, in the order of the image. */
 export class PlanBuilder {
   readonly #debug: Debug;
   readonly #batches: Batch[] = [];
   readonly #segments: Segment[] = [];
-  #records = new Uint8Array(INITIAL_CAPACITY);
+  /** Grows where it is: records of many tasks are hundreds of MiB, and to move them is to touch as much memory anew. */
+  readonly #buffer = new SharedArrayBuffer(INITIAL_CAPACITY, { maxByteLength: MAX_CAPACITY });
+  /** All of the buffer, also when it has grown. */
+  readonly #records = new Uint8Array(this.#buffer);
   #recordsSize = 0;
   #batchesSize = 0;
   #pages = 0;
@@ -53,11 +59,9 @@ export class PlanBuilder {
 
   finish(figures: Omit<PlanFigures, 'pages'>): Plan {
     this.#endSegment();
-    const records = new Uint8Array(new SharedArrayBuffer(this.#recordsSize));
-    records.set(this.#records.subarray(0, this.#recordsSize));
     return {
       size: this.position,
-      records,
+      records: new Uint8Array(this.#buffer, 0, this.#recordsSize),
       batches: this.#batches,
       segments: this.#segments,
       figures: { ...figures, pages: this.#pages },
@@ -81,9 +85,13 @@ export class PlanBuilder {
 
   #reserve(bytes: number): void {
     const needed = this.#recordsSize + bytes;
-    if (needed <= this.#records.length) return;
-    const larger = new Uint8Array(Math.max(needed, 2 * this.#records.length));
-    larger.set(this.#records.subarray(0, this.#recordsSize));
-    this.#records = larger;
+    const capacity = this.#buffer.byteLength;
+    if (needed <= capacity) return;
+    if (needed > MAX_CAPACITY)
+      throw new CkptError(
+        'E2BIG',
+        `the tree has more than ${MAX_CAPACITY} bytes of records beside its pages`,
+      );
+    this.#buffer.grow(Math.min(MAX_CAPACITY, Math.max(needed, 2 * capacity)));
   }
 }

@@ -62,7 +62,11 @@ describe('costs', () => {
   test.each([
     ['no JSON', '{', 'is not JSON'],
     ['another document', '{"machine":"m"}', 'is missing'],
-    ['a cost of nothing', JSON.stringify({ machine: 'm', date: '2026-11-25', costs: {} }), '/costs/freezeTree is missing'],
+    [
+      'a cost of nothing',
+      JSON.stringify({ machine: 'm', date: '2026-11-25', costs: {} }),
+      '/costs/freezeTree is missing',
+    ],
   ])('refuses %s', async (_, text, message) => {
     const path = join(folder, 'costs.json');
     await writeFile(path, text);

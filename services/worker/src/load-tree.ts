@@ -20,7 +20,7 @@ export async function loadCheckpoint(
   { worker, checkpoint, placement }: RestorePlan,
 ): Promise<Forest> {
   const source = await store.source(checkpoint);
-  const { tree } = await readTree(source);
+  const { tree } = await readTree(source.withoutPages());
   if (hosted.signal.aborted) throw asCkptError(hosted.signal.reason);
   const forest = await hostPart(kernel, source, tree, {
     treeId: hosted.tree,

@@ -19,7 +19,7 @@ export async function restart(
   signal: AbortSignal,
 ): Promise<ReplyOf<Restart>> {
   const { connection, workers, trees, events, store } = parts;
-  const { tree: image } = await readTree(await (await store()).source(checkpoint));
+  const { tree: image } = await readTree((await (await store()).source(checkpoint)).withoutPages());
   await makeRoom(parts, image);
   const where = on === undefined ? workers.serving() : [workers.get(on)];
   const placed = placeImage(image, {

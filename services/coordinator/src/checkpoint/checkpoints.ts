@@ -11,7 +11,7 @@ import {
 } from '@ckptree/protocol';
 import type { Term } from '../cluster/leadership.js';
 import { RecordKeeper } from './record-keeper.js';
-import { announce, runCheckpoint } from './run-checkpoint.js';
+import { conclude, runCheckpoint } from './run-checkpoint.js';
 import type { StepParts, Underway } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
 
@@ -172,7 +172,7 @@ export class Checkpoints {
     }
     if (!keeper.isOver || this.#term.signal.aborted) return;
     try {
-      await announce(this.#parts, keeper);
+      await conclude(this.#parts, keeper);
     } catch (error) {
       onError(asCkptError(error));
     }

@@ -74,21 +74,13 @@ async function toCommitting(
   });
 }
 
-async function complete(
-  { events, connection, table, trees }: StepParts,
-  keeper: RecordKeeper,
-  sizes: object,
-): Promise<void> {
+async function complete(parts: StepParts, keeper: RecordKeeper, sizes: object): Promise<void> {
   const totalMs = Math.max(0, Date.now() - Date.parse(keeper.record.created));
   const figures = { ...keeper.record.figures, ...sizes, totalMs };
   await keeper.change({ state: 'completed', figures });
   const { record } = keeper;
-  events.tell({ type: 'stored', ...ofCheckpoint(record), figures }, eventId(record, 'stored'));
-  await announce({ events }, keeper);
-  if (record.request.stop !== true || record.tree === undefined) return;
-  const body = { tree: record.tree, roots: [record.request.pid], signal: 'kill' as const };
-  if (trees.find(record.tree) !== undefined)
-    await tellAll(connection, table.workersOf(record.tree), 'signal', () => body);
+  parts.events.tell({ type: 'stored', ...ofCheckpoint(record), figures }, eventId(record, 'stored'));
+  await conclude(parts, keeper);
 }
 
 const sizesTold = ({ sizes: { logical, new: added, stored } }: Pick<Manifest, 'sizes'>) => ({
@@ -107,7 +99,7 @@ async function fail(parts: StepParts, { keeper, signal, term }: Underway, reason
   }
   const cause: unknown = signal.aborted ? signal.reason : reason;
   await keeper.change({ state: 'failed', error: errorToData(cause) });
-  await announce(parts, keeper);
+  await conclude(parts, keeper);
 }
 
 /** The manifest of a checkpoint, if it is listed. @throws what the store throws when it cannot be asked */
@@ -120,11 +112,31 @@ async function listedAs({ store }: StepParts, checkpoint: string): Promise<Manif
   }
 }
 
-/** Tells the last event of a checkpoint, and notes that it was told. */
-export async function announce({ events }: Pick<StepParts, 'events'>, keeper: RecordKeeper): Promise<void> {
+/**
+ * The last of a checkpoint that is over: a tree that was to be stopped is killed, and only then is its last event told, so
+ * that whoever hears of it finds the pids free. It is told in any case.
+ */
+export async function conclude(parts: StepParts, keeper: RecordKeeper): Promise<void> {
+  if (keeper.record.announced === true) return;
+  try {
+    await stopTree(parts, keeper);
+  } finally {
+    await announce(parts, keeper);
+  }
+}
+
+async function stopTree({ connection, table, trees }: StepParts, { record }: RecordKeeper): Promise<void> {
+  const { state, request, tree } = record;
+  if (state !== 'completed' || request.stop !== true || tree === undefined) return;
+  if (trees.find(tree) === undefined) return;
+  const body = { tree, roots: [request.pid], signal: 'kill' as const };
+  await tellAll(connection, table.workersOf(tree), 'signal', () => body);
+}
+
+/** Tells the last event, and notes that it was told. */
+async function announce({ events }: StepParts, keeper: RecordKeeper): Promise<void> {
   const { record } = keeper;
   const { state, figures = {}, error } = record;
-  if (record.announced === true) return;
   if (state === 'completed')
     await events.told({ type: state, ...ofCheckpoint(record), figures }, eventId(record, state));
   else if (state === 'failed')

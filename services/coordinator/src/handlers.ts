@@ -1,11 +1,11 @@
 import { CkptError } from '@ckptree/errors';
 import type { CheckpointRecord, coordinator, Handlers, Records } from '@ckptree/protocol';
 import type { Checkpoints } from './checkpoint/checkpoints.js';
-import { askAll } from './cluster/fan-out.js';
 import type { Retention } from './retention.js';
 import type { Schedules } from './schedules.js';
 import { KeyedStarts } from './tree/keyed-starts.js';
 import { restart } from './tree/restart.js';
+import { signalTasks } from './tree/signal-tasks.js';
 import { spawn } from './tree/spawn.js';
 import type { TreeParts } from './tree/tree-parts.js';
 
@@ -34,13 +34,7 @@ export function coordinatorHandlers(parts: HandlerParts): CoordinatorHandlers {
         pid === undefined ? await table.list(tree === undefined ? {} : { tree }) : await table.subtree(pid);
       return { tasks: listing.rows.slice(after, after + limit), ...behind(listing, after + limit) };
     },
-    signal: async ({ pid, signal: what }) => {
-      const { tree, rootPid } = await table.locate(pid);
-      const roots = pid === rootPid ? [pid] : (await table.subtree(pid)).rows.map((row) => row.pid);
-      const body = { tree, roots, signal: what };
-      const answers = await askAll(parts.connection, table.workersOf(tree), 'signal', () => body, { signal });
-      return { tasks: [...answers.values()].reduce((sum, { tasks }) => sum + tasks, 0) };
-    },
+    signal: async ({ pid, signal: what }) => ({ tasks: await signalTasks(parts, pid, what, { signal }) }),
     cancel: async ({ checkpoint }) => ({ state: await checkpoints.cancel(checkpoint) }),
     checkpoints: async ({ checkpoint, active }) => {
       const records = await checkpoints.list({

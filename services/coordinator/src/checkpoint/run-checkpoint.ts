@@ -1,6 +1,7 @@
 import { CkptError, errorToData, isCkptError } from '@ckptree/errors';
 import type { Manifest } from '@ckptree/store';
 import { tellAll } from '../cluster/fan-out.js';
+import { signalTasks } from '../tree/signal-tasks.js';
 import { commit } from './commit.js';
 import { dump } from './dump.js';
 import { gather } from './gather.js';
@@ -125,12 +126,22 @@ export async function conclude(parts: StepParts, keeper: RecordKeeper): Promise<
   }
 }
 
-async function stopTree({ connection, table, trees }: StepParts, { record }: RecordKeeper): Promise<void> {
+async function stopTree(parts: StepParts, { record }: RecordKeeper): Promise<void> {
   const { state, request, tree } = record;
   if (state !== 'completed' || request.stop !== true || tree === undefined) return;
-  if (trees.find(tree) === undefined) return;
-  const body = { tree, roots: [request.pid], signal: 'kill' as const };
-  await tellAll(connection, table.workersOf(tree), 'signal', () => body);
+  // Its pids may be those of its own restart by now.
+  const running = parts.trees.find(tree) !== undefined && (await treeOf(parts, request.pid)) === tree;
+  if (running) await signalTasks(parts, request.pid, 'kill');
+}
+
+/** The tree that a task belongs to, if it runs. */
+async function treeOf({ table }: StepParts, pid: number): Promise<string | undefined> {
+  try {
+    return (await table.locate(pid)).tree;
+  } catch (error) {
+    if (isCkptError(error) && error.code === 'ESRCH') return undefined;
+    throw error;
+  }
 }
 
 /** Tells the last event, and notes that it was told. */

@@ -1,0 +1,21 @@
+import type { RequestOptions, Signal } from '@ckptree/protocol';
+import { askAll } from '../cluster/fan-out.js';
+import type { TreeParts } from './tree-parts.js';
+
+/**
+ * Has a task and all below it freeze, thaw or end, on whichever workers they are. Resolves when they have.
+ * @returns how many they are
+ * @throws ESRCH no such task runs; EPIPE, ETIMEDOUT a worker does not answer
+ */
+export async function signalTasks(
+  { connection, table }: Pick<TreeParts, 'connection' | 'table'>,
+  pid: number,
+  what: Signal,
+  options: RequestOptions = {},
+): Promise<number> {
+  const { tree, rootPid } = await table.locate(pid);
+  const roots = pid === rootPid ? [pid] : (await table.subtree(pid)).rows.map((row) => row.pid);
+  const body = { tree, roots, signal: what };
+  const answers = await askAll(connection, table.workersOf(tree), 'signal', () => body, options);
+  return [...answers.values()].reduce((sum, { tasks }) => sum + tasks, 0);
+}

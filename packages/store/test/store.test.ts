@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { readTree, verifyImage } from '@ckptree/image';
 import { Store } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
@@ -48,14 +49,19 @@ describe('a store', () => {
     expect(bytes).toBeGreaterThanOrEqual(4096 * 4096);
   });
 
-  test('takes an image from a source that reads into the same memory each time', async () => {
+  test('takes an image from a source that reads into the same memory each time, one read after the other', async () => {
     const store = await Store.init(await scratch());
-    const image = buildImage(root(pages(300)));
+    const image = buildImage(root(pages(3000)));
     const memory = Buffer.alloc(image.length);
     const session = await store.begin();
+    let reading = false;
     await session.importImage({
-      read(position, length) {
+      async read(position, length) {
+        expect(reading).toBe(false);
+        reading = true;
         memory.fill(0xee);
+        await setImmediate();
+        reading = false;
         return memory.subarray(0, image.copy(memory, 0, position, Math.min(position + length, image.length)));
       },
     });

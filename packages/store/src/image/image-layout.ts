@@ -8,7 +8,7 @@ import type { Owner } from './recipe.js';
 export interface PartLayout {
   /** Bytes. */
   readonly size: number;
-  /** All of them. Read once, forwards, in large pieces. */
+  /** All of them. Read once, one read after the other, in large pieces, mostly forwards. */
   readonly source: ByteSource;
   /** In the order of the image. */
   readonly memories: readonly MemoryLayout[];

@@ -11,11 +11,12 @@ import { openWindows, slotPages } from './open-window.js';
 import { PagePlacer, type ReadContent } from './page-placer.js';
 import { firstOf, type PageReference, WindowTable } from './page-reference.js';
 import type { ParentImage } from './parent-image.js';
+import type { SlabPages } from './scan-slab.js';
 import { isFullSegment, SegmentBuilder } from './segment-builder.js';
 import { SLAB_SIZE, SlabPool } from './slab-pool.js';
 import { readPages, type Slabful, slabfuls } from './slabfuls.js';
 import type { SpareSlabs } from './spare-slabs.js';
-import type { Window } from './window.js';
+import type { Window, WindowCut } from './window.js';
 
 const NOTHING = new Uint8Array(0);
 
@@ -128,23 +129,23 @@ class ImagePut {
         continue;
       }
       const slab = await this.#slabs.take();
-      const scanned = this.#scan(slab, slabful.memory, slabful);
+      // One read after the other: a source may use its memory again.
+      const stretches = await readPages(this.#layout, slabful, slab);
+      const scanned = this.#scan(slabful.memory, slabful.cuts, { slab, stretches });
       this.#scanning.add(scanned);
       scanned.catch(() => undefined).finally(() => this.#scanning.delete(scanned)); // thrown where it is awaited
       yield { slabful, pages: { slab, scanned } };
     }
   }
 
-  async #scan(slab: Uint8Array, memory: MemoryLayout, slabful: Slabful): Promise<Scanned> {
-    const { cuts } = slabful;
-    // Before anything is awaited: slots are given out in the order of the image.
+  async #scan(
+    memory: MemoryLayout,
+    cuts: readonly WindowCut[],
+    where: Pick<SlabPages, 'slab' | 'stretches'>,
+  ): Promise<Scanned> {
     const pages = slotPages(memory, cuts, this.#frames);
-    const scan = await this.#context.engine.scan({
-      slab,
-      windows: Uint32Array.from(cuts, ({ addresses }) => addresses.length),
-      known: pages.known,
-      stretches: await readPages(this.#layout, slabful, slab),
-    });
+    const windows = Uint32Array.from(cuts, ({ addresses }) => addresses.length);
+    const scan = await this.#context.engine.scan({ ...where, windows, known: pages.known });
     return { windows: openWindows(memory, cuts, pages, scan), ids: scan.ids };
   }
 

@@ -194,7 +194,10 @@ export class Kernel implements SnapshotSource {
     return this.#exclusive.run(async () => this.#freezer.thaw(subtrees(listOf(pids))));
   }
 
-  /** Ends every task of trees as by SIGKILL, frozen or not. Resolves when all have ended. @throws ESRCH as freeze() */
+  /**
+   * Ends every task of trees as by SIGKILL, frozen or not. Resolves when all have ended, and listeners were told of it.
+   * @throws ESRCH as freeze()
+   */
   async kill(pids: Pids): Promise<void> {
     const slots = await this.#exclusive.run(async () =>
       this.#table.locked(() => {
@@ -209,6 +212,8 @@ export class Kernel implements SnapshotSource {
     );
     this.#control.ringAll(IRQ.WAKE);
     await this.#ended(slots);
+    const ended = this.#table.endedTasks;
+    await this.#until(() => this.#toldExits >= ended);
   }
 
   /** The parts of a tree that are here. @param rootPid of the whole tree */

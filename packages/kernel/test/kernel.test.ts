@@ -447,3 +447,14 @@ describe('a kernel', () => {
     await expect(spawn(kernel, writer)).rejects.toMatchObject({ code: 'EPIPE' });
   });
 });
+
+test('who waits for a kill finds that listeners have been told of every end', async () => {
+  const kernel = boot();
+  const exits = exitsOf(kernel);
+  for (let round = 0; round < 20; round++) {
+    const root = await spawn(kernel, writer);
+    await kernel.kill(root);
+    expect(exits.get(root)?.status).toBe(9);
+    exits.clear();
+  }
+});

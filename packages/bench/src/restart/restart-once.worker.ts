@@ -47,7 +47,6 @@ async function warm(kernel: Kernel, image: string): Promise<void> {
     const { rootPid, filled } = await restartImage(kernel, image, { lazy });
     await filled;
     await kernel.kill(rootPid);
-    await kernel.settled();
   }
 }
 

@@ -15,6 +15,9 @@ export function faultOf({ instancePath, keyword, params, message }: ErrorObject)
   return { pointer, fault: inWords(keyword, params, message) };
 }
 
+/** One for all schemas, as making one takes longer than compiling most of them; made when it is first needed. */
+let ajv: Ajv2020 | undefined;
+
 /**
  * Looks for the first fault of a value. The schema is compiled when it is first needed; it is our own, and tests hold it valid,
  * so it is not checked itself each time.
@@ -22,7 +25,8 @@ export function faultOf({ instancePath, keyword, params, message }: ErrorObject)
 export function firstFaultOf(schema: object): (value: unknown) => Fault | undefined {
   let compiled: ValidateFunction | undefined;
   return (value) => {
-    compiled ??= new Ajv2020({ allErrors: false, validateSchema: false, strict: false }).compile(schema);
+    ajv ??= new Ajv2020({ allErrors: false, validateSchema: false, strict: false });
+    compiled ??= ajv.compile(schema);
     if (compiled(value)) return undefined;
     const [error] = compiled.errors ?? [];
     return error === undefined ? { pointer: '', fault: 'is not valid' } : faultOf(error);

@@ -1,5 +1,5 @@
 // Makes one file of packages/schema with what it takes from typebox and ajv. Every process and every cpu thread loads it:
-// as they come these are some 480 files and half a second of a core, in one file without what is not used a thirtieth of that.
+// as they come these are some 480 files, and 0.4 to 0.5 s of a core; one file without what is not used takes 0.03 s.
 import { join } from 'node:path';
 import { build } from 'esbuild';
 

@@ -125,7 +125,10 @@ export const storageService =
       },
       async drain(deadline) {
         await stopAll(shared);
-        while (uploads.size > 0 && !deadline.aborted) await sleep(DRAIN_POLL_MS);
+        while (uploads.size > 0 && !deadline.aborted) {
+          uploads.giveUpIdle(DRAIN_IDLE_MS);
+          await sleep(DRAIN_POLL_MS);
+        }
       },
       async stop() {
         clearInterval(cleaning);
@@ -137,6 +140,11 @@ export const storageService =
   };
 
 const DRAIN_POLL_MS = 20;
+/**
+ * An upload that has been silent for so long is not waited for at the end. Such there are after an outage: the answer to
+ * a `begin` was lost with the server, and its sender has begun another.
+ */
+const DRAIN_IDLE_MS = 2_000;
 
 async function stopAll(served: readonly Served[]): Promise<void> {
   await Promise.all(served.map((one) => one.stop()));

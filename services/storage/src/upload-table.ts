@@ -33,7 +33,7 @@ export class UploadTable {
     this.#components = components;
     this.#budget = budget;
     this.#limits = limits;
-    this.#timer = setInterval(() => this.#expire(), Math.max(10, limits.idleMs / 4)).unref();
+    this.#timer = setInterval(() => this.giveUpIdle(limits.idleMs), Math.max(10, limits.idleMs / 4)).unref();
   }
 
   get size(): number {
@@ -92,6 +92,11 @@ export class UploadTable {
     await upload.close();
   }
 
+  /** Gives up those of which nothing has been heard for so long: their senders are gone, or begin anew. */
+  giveUpIdle(limitMs: number): void {
+    for (const [id, { idleMs }] of this.#uploads) if (idleMs > limitMs) void this.drop(id);
+  }
+
   /** Gives up all that are not being finished, and waits for those. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
@@ -134,9 +139,5 @@ export class UploadTable {
   #credits(): number {
     const each = this.#budget.limit / Math.max(1, this.#uploads.size) / this.#limits.pieceBytes;
     return Math.max(1, Math.min(MOST_CREDITS, Math.floor(each)));
-  }
-
-  #expire(): void {
-    for (const [id, { idleMs }] of this.#uploads) if (idleMs > this.#limits.idleMs) void this.drop(id);
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClaimCheckBackend, collectGarbage, NatsBackend } from '@ckptree/carrier';
+import { request, storage } from '@ckptree/protocol';
 import { Store } from '@ckptree/store';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exported, put } from '../../../packages/store/test/support/folder.js';
@@ -75,6 +76,15 @@ describe('the NATS server goes away and comes back', () => {
     const backend = await NatsBackend.open(connection);
     expect(await backend.read('config', 0, 10)).toHaveLength(10);
     expect(await again.stop()).toBe(0);
+  });
+});
+
+describe('a service that is to end', () => {
+  test('does not wait for an upload whose sender never heard that it had begun', async () => {
+    const service = await cluster.storage(await cluster.folder());
+    const name = `packs/${'0'.repeat(32)}`;
+    await request(await cluster.connect(), storage.begin, { name, size: 1000 });
+    expect(await service.stop()).toBe(0);
   });
 });
 

@@ -1,8 +1,16 @@
 import { CkptError } from '@ckptree/errors';
 import { type Connection, request, storage } from '@ckptree/protocol';
-import { checkObjectName, FolderBackend, type ObjectBackend, type ObjectInfo } from '@ckptree/store';
+import {
+  checkObjectName,
+  contentHash,
+  FolderBackend,
+  type GrowingObject,
+  hexId,
+  type ObjectBackend,
+  type ObjectInfo,
+  type TemporaryFile,
+} from '@ckptree/store';
 import { NatsBackend } from './nats-backend.js';
-import { ObjectContent } from './object-content.js';
 import { type CarrierObserver, noObserver } from './observer.js';
 import type { PatienceOptions } from './patience.js';
 import { readVolumeMark } from './volume.js';
@@ -14,8 +22,6 @@ export interface ClaimCheckOptions extends PatienceOptions {
   /** Up to this size an object is sent rather than deposited. */
   readonly smallBytes?: number;
 }
-
-const DEPOSIT_PIECE = 4 * 1024 * 1024;
 
 /**
  * A store on a volume that this host shares with the storage services. Large objects are written to `incoming/` there,
@@ -69,28 +75,38 @@ export class ClaimCheckBackend implements ObjectBackend {
 
   async put(name: string, content: readonly Uint8Array[], lease?: string): Promise<boolean> {
     checkObjectName(name);
-    const object = new ObjectContent(content);
-    if (object.size <= this.#smallBytes) return this.#remote.put(name, content, lease);
-    const incoming = await this.#folder.deposit(bytesOf(object));
+    const size = content.reduce((sum, { length }) => sum + length, 0);
+    if (size <= this.#smallBytes) return this.#remote.put(name, content, lease);
+    const draft = await this.draft(name, lease);
     try {
-      const body = {
-        name,
-        incoming,
-        size: object.size,
-        hash: object.hash(),
-        ...(lease !== undefined && { lease }),
-      };
-      return await this.#remote.create(name, object.size, 'volume', (attempt) =>
-        request(
-          this.#connection,
-          storage.adopt,
-          { ...body, ...(attempt.number > 0 && { again: true }) },
-          attempt,
-        ),
-      );
+      for (const part of content) await draft.write(part);
+      return await draft.commit();
     } finally {
-      await this.#folder.removeDeposit(incoming);
+      await draft.close();
     }
+  }
+
+  /** One that is written to the volume as it grows. */
+  async draft(name: string, lease?: string): Promise<GrowingObject> {
+    checkObjectName(name);
+    const file = await this.#folder.deposit();
+    const running = contentHash().begin();
+    return {
+      write: async (bytes) => {
+        // Together: one thread copies while this one hashes.
+        const writing = file.write(bytes);
+        running.update(bytes);
+        await writing;
+      },
+      read: (position, length) => file.read(position, length),
+      commit: async () => {
+        if (file.size <= this.#smallBytes)
+          return this.#remote.put(name, [await file.read(0, file.size)], lease);
+        await file.sync();
+        return this.#adopt(name, file, hexId(running.digest()), lease);
+      },
+      close: () => file.close(),
+    };
   }
 
   async read(name: string, position: number, length: number): Promise<Uint8Array> {
@@ -106,9 +122,22 @@ export class ClaimCheckBackend implements ObjectBackend {
   delete(name: string): Promise<void> {
     return this.#remote.delete(name);
   }
-}
 
-/** In order; each piece is hashed on its way. */
-function* bytesOf(content: ObjectContent): Iterable<Uint8Array> {
-  for (const { bytes } of content.pieces(DEPOSIT_PIECE)) yield bytes;
+  /** A service checks the file, and gives it its place. */
+  #adopt(
+    name: string,
+    { name: incoming, size }: TemporaryFile,
+    hash: string,
+    lease?: string,
+  ): Promise<boolean> {
+    const body = { name, incoming, size, hash, ...(lease !== undefined && { lease }) };
+    return this.#remote.create(name, size, 'volume', (attempt) =>
+      request(
+        this.#connection,
+        storage.adopt,
+        { ...body, ...(attempt.number > 0 && { again: true }) },
+        attempt,
+      ),
+    );
+  }
 }

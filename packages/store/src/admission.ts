@@ -1,6 +1,6 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
 import type { ObjectBackend } from './backend/object-backend.js';
-import type { DraftContent } from './backend/object-draft.js';
+import type { DraftContent } from './backend/temporary-file.js';
 import { CHUNK_HEADER_SIZE, decodeChunkHeader, recordLength } from './chunk.js';
 import { checkConfig, type StoreConfig } from './config.js';
 import { contentHash, HASH_SIZE } from './content-hash.js';

@@ -152,7 +152,7 @@ async function evacuateAndDelete(
       waitingFor: [],
     };
   } finally {
-    await writer.settle();
+    await writer.close();
     await lease.release();
   }
 }

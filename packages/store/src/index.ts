@@ -3,12 +3,14 @@ export { type FileStatus, type FileSystem, type OpenedFile, realFileSystem } fro
 export { FolderBackend, type FolderOptions, type ObjectPage } from './backend/folder-backend.js';
 export {
   checkObjectName,
+  type GrowingObject,
   isObjectName,
   type ObjectBackend,
   type ObjectInfo,
   type OpenObject,
 } from './backend/object-backend.js';
-export type { DraftContent, ObjectDraft } from './backend/object-draft.js';
+export type { ObjectDraft } from './backend/object-draft.js';
+export type { DraftContent, TemporaryFile } from './backend/temporary-file.js';
 export type { ChunkSettings, CodecName } from './chunk.js';
 export type { ChunkRecords } from './chunk-records.js';
 export type { AddedSizes, Composition, StoredPart } from './composition.js';

@@ -2,6 +2,6 @@
 export { sealChunk } from './chunk.js';
 export { contentHash, HASH_SIZE, hexId } from './content-hash.js';
 export { ChunkIndex } from './index/chunk-index.js';
-export { PackBuilder, packBufferSize } from './pack/pack-builder.js';
+export { newPackId, PackBuilder } from './pack/pack-builder.js';
 export { packName } from './pack/pack-reader.js';
 export { zstdCompress } from './zstd.js';

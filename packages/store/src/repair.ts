@@ -69,7 +69,7 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
     await index.publish(true);
     return { quarantined, droppedIndexes, salvagedChunks: writer.written.chunks, left };
   } finally {
-    await writer.settle();
+    await writer.close();
     await lease.release();
   }
 }

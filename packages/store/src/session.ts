@@ -181,7 +181,7 @@ export class Session {
   async end(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    await this.#writer.settle();
+    await this.#writer.close();
     await this.#lease.release();
   }
 

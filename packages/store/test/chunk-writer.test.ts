@@ -1,5 +1,8 @@
-import { hostOwners } from '@ckptree/store';
-import { describe, expect, test } from '@jest/globals';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FolderBackend, hostOwners, type ObjectBackend } from '@ckptree/store';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { ChunkReader } from '../dist/chunk-reader.js';
 import { contentHash } from '../dist/content-hash.js';
 import { ChunkIndex } from '../dist/index/chunk-index.js';
@@ -11,25 +14,66 @@ import { MemoryBackend } from './support/memory-backend.js';
 
 const settings = { codec: 'none', level: 1 } as const;
 
-describe('a chunk writer', () => {
+const folders: string[] = [];
+afterEach(async () => {
+  for (const path of folders.splice(0)) await rm(path, { recursive: true });
+});
+
+async function folder(): Promise<FolderBackend> {
+  const path = await mkdtemp(join(tmpdir(), 'ckptree-writer-'));
+  folders.push(path);
+  return FolderBackend.open(path);
+}
+
+/** Three chunks to a pack, so that whoever waited for a pack often finds it full. */
+async function writerTo(backend: ObjectBackend) {
+  const hash = contentHash();
+  const engine = inlineEngine(settings);
+  const index = await ChunkIndex.open(backend, hash);
+  const chunks = new ChunkReader(backend, index, engine);
+  const writer = new ChunkWriter({
+    ...{ backend, owners: hostOwners(), index, chunks, settings, hash, engine },
+    slabs: new SpareSlabs(),
+    packSize: 10_000,
+  });
+  return { writer, chunks };
+}
+
+describe.each([
+  ['to objects that grow', folder],
+  ['to objects that are sent whole', async () => new MemoryBackend()],
+])('a chunk writer %s', (_, make) => {
   test('keeps every chunk when several callers fill packs at once', async () => {
-    const backend = new MemoryBackend();
-    const hash = contentHash();
-    const engine = inlineEngine(settings);
-    const index = await ChunkIndex.open(backend, hash);
-    const chunks = new ChunkReader(backend, index, engine);
-    const owners = hostOwners();
-    // Three chunks to a pack, so that whoever waited for a pack often finds it full.
-    const writer = new ChunkWriter({
-      ...{ backend, owners, index, chunks, settings, hash, engine },
-      slabs: new SpareSlabs(),
-      packSize: 10_000,
-    });
+    const { writer, chunks } = await writerTo(await make());
     const contents = Array.from({ length: 100 }, (_, seed) => page(seed));
     const ids = await Promise.all(contents.map((content) => writer.put(content)));
     await writer.flush();
     for (const [seed, id] of ids.entries())
       expect(Buffer.from(await chunks.content(id)).equals(contents[seed]!)).toBe(true);
     expect(writer.written.chunks).toBe(100);
+  });
+
+  test('gives back a content whose pack is not in the store yet, or is on its way', async () => {
+    const { writer } = await writerTo(await make());
+    const id = await writer.put(page(1));
+    const open = writer.waiting(id);
+    const [flushed, sealing] = [writer.flush(), writer.waiting(id)];
+    for (const content of [await open, await sealing])
+      expect(Buffer.from(content!).equals(page(1))).toBe(true);
+    await flushed;
+    expect(writer.waiting(id)).toBeUndefined();
+  });
+
+  test('leaves nothing behind when it is closed amid its work, and takes nothing more', async () => {
+    const backend = await make();
+    const { writer } = await writerTo(backend);
+    const puts = Array.from({ length: 20 }, (_, seed) => writer.put(page(seed)));
+    await puts[0];
+    await writer.close();
+    const ends = await Promise.allSettled(puts);
+    for (const end of ends)
+      if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'EPIPE' });
+    await expect(writer.put(page(100))).rejects.toMatchObject({ code: 'EPIPE' });
+    if (backend instanceof FolderBackend) expect(await readdir(join(backend.location, 'tmp'))).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { poolEngine, Store } from '@ckptree/store';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { contentHash } from '../dist/content-hash.js';
-import { inlineEngine, sealedSize } from '../dist/put/chunk-engine.js';
+import { type ChunkEngine, inlineEngine, sealedSize } from '../dist/put/chunk-engine.js';
 import { exported, put } from './support/folder.js';
 import { buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
@@ -18,27 +18,25 @@ describe('threads', () => {
     const ranges = Uint32Array.of(0, 1024 * 1024, 1024 * 1024, 1_500_000, 1_500_000, bytes.length);
     const ids = await pool.digest(bytes, ranges);
     expect(Buffer.from(ids).equals(await inline.digest(bytes, ranges))).toBe(true);
-    const target = () => new Uint8Array(new SharedArrayBuffer(sealedSize(ranges)));
-    const records = await pool.seal(bytes, ranges, ids, target());
-    const expected = await inline.seal(bytes, ranges, ids, target());
-    expect(records.map((record) => Buffer.from(record).toString('hex'))).toEqual(
-      expected.map((record) => Buffer.from(record).toString('hex')),
-    );
+    const sealed = async (engine: ChunkEngine) => {
+      const target = new Uint8Array(new SharedArrayBuffer(sealedSize(ranges)));
+      const lengths = await engine.seal(bytes, ranges, ids, target);
+      return { target, lengths };
+    };
+    const { target, lengths } = await sealed(pool);
+    expect({ target, lengths }).toEqual(await sealed(inline));
     const id = Buffer.from(ids.subarray(0, 32)).toString('hex');
-    const content = await pool.open(id, Uint8Array.from(records[0]!));
+    const content = await pool.open(id, target.slice(0, lengths[0]));
     expect(Buffer.from(content).equals(bytes.subarray(0, 1024 * 1024))).toBe(true);
   });
 
   test('tell of damage with its code', async () => {
     const content = Buffer.alloc(200_000, 'abc');
     const id = contentHash().digest(content);
-    const [record] = await inlineEngine({ codec: 'none', level: 1 }).seal(
-      content,
-      Uint32Array.of(0, content.length),
-      id,
-      new Uint8Array(content.length + 100),
-    );
-    const changed = Uint8Array.from(record!);
+    const target = new Uint8Array(content.length + 100);
+    const ranges = Uint32Array.of(0, content.length);
+    const [length] = await inlineEngine({ codec: 'none', level: 1 }).seal(content, ranges, id, target);
+    const changed = target.slice(0, length);
     changed[100]! ^= 1;
     await expect(pool.open(id.toString('hex'), changed)).rejects.toMatchObject({
       code: 'EIO',

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { CkptError } from '@ckptree/errors';
 import { hostOwners, type Owners } from '../owner.js';
 import { type FileSystem, type OpenedFile, realFileSystem } from './file-system.js';
@@ -12,13 +12,13 @@ import {
 } from './object-backend.js';
 import { INCOMING, ObjectDraft, TEMPORARY } from './object-draft.js';
 import { codeOf, StoreFolder } from './store-folder.js';
+import { TemporaryFile } from './temporary-file.js';
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
 /** A temporary file of another host is given up after so long without a write. */
 const FOREIGN_TEMPORARY_MS = 24 * 3600 * 1000;
 
-const FILE_MODE = 0o600;
 /** One level, and nothing that a shell or a person would stumble over. */
 const INCOMING_NAME = /^[a-z0-9][a-z0-9._-]{0,199}$/;
 
@@ -73,7 +73,6 @@ export class FolderBackend implements ObjectBackend {
     }
   }
 
-  /** An object that is put piece by piece. Whoever takes it closes it. */
   async draft(name: string): Promise<ObjectDraft> {
     checkObjectName(name);
     return ObjectDraft.create(this.#folder, name);
@@ -81,7 +80,7 @@ export class FolderBackend implements ObjectBackend {
 
   /**
    * A file that was deposited here, as a draft of an object. It may be anybody's: whoever commits it has checked it.
-   * @param incoming as deposit() has called it
+   * @param incoming name of what deposit() gave
    * @throws ENOENT there is none; EINVAL it is no plain file; EPERM somebody else could change it
    */
   async adopt(name: string, incoming: string): Promise<ObjectDraft> {
@@ -91,31 +90,9 @@ export class FolderBackend implements ObjectBackend {
     return ObjectDraft.adopt(this.#folder, name, incoming);
   }
 
-  /**
-   * Writes a file that somebody else with this folder may adopt(), durably.
-   * @param content read once, in order
-   * @returns its name; removeDeposit() removes it
-   */
-  async deposit(content: Iterable<Uint8Array>): Promise<string> {
-    const path = await this.#folder.temporaryPath(INCOMING);
-    const name = basename(path);
-    let file: OpenedFile | undefined;
-    try {
-      file = await this.#folder.fs.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
-      for (const part of content) await file.write(part);
-      await file.sync();
-      return name;
-    } catch (error) {
-      await this.removeDeposit(name);
-      throw this.#folder.failed('could not write', `${INCOMING}/${name}`, error);
-    } finally {
-      await file?.close();
-    }
-  }
-
-  /** Does nothing when it is gone. */
-  async removeDeposit(name: string): Promise<void> {
-    await this.#folder.fs.unlink(this.#folder.pathOf(`${INCOMING}/${name}`)).catch(() => undefined); // cleanUp() gets it later
+  /** A file that somebody else with this folder may adopt(), by its name, once it is synced. */
+  deposit(): Promise<TemporaryFile> {
+    return TemporaryFile.create(this.#folder, INCOMING);
   }
 
   async read(name: string, position: number, length: number): Promise<Uint8Array> {

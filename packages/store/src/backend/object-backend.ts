@@ -16,6 +16,8 @@ export interface ObjectBackend {
    * @throws ENOSPC nothing of it is left behind
    */
   put(name: string, content: readonly Uint8Array[], lease?: string): Promise<boolean>;
+  /** As put(), but piece by piece; absent where objects are sent whole. Whoever takes it closes it. */
+  draft?(name: string): Promise<GrowingObject>;
   /**
    * Up to `length` bytes at `position`; fewer only at the end, none behind it.
    * @throws ENOENT there is no such object
@@ -38,6 +40,21 @@ export interface ObjectBackend {
   cleanUp?(): Promise<void>;
   /** What lies among the objects of a kind and is none. */
   strays?(kind: string): Promise<string[]>;
+}
+
+/** An object on its way into a store: nobody sees anything of it before commit(). Closing it otherwise drops it. */
+export interface GrowingObject {
+  /** Appends; one call at a time. The bytes are read until it resolves. @throws ENOSPC, EIO */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Of what was written: up to `length` bytes at `position`. */
+  read(position: number, length: number): Promise<Uint8Array>;
+  /**
+   * Creates the object, durable, unless one of that name exists.
+   * @returns false when the name was taken; that object stays as it is
+   */
+  commit(): Promise<boolean>;
+  /** Gives back what it holds, committed or not. */
+  close(): Promise<void>;
 }
 
 export interface OpenObject {

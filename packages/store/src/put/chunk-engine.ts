@@ -14,11 +14,12 @@ export interface ChunkEngine {
   /** The ids of all ranges, HASH_SIZE bytes each. `bytes` must not change until it resolves. */
   digest(bytes: Uint8Array, ranges: Ranges): Promise<Uint8Array>;
   /**
-   * The records of all ranges, one behind the other in `target`.
+   * Makes the records of all ranges, one behind the other in `target`.
    * @param ids    as digest() gave them
    * @param target of sealedSize() bytes at least; in shared memory when `bytes` are
+   * @returns the length of each
    */
-  seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Uint8Array[]>;
+  seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Uint32Array>;
   /**
    * The content of a chunk, checked. It may take `record` away.
    * @param target of just its size, in shared memory: where it goes
@@ -86,16 +87,6 @@ export function sealRanges(
   return lengths;
 }
 
-/** The records that sealRanges() left in `target`. */
-export function recordsIn(target: Uint8Array, lengths: Uint32Array): Uint8Array[] {
-  let at = 0;
-  return Array.from(lengths, (length) => {
-    const record = target.subarray(at, at + length);
-    at += length;
-    return record;
-  });
-}
-
 export function openAllInto(
   settings: ChunkSettings,
   bytes: Uint8Array,
@@ -110,8 +101,7 @@ export const inlineEngine = (settings: ChunkSettings): ChunkEngine => ({
   lanes: 1,
   scan: async (pages) => scanSlab(settings, pages),
   digest: async (bytes, ranges) => digestRanges(settings, bytes, ranges),
-  seal: async (bytes, ranges, ids, target) =>
-    recordsIn(target, sealRanges(settings, bytes, ranges, ids, target)),
+  seal: async (bytes, ranges, ids, target) => sealRanges(settings, bytes, ranges, ids, target),
   open: async (id, record, target) => openChunk(settings, id, record, target),
   openAll: async (bytes, records) => openAllInto(settings, bytes, records),
   close: async () => undefined,

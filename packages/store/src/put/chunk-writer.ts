@@ -5,13 +5,16 @@ import { type ChunkSettings, decodeChunkHeader, openChunk, RECORD_OVERHEAD } fro
 import { type ChunkId, type ContentHash, HASH_SIZE, hexId } from '../content-hash.js';
 import { recipeChunks } from '../image/recipe.js';
 import type { ChunkIndex } from '../index/chunk-index.js';
-import { PackBuilder, packBufferSize } from '../pack/pack-builder.js';
+import type { ChunkPlace } from '../index/chunk-place.js';
+import { newPackId, PackBuilder } from '../pack/pack-builder.js';
 import { packName } from '../pack/pack-reader.js';
 import type { StoreContext } from '../store-context.js';
 import { type ChunkEngine, type Ranges, sealedSize } from './chunk-engine.js';
+import { HeldObject } from './held-object.js';
 import { SLAB_SIZE, SlabPool } from './slab-pool.js';
+import type { SpareSlabs } from './spare-slabs.js';
 
-/** Packs that may be on their way to the disk while the next one is filled. More was slower: it is more memory to touch. */
+/** Packs that may be on their way to the disk while the next one is filled. More was no faster. */
 const PACKS_IN_FLIGHT = 1;
 
 /** Bytes of the records of one slab, at most: each page may make a record of its own. */
@@ -36,7 +39,7 @@ export class ChunkWriter {
   readonly #engine: ChunkEngine;
   readonly #packSize: number;
   readonly #settings: ChunkSettings;
-  readonly #buffers: SlabPool;
+  readonly #spares: SpareSlabs;
   /** Where slabs of records come from the engine. */
   readonly #targets: SlabPool;
   #pack: PackBuilder | undefined;
@@ -44,12 +47,13 @@ export class ChunkWriter {
   /** Chunks that are promised to come, or came. */
   readonly #coming = new Set<ChunkId>();
   /** Records that wait in a pack which is not in the store yet. */
-  readonly #waiting = new Map<ChunkId, Uint8Array>();
+  readonly #waiting = new Map<ChunkId, { readonly builder: PackBuilder; readonly place: ChunkPlace }>();
   readonly #putting = new Set<Promise<void>>();
   #newBytes = 0;
   #storedBytes = 0;
   #chunks = 0;
   #failure: unknown;
+  #closed = false;
 
   constructor({ backend, index, hash, engine, slabs, packSize, settings }: StoreContext) {
     this.#backend = backend;
@@ -58,7 +62,7 @@ export class ChunkWriter {
     this.#engine = engine;
     this.#packSize = packSize;
     this.#settings = settings;
-    this.#buffers = new SlabPool(packBufferSize(packSize), PACKS_IN_FLIGHT + 1, slabs);
+    this.#spares = slabs;
     this.#targets = new SlabPool(TARGET_SIZE, engine.lanes + 1, slabs);
   }
 
@@ -77,10 +81,11 @@ export class ChunkWriter {
   }
 
   /** The content of a chunk that was added and is not in the store yet. */
-  waiting(id: ChunkId): Uint8Array | undefined {
-    const record = this.#waiting.get(id);
-    // A copy: its place in memory is used again once its pack is in the store.
-    return record === undefined ? undefined : openChunk(this.#settings, id, new Uint8Array(record));
+  waiting(id: ChunkId): Promise<Uint8Array> | undefined {
+    const waiting = this.#waiting.get(id);
+    return waiting?.builder
+      .record(waiting.place)
+      .then((record) => openChunk(this.#settings, id, new Uint8Array(record)));
   }
 
   /** Announces a chunk that a later call of add() brings. */
@@ -95,7 +100,7 @@ export class ChunkWriter {
     const isSmall = size < SMALL || size > TARGET_SIZE;
     const target = isSmall ? new Uint8Array(size) : await this.#targets.take();
     try {
-      for (const record of await this.#engine.seal(bytes, ranges, ids, target)) await this.addRecord(record);
+      await this.#append(target, await this.#engine.seal(bytes, ranges, ids, target));
     } finally {
       if (!isSmall) this.#targets.give(target);
     }
@@ -132,22 +137,11 @@ export class ChunkWriter {
     return contents.map((chunks) => chunks.map(() => ids.next().value!));
   }
 
-  /** @param record as sealChunk() makes it; copied */
+  /** @param record as sealChunk() makes it */
   async addRecord(record: Uint8Array): Promise<void> {
-    const header = decodeChunkHeader(record);
-    if (header === undefined)
+    if (decodeChunkHeader(record) === undefined)
       throw new CkptError('EINVAL', 'a chunk was put together wrongly; it is not stored');
-    const { id, size } = header;
-    while (this.#pack === undefined) await this.#openPack();
-    // No await from here on: another caller could fill and seal the pack meanwhile.
-    const pack = this.#pack;
-    if (this.#failure !== undefined) throw this.#failure;
-    this.#coming.add(id);
-    this.#waiting.set(id, pack.add(record));
-    this.#newBytes += size;
-    this.#storedBytes += record.length;
-    this.#chunks++;
-    if (pack.size >= this.#packSize) this.#seal(pack);
+    await this.#append(record, Uint32Array.of(record.length));
   }
 
   /** Everything added is in the store, durably. @throws what putting a pack threw: ENOSPC, EIO, ... */
@@ -157,18 +151,61 @@ export class ChunkWriter {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Waits until nothing is written any more, however that ends. */
-  async settle(): Promise<void> {
+  /** Takes nothing more, and waits until nothing is written any more, however that ends. A pack that is not whole goes. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#opening?.catch(() => undefined); // whoever waits for it is told
+    const pack = this.#pack;
+    this.#pack = undefined;
+    await pack?.close();
     await Promise.allSettled(this.#putting);
   }
 
-  /** Begins a pack; waits for one of the last to be in the store when all buffers are in use. */
+  /** @param bytes records, one behind the other. @param lengths of each. Resolves when the bytes are needed no more */
+  async #append(bytes: Uint8Array, lengths: Uint32Array): Promise<void> {
+    const writing: Promise<void>[] = [];
+    for (let [first, start] = [0, 0]; first < lengths.length; ) {
+      while (this.#pack === undefined) await this.#openPack();
+      // No await until it is looked at again: another caller could fill and seal the pack meanwhile.
+      const pack = this.#pack;
+      if (this.#failure !== undefined) throw this.#failure;
+      let [next, end] = [first, start];
+      do end += lengths[next++]!;
+      while (next < lengths.length && pack.size + end - start < this.#packSize);
+      writing.push(this.#addTo(pack, bytes.subarray(start, end), lengths.subarray(first, next)));
+      if (pack.size >= this.#packSize) this.#seal(pack);
+      [first, start] = [next, end];
+    }
+    await Promise.all(writing);
+  }
+
+  #addTo(builder: PackBuilder, bytes: Uint8Array, lengths: Uint32Array): Promise<void> {
+    const { added, written } = builder.add(bytes, lengths);
+    for (const { id, size, ...place } of added) {
+      this.#coming.add(id);
+      this.#waiting.set(id, { builder, place });
+      this.#newBytes += size;
+      this.#storedBytes += place.length;
+      this.#chunks++;
+    }
+    return written;
+  }
+
+  /** Begins a pack; waits for one of the last to be in the store when too many are on their way. */
   #openPack(): Promise<void> {
-    this.#opening ??= this.#buffers.take().then((buffer) => {
-      this.#pack = new PackBuilder(buffer);
+    if (this.#closed) throw new CkptError('EPIPE', 'the writer is closed');
+    this.#opening ??= this.#beginPack().finally(() => {
       this.#opening = undefined;
     });
     return this.#opening;
+  }
+
+  async #beginPack(): Promise<void> {
+    while (this.#putting.size > PACKS_IN_FLIGHT) await Promise.race(this.#putting);
+    const id = newPackId();
+    const name = packName(id);
+    const object = (await this.#backend.draft?.(name)) ?? new HeldObject(this.#backend, name, this.#spares);
+    this.#pack = new PackBuilder(id, object);
   }
 
   #seal(pack: PackBuilder): void {
@@ -179,21 +216,23 @@ export class ChunkWriter {
       })
       .finally(() => {
         this.#putting.delete(putting);
-        this.#buffers.give(pack.buffer);
       });
     this.#putting.add(putting);
   }
 
   async #put(pack: PackBuilder): Promise<void> {
-    const parts = pack.finish(this.#hash);
-    const size = parts.reduce((sum, part) => sum + part.length, 0);
-    if (!(await this.#backend.put(packName(pack.id), parts)))
-      throw new CkptError(
-        'EEXIST',
-        `there is a pack ${pack.id} already, though its name was drawn at random`,
-      );
-    this.#index.add(pack.id, size, pack.entries);
-    for (const { id } of pack.entries) this.#waiting.delete(id);
+    try {
+      const size = await pack.seal(this.#hash);
+      if (size === undefined)
+        throw new CkptError(
+          'EEXIST',
+          `there is a pack ${pack.id} already, though its name was drawn at random`,
+        );
+      this.#index.add(pack.id, size, pack.entries);
+      for (const { id } of pack.entries) this.#waiting.delete(id);
+    } finally {
+      await pack.close();
+    }
   }
 }
 

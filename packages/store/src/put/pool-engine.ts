@@ -4,14 +4,7 @@ import { PAGE_SIZE } from '@ckptree/model';
 import { Piscina } from 'piscina';
 import type { ChunkSettings } from '../chunk.js';
 import type { ChunkId } from '../content-hash.js';
-import {
-  type ChunkEngine,
-  inlineEngine,
-  type Ranges,
-  type RecordPlace,
-  rangesSize,
-  recordsIn,
-} from './chunk-engine.js';
+import { type ChunkEngine, inlineEngine, type Ranges, type RecordPlace, rangesSize } from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult } from './engine-messages.js';
 import type { SlabPages, SlabScan } from './scan-slab.js';
 
@@ -59,10 +52,9 @@ export class PoolEngine implements ChunkEngine {
     return (await this.#run({ kind: 'digest', bytes, ranges })) as Uint8Array;
   }
 
-  async seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Uint8Array[]> {
+  async seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Uint32Array> {
     if (!isWorthwhile(bytes, ranges)) return this.#inline.seal(bytes, ranges, ids, target);
-    const lengths = (await this.#run({ kind: 'seal', bytes, ranges, ids, target })) as Uint32Array;
-    return recordsIn(target, lengths);
+    return (await this.#run({ kind: 'seal', bytes, ranges, ids, target })) as Uint32Array;
   }
 
   async open(id: ChunkId, record: Uint8Array, target?: Uint8Array): Promise<Uint8Array> {

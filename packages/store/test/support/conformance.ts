@@ -25,6 +25,28 @@ export function backendConformance(name: string, make: () => Promise<ObjectBacke
       expect(await all(backend, 'config')).toBe('first');
     });
 
+    test('puts an object piece by piece where it can: nobody sees it before it is whole', async () => {
+      const backend = await make();
+      const draft = await backend.draft?.('packs/a');
+      if (draft === undefined) return expect(backend.draft).toBeUndefined();
+      await draft.write(bytes('abc'));
+      await draft.write(bytes('defg'));
+      expect(Buffer.from(await draft.read(2, 3)).toString()).toBe('cde');
+      expect(await backend.list('packs')).toEqual([]);
+      expect(await draft.commit()).toBe(true);
+      await draft.close();
+      expect(await all(backend, 'packs/a')).toBe('abcdefg');
+      const late = (await backend.draft!('packs/a'))!;
+      await late.write(bytes('other'));
+      expect(await late.commit()).toBe(false);
+      await late.close();
+      const dropped = await backend.draft!('packs/b');
+      await dropped.write(bytes('dropped'));
+      await dropped.close();
+      expect(await all(backend, 'packs/a')).toBe('abcdefg');
+      expect(await backend.list('packs')).toEqual([{ name: 'packs/a', size: 7 }]);
+    });
+
     test('of many that put the same name at once, one wins, whole', async () => {
       const backend = await make();
       const puts = Array.from({ length: 8 }, (_, index) =>

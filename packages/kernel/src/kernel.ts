@@ -4,6 +4,7 @@ import type { Cut, CutOptions, SnapshotSource, TaskTree } from '@ckptree/model';
 import { CpuControl, IRQ } from './cpu/cpu-control.js';
 import { CpuThreads } from './cpu/cpu-threads.js';
 import type { TaskExit } from './cpu/messages.js';
+import { CutControl } from './cut/cut-control.js';
 import { Cutter, type HoldOptions } from './cut/cutter.js';
 import { Freezer } from './cut/freezer.js';
 import type { HeldCut } from './cut/held-cut.js';
@@ -80,15 +81,17 @@ export class Kernel implements SnapshotSource {
     this.memory = PhysicalMemory.create(options.memoryBytes ?? Math.floor(totalmem() / 2));
     this.#table = ProcessTable.create(maxTasks);
     this.#files = OpenFiles.create(options.maxOpenFiles ?? 262_144);
-    this.#control = CpuControl.create(cpus, maxTasks);
+    this.#control = CpuControl.create(cpus);
     this.#freezer = new Freezer(this.#table, this.#control);
-    const parts = { table: this.#table, files: this.#files, memory: this.memory, control: this.#control };
+    const cuts = CutControl.create(cpus, maxTasks);
+    const parts = { table: this.#table, memory: this.memory, control: this.#control, cuts };
     this.#cutter = new Cutter({ ...parts, freezer: this.#freezer, fills: this.#fills });
     const shared = {
       memory: this.memory.handle,
       table: this.#table.handle,
       files: this.#files.handle,
       control: this.#control.handle,
+      cuts: cuts.handle,
     };
     this.#threads = new CpuThreads(this.#control, shared, {
       exited: (exits) => this.#exited(exits),
@@ -185,7 +188,7 @@ export class Kernel implements SnapshotSource {
   /** Freezes trees until they are thawed. Of several, those that are not there are left out. @throws ESRCH none is there */
   freeze(pids: Pids, timeoutMs = FREEZE_TIMEOUT_MS): Promise<void> {
     return this.#exclusive.run(async () => {
-      await this.#freezer.freeze(subtrees(listOf(pids)), FLAG.FREEZE_USER, timeoutMs);
+      await this.#freezer.freeze(subtrees(listOf(pids)), timeoutMs);
     });
   }
 

@@ -1,32 +1,65 @@
 import { expect, test } from '@jest/globals';
-import { Cutter, type CutterParts } from '../dist/cut/cutter.js';
+import { CpuControl } from '../dist/cpu/cpu-control.js';
+import type { CutPiece } from '../dist/cpu/messages.js';
+import { CutControl } from '../dist/cut/cut-control.js';
+import { Cutter } from '../dist/cut/cutter.js';
+import { Freezer } from '../dist/cut/freezer.js';
 import { OpenFiles } from '../dist/files/open-files.js';
+import { PageFills } from '../dist/memory/page-fills.js';
 import { PhysicalMemory } from '../dist/memory/physical-memory.js';
 import { ProcessTable } from '../dist/process/process-table.js';
 import { KERNEL_SLOT } from '../dist/process/slot.js';
 
-test('a cpu may tell what it saw while another is still being waited for', async () => {
+/** A zombie, and a cpu that does nothing by itself. */
+function cutting() {
   const table = ProcessTable.create(4);
   // biome-ignore format: one identity
   const identity = { pid: 7, ppid: 0, tgid: 7, pgid: 7, sid: 7, comm: 'gone', parent: KERNEL_SLOT, cpu: 0, exitSignal: 17, flags: 0 };
-  const slot = table.locked(() => table.addZombieLocked(identity, 0, new Uint8Array(16)));
-  let looks = 0;
-  const parts = {
-    table,
-    files: OpenFiles.create(4),
-    memory: PhysicalMemory.create(1 << 20),
-    freezer: { freeze: async () => [slot], cpusOf: () => new Set([0]), release: () => undefined },
-    control: {
-      beginCut: () => undefined,
-      ring: () =>
-        setImmediate(() =>
-          cutter.receive({ type: 'piece', cut: 1, tasks: [], mms: [], tables: [], last: true }),
-        ),
-      // Not yet at the first look: the event loop gets its turn, and the piece is there before the snapshots are.
-      waitSnapshots: () => looks++ > 0,
-    },
-  };
-  const cutter = new Cutter(parts as unknown as CutterParts);
-  const cut = await cutter.cut(7, {});
-  expect(cut.tree.tasks.map(({ pid }) => pid)).toEqual([7]);
+  table.locked(() => table.addZombieLocked(identity, 0, new Uint8Array(16)));
+  const memory = PhysicalMemory.create(1 << 20);
+  const control = CpuControl.create(1);
+  const cuts = CutControl.create(1, 4);
+  const freezer = new Freezer(table, control);
+  const cutter = new Cutter({ table, memory, control, cuts, freezer, fills: new PageFills() });
+  const piece = (cut: number): CutPiece => ({
+    type: 'piece',
+    ...{ cut, tasks: [], mms: [], tables: [], last: true },
+    scene: { table: table.copy(), files: OpenFiles.create(4).copy() },
+  });
+  return { table, cuts, cutter, piece };
+}
+
+test('a cpu may tell what it saw before it is known that the cut is taken', async () => {
+  const { table, cuts, cutter, piece } = cutting();
+  const cut = cutter.cut(7, {});
+  table.locked(() => cuts.standLocked(0, table.versionLocked));
+  const { id } = table.locked(() => cuts.partLocked(0)!);
+  cutter.receive(piece(id));
+  setImmediate(() => {
+    table.locked(() => cuts.snapshotTakenLocked(0, id, 0));
+    cuts.concluded();
+  });
+  expect((await cut).tree.tasks.map(({ pid }) => pid)).toEqual([7]);
+});
+
+test('a cut that is not taken in time is given up, and the next one is not disturbed by it', async () => {
+  const { table, cuts, cutter, piece } = cutting();
+  await expect(cutter.cut(7, { timeoutMs: 1 })).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+  expect(table.locked(() => cuts.partLocked(0))).toBeUndefined();
+  const cut = cutter.cut(7, {});
+  cutter.receive(piece(1));
+  cutter.receive(piece(2));
+  setImmediate(() => {
+    table.locked(() => cuts.standLocked(0, table.versionLocked));
+    table.locked(() => cuts.snapshotTakenLocked(0, 2, 0));
+    cuts.concluded();
+  });
+  expect((await cut).tree.tasks).toHaveLength(1);
+});
+
+test('a cut of cpus that have died is not waited for', async () => {
+  const { cutter } = cutting();
+  const cut = cutter.cut(7, {});
+  cutter.abandon(new Error('dead'));
+  await expect(cut).rejects.toThrow('dead');
 });

@@ -6,8 +6,8 @@ import { subtrees } from '../dist/cut/scope.js';
 import { ProcessTable } from '../dist/process/process-table.js';
 import { FLAG, KERNEL_SLOT, SLOT } from '../dist/process/slot.js';
 
-/** A table with tasks by (pid, parent's pid), and a freezer that finds task 3 running: `lastTick` is what it does then. */
-function freezing(edges: readonly (readonly [number, number])[], lastTick: (table: ProcessTable) => void) {
+/** A table with tasks by (pid, parent's pid), and a freezer. */
+function freezing(edges: readonly (readonly [number, number])[]) {
   const table = ProcessTable.create(20);
   const slot = (pid: number) => table.find(pid) ?? KERNEL_SLOT;
   for (const [pid, ppid] of edges)
@@ -15,15 +15,7 @@ function freezing(edges: readonly (readonly [number, number])[], lastTick: (tabl
       const identity = { pid, ppid, comm: 'x', tgid: 0, pgid: 0, sid: 0, exitSignal: SIGCHLD, flags: 0 };
       table.addLocked({ ...identity, parent: slot(ppid), cpu: 0 });
     });
-  const control = {
-    cpus: 1,
-    current: () => slot(3),
-    ring: () => undefined,
-    waitLeft: () => {
-      lastTick(table);
-      return true;
-    },
-  };
+  const control = { cpus: 1, ring: () => undefined };
   const frozen = () =>
     edges
       .map(([pid]) => pid)
@@ -31,34 +23,51 @@ function freezing(edges: readonly (readonly [number, number])[], lastTick: (tabl
   return { table, slot, frozen, freezer: new Freezer(table, control as unknown as CpuControl) };
 }
 
+const nothing = () => undefined;
+
 const end = (pid: number) => (table: ProcessTable) =>
   void table.locked(() => table.exitLocked(table.find(pid)!, 0, new Uint8Array(16)));
 
 const pidsOf = (table: ProcessTable, slots: readonly number[]) =>
   slots.map((slot) => table.get(slot, SLOT.PID));
 
-test('an orphan that leaves the tree while it is frozen is not left frozen by the cut', async () => {
-  const { table, frozen, freezer } = freezing([[1, 0], [2, 1], [3, 2], [4, 3], [5, 2]], end(3)); // biome-ignore format: a tree
-  const members = await freezer.freeze(subtrees([2]), FLAG.FREEZE_CUT, 1000);
-  expect(pidsOf(table, members)).toEqual([2, 3, 5]);
+test('an orphan that leaves the tree while it is frozen is not left frozen by the cut', () => {
+  const { table, frozen, freezer } = freezing([[1, 0], [2, 1], [3, 2], [4, 3], [5, 2]]); // biome-ignore format: a tree
+  const before = freezer.mark(subtrees([2]), nothing);
+  end(3)(table);
+  const roll = freezer.recall(subtrees([2]), before, nothing);
+  expect(roll.version).not.toBe(before.version);
+  expect(pidsOf(table, roll.members)).toEqual([2, 3, 5]);
   expect(frozen()).toEqual([2, 3, 5]);
-  freezer.release(members);
+  freezer.release(roll);
   expect(frozen()).toEqual([]);
 });
 
-test('what another cut holds stays frozen then', async () => {
-  const { frozen, freezer } = freezing([[1, 0], [2, 1], [3, 2], [4, 3], [9, 1]], end(3)); // biome-ignore format: a tree
-  const held = await freezer.freeze(subtrees([9]), FLAG.FREEZE_CUT, 1000);
-  await freezer.freeze(subtrees([2]), FLAG.FREEZE_CUT, 1000);
+test('the orphans of a tree that has gone are not left frozen either', () => {
+  const { table, frozen, freezer } = freezing([[1, 0], [2, 1], [3, 2], [4, 3]]); // biome-ignore format: a tree
+  const roll = freezer.mark(subtrees([3]), nothing);
+  end(3)(table);
+  table.locked(() => table.releaseLocked(table.find(3)!));
+  expect(() => freezer.recall(subtrees([3]), roll, nothing)).toThrow(/ESRCH|no task 3/);
+  freezer.abandon(roll);
+  expect(frozen()).toEqual([]);
+});
+
+test('what another cut holds stays frozen then', () => {
+  const { table, frozen, freezer } = freezing([[1, 0], [2, 1], [3, 2], [4, 3], [9, 1]]); // biome-ignore format: a tree
+  const held = freezer.mark(subtrees([9]), nothing);
+  const before = freezer.mark(subtrees([2]), nothing);
+  end(3)(table);
+  freezer.recall(subtrees([2]), before, nothing);
   expect(frozen()).toEqual([2, 3, 9]);
   freezer.release(held);
   expect(frozen()).toEqual([2, 3]);
 });
 
-test('a slot that is another task by the time a cut is let go is left alone', async () => {
-  const { table, slot, freezer } = freezing([[1, 0], [2, 1], [3, 2]], () => undefined); // biome-ignore format: a tree
+test('a slot that is another task by the time a cut is let go is left alone', () => {
+  const { table, slot, freezer } = freezing([[1, 0], [2, 1], [3, 2]]); // biome-ignore format: a tree
   end(3)(table);
-  const members = await freezer.freeze(subtrees([2]), FLAG.FREEZE_CUT, 1000);
+  const roll = freezer.mark(subtrees([2]), nothing);
   const reused = slot(3);
   table.locked(() => table.releaseLocked(reused));
   const identity = { ppid: 1, comm: 'y', tgid: 0, pgid: 0, sid: 0, exitSignal: SIGCHLD, cpu: 0 };
@@ -66,7 +75,7 @@ test('a slot that is another task by the time a cut is let go is left alone', as
     table.addLocked({ ...identity, pid: 7, parent: slot(1), flags: FLAG.FREEZE_CUT }),
   );
   expect(born).toBe(reused);
-  freezer.release(members);
+  freezer.release(roll);
   expect(table.flags(born) & FLAG.FREEZE_CUT).not.toBe(0);
   expect(table.flags(slot(2)) & FLAG.FREEZE_CUT).toBe(0);
 });

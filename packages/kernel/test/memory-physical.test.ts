@@ -61,7 +61,7 @@ describe('frames', () => {
     const used = memory.allocateRuns(10)[0]!;
     memory.view(used, 10).fill(255);
     for (let index = 0; index < 10; index++) memory.drop(used + index);
-    memory.releaseBlock();
+    memory.releaseBlocks();
     for (let count = 0; count < BLOCK_FRAMES - 1; count++)
       expect(memory.isZero(memory.allocate())).toBe(true);
   });
@@ -148,7 +148,7 @@ describe('runs', () => {
     const memory = PhysicalMemory.create(MIB);
     const taken = Array.from({ length: 20 }, () => memory.allocate());
     for (const frame of taken) if (frame % 5 !== 0) memory.drop(frame);
-    memory.releaseBlock();
+    memory.releaseBlocks();
     expect([...memory.allocateRuns(10)]).toEqual([1, 4, 6, 4, 11, 2]);
   });
 

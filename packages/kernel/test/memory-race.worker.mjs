@@ -49,7 +49,7 @@ function allocate() {
     }
     held.splice(0, held.length, ...kept);
   }
-  memory.releaseBlock();
+  memory.releaseBlocks();
   parentPort.postMessage({ stolen, held });
 }
 
@@ -76,7 +76,7 @@ function unshare() {
   const table = new PageTable(memory, leaves);
   inStep((step) => table.unshare(leaves[2 * step] * 512));
   PageTable.release(memory, table.take());
-  memory.releaseBlock();
+  memory.releaseBlocks();
   parentPort.postMessage({});
 }
 
@@ -87,7 +87,7 @@ function claim() {
   const fresh = Array.from({ length: gates.byteLength / 4 }, () => PhysicalMemory.attach(handle));
   inStep((step) => {
     frames.push(fresh[step].allocateForCopy());
-    fresh[step].releaseBlock();
+    fresh[step].releaseBlocks();
   });
   parentPort.postMessage({ frames });
 }

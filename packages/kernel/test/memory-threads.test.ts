@@ -109,7 +109,7 @@ test.each([
   const shared = { handle: memory.handle, gates: gates(), parties: roles.length };
   const racers = roles.map((role) => start({ ...shared, role, leaves: space.snapshot().leaves }));
   space.destroy();
-  memory.releaseBlock();
+  memory.releaseBlocks();
   await Promise.all(racers.map((racer) => once(racer, 'message')));
   expect(memory.stats().used).toBe(0);
 });

@@ -230,7 +230,7 @@ test('an address space whose pages come late does not differ from one that has t
       lazy.destroy();
       whole.destroy();
       await brought;
-      resources.memory.releaseBlock();
+      resources.memory.releaseBlocks();
       expect(resources.memory.stats().used).toBe(0);
       expect(resources.memory.userfault.anyMissing).toBe(false);
     },

@@ -87,7 +87,7 @@ describe('open files', () => {
   test('are copied as of an instant', () => {
     const files = OpenFiles.create(10);
     const file = files.open(fileWith('abc'), O.RDONLY);
-    const then = files.copy();
+    const then = new OpenFiles(files.copy());
     files.read(file, new Uint8Array(2));
     expect([then.state(file.id).pos, files.state(file.id).pos]).toEqual([0, 2]);
   });

@@ -39,6 +39,27 @@ describe('the process table', () => {
     expect(subtree(2)).toEqual([2, 4, 5]);
   });
 
+  test('has another version when a task that is flagged for a cut comes, ends, goes or gets another parent', () => {
+    const { table, add, slot, exit } = treeOf([[1, 0], [2, 1], [3, 2], [4, 2], [9, 1]]); // biome-ignore format: a tree
+    const version = () => table.locked(() => table.versionLocked);
+    const changes = (what: () => unknown): boolean => {
+      const before = version();
+      what();
+      return version() !== before;
+    };
+    for (const pid of [2, 3]) table.raise(slot(pid), FLAG.FREEZE_CUT);
+    expect(changes(() => add(10, 9))).toBe(false);
+    expect(changes(() => exit(10))).toBe(false);
+    expect(changes(() => table.setTicks(slot(3), 5))).toBe(false);
+    expect(changes(() => exit(3))).toBe(true);
+    expect(changes(() => table.locked(() => table.releaseLocked(slot(3))))).toBe(true);
+    expect(changes(() => exit(4))).toBe(false);
+    expect(changes(() => exit(2))).toBe(true);
+    const flagged = { pid: 11, comm: 'x', parent: slot(1), cpu: 0, ppid: 1, tgid: 0, pgid: 0, sid: 0 };
+    const born = { ...flagged, exitSignal: SIGCHLD, flags: FLAG.FREEZE_CUT };
+    expect(changes(() => table.locked(() => table.addLocked(born)))).toBe(true);
+  });
+
   test('refuses a pid that is taken and pids out of range, and changes nothing', () => {
     const { table, add } = treeOf([[1, 0]]);
     expect(() => add(1, 0)).toThrow(expect.objectContaining({ code: 'EEXIST' }));

@@ -37,7 +37,7 @@ export function placePages(memory: PhysicalMemory, space: PageSpace, findZeros: 
     });
     throw error;
   } finally {
-    memory.releaseBlock();
+    memory.releaseBlocks();
   }
 }
 

@@ -6,7 +6,9 @@ export const IRQ = {
   WAKE: 2,
   /** The freezer wants the running task to stand still; looking up is enough. */
   FREEZE: 4,
-  /** Take the snapshots of a cut. */
+  /** Stand still for a cut. */
+  CUT: 64,
+  /** Take the snapshots of a cut: all of it stands still. */
   SNAPSHOT: 8,
   /** Tasks that were frozen may run. */
   THAW: 16,
@@ -18,51 +20,31 @@ const WORD = { IRQ: 0, CURRENT: 1, LOAD: 2 } as const;
 /** One cache line a cpu, so that cpus do not slow each other down. */
 const CPU_WORDS = 16;
 /** Words that all cpus share, behind theirs. */
-const SHARED = {
-  PENDING_SNAPSHOTS: 0,
-  MEMBERS: 1,
-  NEXT_MM: 2,
-  NEXT_TABLE: 3,
-  CUT: 4,
-  MMS: 5,
-  HELD: 8,
-} as const;
-/** Cuts that can be held at the same time without being told of meanwhile. */
-const MAX_HELD = 8;
-const SHARED_WORDS = SHARED.HELD + MAX_HELD;
+const SHARED = { NEXT_MM: 0, NEXT_TABLE: 1 } as const;
+const SHARED_WORDS = Object.keys(SHARED).length;
 
 /** `current` of a cpu that runs no task. */
 export const IDLE = 0;
 
-export interface CpuControlHandle {
-  readonly words: SharedArrayBuffer;
-  readonly members: SharedArrayBuffer;
-}
-
 /**
- * How threads talk to cpus without messages: interrupt requests, which task each one runs, how many it has to run,
- * and the state of the cut under way. The main thread owns cuts; a cpu owns its `current` and `load`.
+ * How threads talk to cpus without messages: interrupt requests, which task each one runs, and how many it has to run.
+ * A cpu owns its `current` and `load`.
  */
 export class CpuControl {
-  readonly handle: CpuControlHandle;
+  readonly handle: SharedArrayBuffer;
   readonly cpus: number;
   readonly #words: Int32Array;
   readonly #shared: number;
-  readonly #members: Int32Array;
 
-  constructor(handle: CpuControlHandle) {
+  constructor(handle: SharedArrayBuffer) {
     this.handle = handle;
-    this.#words = new Int32Array(handle.words);
+    this.#words = new Int32Array(handle);
     this.cpus = (this.#words.length - SHARED_WORDS) / CPU_WORDS;
     this.#shared = this.cpus * CPU_WORDS;
-    this.#members = new Int32Array(handle.members);
   }
 
-  static create(cpus: number, maxTasks: number): CpuControl {
-    return new CpuControl({
-      words: new SharedArrayBuffer((cpus * CPU_WORDS + SHARED_WORDS) * 4),
-      members: new SharedArrayBuffer(maxTasks * 4),
-    });
+  static create(cpus: number): CpuControl {
+    return new CpuControl(new SharedArrayBuffer((cpus * CPU_WORDS + SHARED_WORDS) * 4));
   }
 
   /** Requests interrupts. A cpu that sleeps wakes; one that runs sees them before its next tick. */
@@ -80,6 +62,11 @@ export class CpuControl {
   /** The requests of a cpu, cleared in the same step so that none is lost. */
   takeIrq(cpu: number): number {
     return Atomics.exchange(this.#words, cpu * CPU_WORDS + WORD.IRQ, 0);
+  }
+
+  /** Whether an interrupt was requested that was not taken yet. */
+  isAskedFor(cpu: number, irq: number): boolean {
+    return (Atomics.load(this.#words, cpu * CPU_WORDS + WORD.IRQ) & irq) !== 0;
   }
 
   hasIrq(cpu: number): boolean {
@@ -139,66 +126,6 @@ export class CpuControl {
     let best = preferred;
     for (let cpu = 0; cpu < this.cpus; cpu++) if (this.load(cpu) < this.load(best)) best = cpu;
     return best;
-  }
-
-  /** Main thread: publishes the tasks of a cut and how many cpus have to snapshot theirs. */
-  beginCut(cut: number, members: readonly number[], cpus: number): void {
-    this.#members.set(members);
-    Atomics.store(this.#words, this.#shared + SHARED.MEMBERS, members.length);
-    Atomics.store(this.#words, this.#shared + SHARED.CUT, cut);
-    Atomics.store(this.#words, this.#shared + SHARED.MMS, 0);
-    Atomics.store(this.#words, this.#shared + SHARED.PENDING_SNAPSHOTS, cpus);
-  }
-
-  /** A cpu: the cut under way. */
-  cut(): { readonly id: number; readonly members: Int32Array } {
-    const count = Atomics.load(this.#words, this.#shared + SHARED.MEMBERS);
-    return {
-      id: Atomics.load(this.#words, this.#shared + SHARED.CUT),
-      members: this.#members.subarray(0, count),
-    };
-  }
-
-  /** Main thread: nothing is to be told of a cut as long as it is held; with too many of them, it is told at once. */
-  hold(cut: number): void {
-    for (let place = 0; place < MAX_HELD; place++)
-      if (Atomics.compareExchange(this.#words, this.#shared + SHARED.HELD + place, 0, cut) === 0) return;
-  }
-
-  /** Main thread: the cpus may tell what they saw; ring them. */
-  letGo(cut: number): void {
-    for (let place = 0; place < MAX_HELD; place++)
-      Atomics.compareExchange(this.#words, this.#shared + SHARED.HELD + place, cut, 0);
-  }
-
-  isHeld(cut: number): boolean {
-    for (let place = 0; place < MAX_HELD; place++)
-      if (Atomics.load(this.#words, this.#shared + SHARED.HELD + place) === cut) return true;
-    return false;
-  }
-
-  /** A cpu: its snapshots are taken, of so many address spaces. The decrement publishes all that it wrote before. */
-  snapshotTaken(mms: number): void {
-    Atomics.add(this.#words, this.#shared + SHARED.MMS, mms);
-    Atomics.sub(this.#words, this.#shared + SHARED.PENDING_SNAPSHOTS, 1);
-    Atomics.notify(this.#words, this.#shared + SHARED.PENDING_SNAPSHOTS);
-  }
-
-  /** Main thread: of how many address spaces the cpus have taken snapshots. */
-  get snapshottedMms(): number {
-    return Atomics.load(this.#words, this.#shared + SHARED.MMS);
-  }
-
-  /** Main thread: waits until every cpu has taken its snapshots. @returns whether they all have */
-  waitSnapshots(timeoutMs: number): boolean {
-    const index = this.#shared + SHARED.PENDING_SNAPSHOTS;
-    const deadline = performance.now() + timeoutMs;
-    for (let left = Atomics.load(this.#words, index); left !== 0; left = Atomics.load(this.#words, index)) {
-      const time = deadline - performance.now();
-      if (time <= 0) return false;
-      Atomics.wait(this.#words, index, left, time);
-    }
-    return true;
   }
 
   /** A number for a new address space, and for a new descriptor table; unique among all cpus. */

@@ -1,5 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { CkptError, errorToData } from '@ckptree/errors';
+import type { CutControl, CutPart } from '../cut/cut-control.js';
 import { CutRecorder } from '../cut/cut-recorder.js';
 import type { OpenFiles } from '../files/open-files.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
@@ -7,7 +8,7 @@ import type { ProcessTable } from '../process/process-table.js';
 import { FLAG, FROZEN_FLAGS, KERNEL_SLOT, SLOT, STATE } from '../process/slot.js';
 import type { Sys } from '../program.js';
 import { type CpuControl, IRQ } from './cpu-control.js';
-import type { FromCpu, TaskExit, ToCpu } from './messages.js';
+import type { CutScene, FromCpu, TaskExit, ToCpu } from './messages.js';
 import { dropMm, Nursery } from './nursery.js';
 import { RunQueue } from './run-queue.js';
 import { type SystemCallParts, SystemCalls } from './sys.js';
@@ -16,6 +17,8 @@ import { atTask } from './task-error.js';
 
 /** Ticks that a task executes before the next one's turn. */
 const QUANTUM_TICKS = 128;
+/** The same while somebody waits for what was seen of a cut. */
+const QUANTUM_WHILE_TELLING = 8;
 /** Ended tasks are told of in batches: so many, or what has come together in so long. */
 const EXIT_BATCH = 64;
 const EXIT_DELAY_MS = 5;
@@ -38,6 +41,7 @@ export interface CpuParts {
   readonly files: OpenFiles;
   readonly memory: PhysicalMemory;
   readonly control: CpuControl;
+  readonly cuts: CutControl;
   /** Requests of the main thread. */
   readonly inbox: MessagePort;
   /** To each other cpu, by its index; its own is absent. */
@@ -56,7 +60,8 @@ export class Cpu {
   readonly #table: ProcessTable;
   readonly #control: CpuControl;
   readonly #parts: CpuParts;
-  readonly #cuts: CutRecorder;
+  readonly #cuts: CutControl;
+  readonly #recorder: CutRecorder;
   readonly #nursery: Nursery;
   readonly #callParts: SystemCallParts;
   readonly #tasks = new Map<number, Task>();
@@ -72,12 +77,13 @@ export class Cpu {
   #stopping = false;
 
   constructor(parts: CpuParts) {
-    const { index, table, files, control, memory, peers, tell } = parts;
+    const { index, table, files, control, cuts, memory, peers, tell } = parts;
     this.#parts = parts;
     this.#index = index;
     this.#table = table;
     this.#control = control;
-    this.#cuts = new CutRecorder(tell, (cut) => control.isHeld(cut));
+    this.#cuts = cuts;
+    this.#recorder = new CutRecorder(tell, (cut) => cuts.isHeld(cut));
     this.#nursery = new Nursery({
       index,
       table,
@@ -100,16 +106,16 @@ export class Cpu {
       if (task === undefined) this.#idle();
       else this.#schedule(task);
       if (this.#exits.length > 0 && this.#mustTellExits()) this.#tellExits();
-      this.#cuts.tellSome();
+      this.#recorder.tellSome();
     }
     this.#tellExits();
-    this.#parts.memory.releaseBlock();
+    this.#parts.memory.releaseBlocks();
   }
 
   #idle(): void {
     this.#tellExits();
-    if (this.#cuts.tellSome()) return;
-    this.#parts.memory.releaseBlock();
+    if (this.#recorder.tellSome()) return;
+    this.#parts.memory.releaseBlocks();
     this.#control.waitIrq(this.#index, IDLE_WAIT_MS);
   }
 
@@ -132,7 +138,8 @@ export class Cpu {
   #execute(task: Task): void {
     const sys = this.#sys(task);
     try {
-      for (let tick = 0; tick < QUANTUM_TICKS && !this.#control.hasIrq(this.#index); tick++) {
+      const quantum = this.#recorder.hasNews ? QUANTUM_WHILE_TELLING : QUANTUM_TICKS;
+      for (let tick = 0; tick < quantum && !this.#control.hasIrq(this.#index); tick++) {
         if (task.ticks === task.stop.tick) return this.#stopAtTick(task);
         const outcome = task.program.step(sys);
         if (outcome === 'blocked') return this.#block(task);
@@ -224,8 +231,9 @@ export class Cpu {
   }
 
   #interrupt(irq: number): void {
-    if ((irq & (IRQ.MESSAGE | IRQ.SNAPSHOT)) !== 0) this.#readMessages();
+    if ((irq & IRQ.MESSAGE) !== 0) this.#readMessages();
     if ((irq & IRQ.WAKE) !== 0) this.#wake();
+    if ((irq & IRQ.CUT) !== 0) this.#standStill();
     if ((irq & IRQ.SNAPSHOT) !== 0) this.#snapshot();
     if ((irq & IRQ.THAW) !== 0) this.#thaw();
     if ((irq & IRQ.STOP) !== 0) this.#stopping = true;
@@ -256,14 +264,40 @@ export class Cpu {
     this.#ready.push(task);
   }
 
+  /** No task runs here just now, and flags keep those of the cut from running: the last cpu to come here has all go on. */
+  #standStill(): void {
+    if (!this.#table.locked(() => this.#cuts.standLocked(this.#index, this.#table.versionLocked))) return;
+    for (const cpu of this.#cuts.others(this.#index)) this.#control.ring(cpu, IRQ.SNAPSHOT);
+    this.#snapshot();
+  }
+
   /** The tasks of the cut that live here stand still: keeps what a checkpoint needs of them, and copies no page. */
   #snapshot(): void {
-    const { id, members } = this.#control.cut();
+    const part = this.#table.locked(() => this.#cuts.partLocked(this.#index));
+    if (part === undefined) return;
+    // Some of them may still be on their way here: whoever sent them rang before it stood still.
+    if (this.#control.isAskedFor(this.#index, IRQ.MESSAGE)) this.#readMessages();
+    const { id, members } = part;
     for (const slot of members) {
       const task = this.#table.get(slot, SLOT.CPU) === this.#index ? this.#tasks.get(slot) : undefined;
-      if (task !== undefined) this.#cuts.record(task);
+      if (task !== undefined) this.#recorder.record(task);
     }
-    this.#control.snapshotTaken(this.#cuts.seal(id));
+    const { mms } = this.#recorder;
+    const concludes = this.#table.locked(() => this.#cuts.snapshotTakenLocked(this.#index, id, mms));
+    this.#recorder.seal(id, concludes ? this.#conclude(part) : undefined);
+  }
+
+  /** All of the cut is taken but what the tasks share. */
+  #conclude({ members, thaws }: CutPart): CutScene {
+    const scene = { table: this.#table.copy(), files: this.#parts.files.copy() };
+    this.#cuts.kept();
+    if (thaws) {
+      for (const slot of members) this.#table.clear(slot, FLAG.FREEZE_CUT);
+      for (const cpu of this.#cuts.others(this.#index)) this.#control.ring(cpu, IRQ.THAW);
+      this.#thaw();
+    }
+    this.#cuts.concluded();
+    return scene;
   }
 
   #readMessages(): void {

@@ -1,17 +1,20 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { CutControl, type CutControlHandle } from '../cut/cut-control.js';
 import { OpenFiles } from '../files/open-files.js';
 import { PhysicalMemory, type PhysicalMemoryHandle } from '../memory/physical-memory.js';
 import { ProcessTable, type ProcessTableHandle } from '../process/process-table.js';
 import { Cpu } from './cpu.js';
-import { CpuControl, type CpuControlHandle } from './cpu-control.js';
+import { CpuControl } from './cpu-control.js';
 
 /** What the main thread hands to a new cpu thread. */
 export interface CpuThreadData {
   readonly index: number;
   readonly memory: PhysicalMemoryHandle;
   readonly table: ProcessTableHandle;
-  readonly files: SharedArrayBuffer;
-  readonly control: CpuControlHandle;
+  readonly files: ArrayBufferLike;
+  /** Handle of CpuControl. */
+  readonly control: SharedArrayBuffer;
+  readonly cuts: CutControlHandle;
   readonly inbox: MessagePort;
   readonly peers: readonly (MessagePort | undefined)[];
 }
@@ -23,6 +26,7 @@ const cpu = new Cpu({
   files: new OpenFiles(data.files),
   memory: PhysicalMemory.attach(data.memory),
   control: new CpuControl(data.control),
+  cuts: new CutControl(data.cuts),
   inbox: data.inbox,
   peers: data.peers,
   tell: (message) => parentPort?.postMessage(message),

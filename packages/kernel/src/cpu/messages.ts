@@ -4,6 +4,7 @@ import type { Descriptor } from '../files/descriptors.js';
 import type { AddressSpaceDescription, MmSnapshot } from '../memory/address-space.js';
 import type { FileObject } from '../memory/file-object.js';
 import type { VmaList } from '../memory/vma-list.js';
+import type { ProcessTableHandle } from '../process/process-table.js';
 
 /** The messages between the main thread and the cpus, and among the cpus: one union for each direction. */
 
@@ -82,7 +83,16 @@ export interface CutPiece {
   readonly tasks: readonly TaskPiece[];
   readonly mms: readonly MmPiece[];
   readonly tables: readonly (TableDescription & { readonly id: number; readonly users: number })[];
+  /** In one piece of each cut: copies of what all cpus share. */
+  readonly scene?: CutScene;
   readonly last: boolean;
+}
+
+/** The tables that all tasks share, as they were while the tasks stood still. */
+export interface CutScene {
+  readonly table: ProcessTableHandle;
+  /** Handle of OpenFiles. */
+  readonly files: ArrayBufferLike;
 }
 
 /** How a task ended. */

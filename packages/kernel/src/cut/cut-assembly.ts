@@ -12,47 +12,51 @@ import {
 } from '@ckptree/model';
 import type { CutPiece, MmPiece, TaskPiece } from '../cpu/messages.js';
 import type { FileVersions } from '../files/file-versions.js';
-import { type OpenFiles, PROGRAM_FOLDER } from '../files/open-files.js';
+import { OpenFiles, PROGRAM_FOLDER } from '../files/open-files.js';
 import type { FileObject } from '../memory/file-object.js';
-import type { ProcessTable } from '../process/process-table.js';
+import { ProcessTable } from '../process/process-table.js';
 import { SLOT, STATE } from '../process/slot.js';
-
-/** What the main thread copied while the tasks stood still. */
-export interface CutScene {
-  /** Slots, depth-first. */
-  readonly members: readonly number[];
-  readonly table: ProcessTable;
-  readonly files: OpenFiles;
-  readonly arenas: readonly SharedArrayBuffer[];
-}
 
 /** Puts the pieces of a cut together: plain data in which shared objects are shared references. */
 export class CutAssembly {
-  readonly #scene: CutScene;
+  readonly #members: readonly number[];
+  readonly #arenas: readonly SharedArrayBuffer[];
+  #scene: { readonly table: ProcessTable; readonly files: OpenFiles } | undefined;
   readonly #tasks = new Map<number, TaskPiece>();
   readonly #mms = new Map<number, MmPiece>();
   readonly #tables = new Map<number, CutPiece['tables'][number]>();
 
-  constructor(scene: CutScene) {
-    this.#scene = scene;
+  /** @param members slots, depth-first. @param arenas of the physical memory */
+  constructor(members: readonly number[], arenas: readonly SharedArrayBuffer[]) {
+    this.#members = members;
+    this.#arenas = arenas;
   }
 
   add(piece: CutPiece): void {
+    const { scene } = piece;
+    if (scene !== undefined)
+      this.#scene = { table: new ProcessTable(scene.table), files: new OpenFiles(scene.files) };
     for (const task of piece.tasks) this.#tasks.set(task.slot, task);
     for (const mm of piece.mms) this.#mms.set(mm.id, mm);
     for (const table of piece.tables) this.#tables.set(table.id, table);
   }
 
   async tree(versions: FileVersions): Promise<TaskTree> {
-    const files = await this.#openFiles(versions);
+    if (this.#scene === undefined) throw new CkptError('EIO', 'no cpu kept what the tasks of the cut share');
+    const { table: processes, files: opened } = this.#scene;
+    const files = await this.#openFiles(opened, versions);
     const tables = new Map([...this.#tables.values()].map((table) => [table.id, fileTable(table, files)]));
     const mms = new Map([...this.#mms.values()].map((mm) => [mm.id, this.#mm(mm, files)]));
-    const tasks = this.#scene.members.map((slot) => this.#task(slot, mms, tables));
+    const tasks = this.#members.map((slot) => this.#task(processes, slot, mms, tables));
     return { rootPid: tasks[0]?.pid ?? 0, tasks };
   }
 
-  #task(slot: number, mms: ReadonlyMap<number, Mm>, tables: ReadonlyMap<number, FileTable>): Task {
-    const { table } = this.#scene;
+  #task(
+    table: ProcessTable,
+    slot: number,
+    mms: ReadonlyMap<number, Mm>,
+    tables: ReadonlyMap<number, FileTable>,
+  ): Task {
     const identity = {
       pid: table.get(slot, SLOT.PID),
       ppid: table.get(slot, SLOT.PPID),
@@ -87,7 +91,7 @@ export class CutAssembly {
   }
 
   #mm({ leaves, history, exe, vmas, ...rest }: MmPiece, files: ReadonlyMap<number, OpenFile>): Mm {
-    const memory = { arenas: this.#scene.arenas, leaves, history };
+    const memory = { arenas: this.#arenas, leaves, history };
     const mapped = vmas.map(
       ({ file, ...vma }): Vma => (file === undefined ? vma : { ...vma, file: files.get(file.id)! }),
     );
@@ -95,7 +99,7 @@ export class CutAssembly {
   }
 
   /** Every open file that the tree refers to, as it was at the cut. */
-  async #openFiles(versions: FileVersions): Promise<ReadonlyMap<number, OpenFile>> {
+  async #openFiles(opened: OpenFiles, versions: FileVersions): Promise<ReadonlyMap<number, OpenFile>> {
     const met = new Map<number, FileObject>();
     for (const { list } of this.#tables.values()) for (const { file } of list) met.set(file.id, file);
     for (const { exe, vmas } of this.#mms.values()) {
@@ -104,7 +108,7 @@ export class CutAssembly {
     }
     const files = new Map<number, OpenFile>();
     for (const { id, key, path, mode, flags } of met.values()) {
-      const { refs, pos, absent } = this.#scene.files.state(id);
+      const { refs, pos, absent } = opened.state(id);
       // What a task may write changes by its own doing; only what it may not has a version to hold it to.
       const fixed = !absent && (mode & FMODE.WRITE) === 0 && !path.startsWith(PROGRAM_FOLDER);
       files.set(id, {

@@ -16,12 +16,10 @@ export class CutPieces {
   readonly #settle: Settle;
   readonly #received: CutPiece[] = [];
   /** Cpus that have not told all that they saw. */
-  #awaited: number;
+  #awaited = 0;
   #discarded = false;
 
-  /** @param cpus how many will tell */
-  constructor(cpus: number, giveBack: (snapshots: readonly Int32Array[]) => void) {
-    this.#awaited = cpus;
+  constructor(giveBack: (snapshots: readonly Int32Array[]) => void) {
     this.#giveBack = giveBack;
     let settle: Settle | undefined;
     this.all = new Promise((done, failed) => {
@@ -30,7 +28,11 @@ export class CutPieces {
     this.#settle = settle!;
     // Whoever waits for the pieces hears of it; until then nobody does.
     this.all.catch(() => undefined);
-    if (cpus === 0) this.#settle.done([]);
+  }
+
+  /** So many cpus will tell; none has yet. */
+  expect(cpus: number): void {
+    this.#awaited = cpus;
   }
 
   /** Nothing more will come. */
@@ -58,4 +60,5 @@ export class CutPieces {
   }
 }
 
-const leavesOf = ({ mms }: CutPiece): Int32Array[] => mms.map(({ leaves }) => leaves);
+/** The snapshots in a piece. */
+export const leavesOf = ({ mms }: CutPiece): Int32Array[] => mms.map(({ leaves }) => leaves);

@@ -1,4 +1,4 @@
-import type { CutPiece, FromCpu, MmPiece, TaskPiece } from '../cpu/messages.js';
+import type { CutPiece, CutScene, FromCpu, MmPiece, TaskPiece } from '../cpu/messages.js';
 import type { Task } from '../cpu/task.js';
 import type { Descriptors } from '../files/descriptors.js';
 import type { AddressSpace } from '../memory/address-space.js';
@@ -47,10 +47,14 @@ export class CutRecorder {
     if (!this.#recording.tables.has(files.id)) this.#recording.tables.set(files.id, tablePiece(files));
   }
 
-  /** Every task of the cut is recorded. @returns how many address spaces they have */
-  seal(cut: number): number {
+  /** Address spaces that were recorded since the last cut was sealed. */
+  get mms(): number {
+    return this.#recording.mms.size;
+  }
+
+  /** Every task of the cut is recorded. @param scene what all cpus share, told by one of them */
+  seal(cut: number, scene?: CutScene): void {
     const { tasks, mms, tables } = this.#recording;
-    const { size } = mms;
     this.#recording = emptyRecording();
     const pieces: CutPiece[] = [];
     for (let start = 0; start === 0 || start < tasks.length; start += PIECE_TASKS) {
@@ -62,12 +66,18 @@ export class CutRecorder {
         tasks: part,
         mms: take(mms, part, 'mm'),
         tables: take(tables, part, 'files'),
+        ...(start === 0 && scene !== undefined && { scene }),
         last,
       } as const;
       pieces.push(piece);
     }
     this.#untold.set(cut, pieces);
-    return size;
+  }
+
+  /** Whether there is something to tell now. */
+  get hasNews(): boolean {
+    for (const cut of this.#untold.keys()) if (!this.#isHeld(cut)) return true;
+    return false;
   }
 
   /** Tells one piece. @returns whether there was one to tell */

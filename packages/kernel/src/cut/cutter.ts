@@ -4,7 +4,6 @@ import type { Cut, CutOptions } from '@ckptree/model';
 import { type CpuControl, IRQ } from '../cpu/cpu-control.js';
 import type { CutPiece } from '../cpu/messages.js';
 import { FileVersions } from '../files/file-versions.js';
-import type { OpenFiles } from '../files/open-files.js';
 import type { PageFills } from '../memory/page-fills.js';
 import { PageTable } from '../memory/page-table.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
@@ -12,21 +11,22 @@ import type { ProcessTable } from '../process/process-table.js';
 import { FLAG, SLOT, STATE } from '../process/slot.js';
 import { awaitMemory } from './awaited-memory.js';
 import { CutAssembly } from './cut-assembly.js';
-import { CutPieces } from './cut-pieces.js';
-import type { Freezer } from './freezer.js';
+import { type CutControl, type CutOutcome, monotonicUs } from './cut-control.js';
+import { CutPieces, leavesOf } from './cut-pieces.js';
+import type { Freezer, Roll } from './freezer.js';
 import { HeldCut } from './held-cut.js';
 import { type Scope, subtrees } from './scope.js';
 
 const DEFAULT_TIMEOUT_MS = 5_000;
-/** How long the main thread waits for snapshots without looking at anything else. */
+/** How long the main thread waits for a cut without looking at anything else. */
 const PATIENCE_MS = 5;
 const LOOK_AGAIN_MS = 1;
 
 export interface CutterParts {
   readonly table: ProcessTable;
-  readonly files: OpenFiles;
   readonly memory: PhysicalMemory;
   readonly control: CpuControl;
+  readonly cuts: CutControl;
   readonly freezer: Freezer;
   readonly fills: PageFills;
 }
@@ -38,13 +38,24 @@ export interface HoldOptions {
   readonly leaseMs?: number;
 }
 
-/** Takes cuts: freeze, snapshot, thaw; then, while the tasks run, puts together what the cpus saw. */
+interface TakeOptions {
+  readonly timeoutMs: number;
+  readonly leaseMs?: number | undefined;
+  /** The tasks run again as soon as their snapshots are taken. */
+  readonly thaws?: boolean;
+}
+
+/**
+ * Has cuts taken (freeze, snapshot, thaw: see CutControl), and puts together what the cpus saw while the tasks run again.
+ */
 export class Cutter {
   readonly #parts: CutterParts;
   readonly #versions = new FileVersions();
   /** Cuts of which not all has come in. */
   readonly #incoming = new Map<number, CutPieces>();
   #lastCut = 0;
+  /** Why nothing more will come. */
+  #failure: Error | undefined;
 
   constructor(parts: CutterParts) {
     this.#parts = parts;
@@ -55,12 +66,13 @@ export class Cutter {
     rootPid: number,
     { leaveFrozen = false, timeoutMs = DEFAULT_TIMEOUT_MS }: CutOptions,
   ): Promise<Cut> {
-    const held = await this.#take(subtrees([rootPid]), { timeoutMs });
-    const { stoodStillUs } = held.resume({ leaveFrozen });
+    const held = await this.#take(subtrees([rootPid]), { timeoutMs, thaws: !leaveFrozen });
+    if (leaveFrozen) held.resume({ leaveFrozen });
     const tree = await held.tree.catch((error: unknown) => {
       if (leaveFrozen) this.#thaw(rootPid);
       throw error;
     });
+    const { stoodStillUs } = held.resume();
     let frozen = leaveFrozen;
     return {
       tree,
@@ -82,73 +94,105 @@ export class Cutter {
   /** A cpu tells what it saw. */
   receive(piece: CutPiece): void {
     const pieces = this.#incoming.get(piece.cut);
-    if (pieces === undefined) return;
+    // Of a cut that was given up.
+    if (pieces === undefined) return this.#giveBack(leavesOf(piece));
     pieces.receive(piece);
     if (pieces.isComplete) this.#incoming.delete(piece.cut);
   }
 
   /** The kernel is gone: nothing more will come in. */
   abandon(error: Error): void {
+    this.#failure = error;
     for (const pieces of this.#incoming.values()) pieces.discard(error);
     this.#incoming.clear();
   }
 
-  async #take(
-    scope: Scope,
-    { timeoutMs, leaseMs }: { readonly timeoutMs: number; readonly leaseMs?: number },
-  ): Promise<HeldCut> {
-    const { table, files, memory, control, freezer, fills } = this.#parts;
-    const requested = performance.now();
-    const members = await freezer.freeze(scope, FLAG.FREEZE_CUT, timeoutMs);
-    const frozen = performance.now();
+  async #take(scope: Scope, { timeoutMs, leaseMs, thaws = false }: TakeOptions): Promise<HeldCut> {
+    const { control, cuts, freezer } = this.#parts;
+    const deadlineUs = monotonicUs() + timeoutMs * 1e3;
     const id = ++this.#lastCut;
-    const cpus = freezer.cpusOf(members);
-    // Before the cpus are asked: their answers may come in while this thread still waits for the last of them.
-    const pieces = new CutPieces(cpus.size, (snapshots) => this.#giveBack(snapshots));
-    if (cpus.size > 0) this.#incoming.set(id, pieces);
-    if (leaseMs !== undefined) control.hold(id);
-    const letGo = () => {
-      if (leaseMs !== undefined) control.letGo(id);
-      freezer.release(members);
+    const pieces = new CutPieces((snapshots) => this.#giveBack(snapshots));
+    const begin = (roll: Roll, standing: boolean): void => {
+      pieces.expect(roll.cpus.size);
+      this.#incoming.set(id, pieces);
+      if (leaseMs !== undefined) cuts.hold(id);
+      cuts.beginLocked({ id, ...roll, standing, thaws });
     };
+    const ring = ({ cpus }: Roll, irq: number): void => {
+      for (const cpu of cpus) control.ring(cpu, irq);
+    };
+    let roll = freezer.mark(scope, (called) => begin(called, false));
     try {
-      control.beginCut(id, members, cpus.size);
-      for (const cpu of cpus) control.ring(cpu, IRQ.SNAPSHOT);
-      await this.#waitForSnapshots(requested + timeoutMs, table.get(members[0] ?? 0, SLOT.PID));
-      if (leaseMs !== undefined && performance.now() > requested + leaseMs)
+      ring(roll, IRQ.CUT);
+      if ((await this.#outcome(roll, deadlineUs)) === 'changed') {
+        roll = freezer.recall(scope, roll, (called) => begin(called, true));
+        ring(roll, IRQ.SNAPSHOT);
+        await this.#outcome(roll, deadlineUs);
+      }
+      if (leaseMs !== undefined && monotonicUs() > roll.markedUs + leaseMs * 1e3)
         throw new CkptError('ETIMEDOUT', 'the lease ended before all snapshots were taken');
-      const scene = { members, table: table.copy(), files: files.copy(), arenas: memory.handle.arenas };
-      const assembly = new CutAssembly(scene);
-      const held = {
-        tasks: members.length,
-        mms: control.snapshottedMms,
-        timing: { freezeUs: (frozen - requested) * 1e3, snapshotUs: (performance.now() - frozen) * 1e3 },
-        requested,
-        leaseMs,
-        pieces,
-        freezeUser: () => {
-          for (const slot of members) table.raise(slot, FLAG.FREEZE_USER);
-        },
-        letGo,
-        giveBack: (snapshots: readonly Int32Array[]) => this.#giveBack(snapshots),
-      };
-      return new HeldCut(held, async () => {
-        for (const piece of await pieces.all) assembly.add(piece);
-        const tree = await assembly.tree(this.#versions);
-        await awaitMemory(memory, fills, tree);
-        return tree;
-      });
     } catch (error) {
-      letGo();
+      this.#incoming.delete(id);
+      cuts.letGo(id);
+      freezer.abandon(roll);
       pieces.discard(error as Error);
       throw error;
     }
+    if (thaws) freezer.released(roll);
+    return this.#taken(id, roll, pieces, { leaseMs, thaws });
   }
 
-  async #waitForSnapshots(deadline: number, pid: number): Promise<void> {
-    while (!this.#parts.control.waitSnapshots(PATIENCE_MS)) {
-      if (performance.now() > deadline)
-        throw new CkptError('ETIMEDOUT', 'a cpu did not take its snapshots in time', { pid });
+  #taken(
+    id: number,
+    roll: Roll,
+    pieces: CutPieces,
+    { leaseMs, thaws }: Pick<TakeOptions, 'leaseMs' | 'thaws'>,
+  ): HeldCut {
+    const { table, memory, cuts, freezer, fills } = this.#parts;
+    const { members, markedUs } = roll;
+    const { frozenUs, takenUs } = cuts.times;
+    const held = {
+      tasks: members.length,
+      mms: cuts.mms,
+      timing: { freezeUs: frozenUs - markedUs, snapshotUs: takenUs - frozenUs },
+      markedUs,
+      leaseMs,
+      pieces,
+      freezeUser: () => {
+        for (const slot of members) table.raise(slot, FLAG.FREEZE_USER);
+      },
+      letGo: () => {
+        // The cpus have done it, and what they say stays until the next cut: those come one after the other.
+        if (thaws) return cuts.times.thawedUs - markedUs;
+        cuts.letGo(id);
+        freezer.release(roll);
+        return monotonicUs() - markedUs;
+      },
+      giveBack: (snapshots: readonly Int32Array[]) => this.#giveBack(snapshots),
+    };
+    return new HeldCut(held, async () => {
+      const assembly = new CutAssembly(members, memory.handle.arenas);
+      for (const piece of await pieces.all) assembly.add(piece);
+      const tree = await assembly.tree(this.#versions);
+      await awaitMemory(memory, fills, tree);
+      return tree;
+    });
+  }
+
+  /** @throws ETIMEDOUT a tick, or taking snapshots, took longer; EPIPE a cpu has died */
+  async #outcome(roll: Roll, deadlineUs: number): Promise<CutOutcome> {
+    const { table, cuts, freezer } = this.#parts;
+    for (;;) {
+      const outcome = cuts.wait(PATIENCE_MS);
+      if (outcome !== undefined) return outcome;
+      if (this.#failure !== undefined) throw this.#failure;
+      if (monotonicUs() > deadlineUs && table.locked(() => cuts.cancelLocked())) {
+        const straggler = freezer.straggler(roll);
+        if (straggler === undefined)
+          throw new CkptError('ETIMEDOUT', 'a cpu did not take its snapshots in time');
+        const message = `task ${straggler} did not reach a safe point in time`;
+        throw new CkptError('ETIMEDOUT', message, { pid: straggler });
+      }
       await sleep(LOOK_AGAIN_MS);
     }
   }

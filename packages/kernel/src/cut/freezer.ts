@@ -3,6 +3,7 @@ import { CkptError } from '@ckptree/errors';
 import { type CpuControl, IRQ } from '../cpu/cpu-control.js';
 import type { ProcessTable } from '../process/process-table.js';
 import { FLAG, SLOT, STATE } from '../process/slot.js';
+import { monotonicUs } from './cut-control.js';
 import { membersLocked, type Scope } from './scope.js';
 
 /** A tick takes microseconds, so the main thread may wait for one without hurting anybody; longer it sleeps between looks. */
@@ -12,6 +13,18 @@ const LOOK_AGAIN_MS = 1;
 /** Which freeze flag: a cut's own, or the one that people set and clear. */
 type FreezeFlag = typeof FLAG.FREEZE_CUT | typeof FLAG.FREEZE_USER;
 
+/** The tasks that a cut is of. */
+export interface Roll {
+  /** Slots, depth-first. */
+  readonly members: readonly number[];
+  /** That host living tasks among them; at least one, who takes the cut also of those who have all ended. */
+  readonly cpus: ReadonlySet<number>;
+  /** Of the process table, when the roll was called. */
+  readonly version: number;
+  /** When the first of them was told to stand still, by monotonicUs(). */
+  readonly markedUs: number;
+}
+
 /**
  * Stops whole trees at safe points. The protocol, in the order that makes it safe:
  *
@@ -19,8 +32,10 @@ type FreezeFlag = typeof FLAG.FREEZE_CUT | typeof FLAG.FREEZE_USER;
  *    its parent's flag, so it is in the tree and flagged, or born later and flagged.
  * 2. A cpu announces the task that it is about to run, then reads its flags; the freezer has written the flags and now
  *    reads the announcements. Both are sequentially consistent, so a flagged task is seen by one or the other: it does
- *    not start, or the freezer waits until its tick has ended.
- * 3. Then no task of the tree runs, none can be born, and the tree is walked again: what it is now it stays.
+ *    not start, or the freezer waits until its tick has ended. For a cut, each cpu that hosts some of the tasks is rung instead, and
+ *    says when it is between two ticks.
+ * 3. Then no task of the tree runs, none can be born, and the tree is walked again, unless the table's version tells that
+ *    nothing in it has changed: what it is now it stays.
  */
 export class Freezer {
   readonly #table: ProcessTable;
@@ -34,41 +49,79 @@ export class Freezer {
   }
 
   /**
-   * @returns the slots in the scope, depth-first, all of them at safe points
-   * @throws ESRCH there are none; EBUSY (a cut) another cut holds some of them; ETIMEDOUT a tick took longer; the tree then
-   *   runs on
+   * Freezes for people, until thaw().
+   * @throws ESRCH there are none; ETIMEDOUT a tick took longer; the tree then runs on
    */
-  async freeze(scope: Scope, flag: FreezeFlag, timeoutMs: number): Promise<readonly number[]> {
-    const ended = this.#table.endedTasks;
+  async freeze(scope: Scope, timeoutMs: number): Promise<void> {
     const marked = this.#table.locked(() => {
       const slots = membersLocked(this.#table, scope);
-      if (flag === FLAG.FREEZE_CUT) this.#checkFree(slots);
-      for (const slot of slots) this.#table.raise(slot, flag);
+      for (const slot of slots) this.#table.raise(slot, FLAG.FREEZE_USER);
       return slots;
     });
     try {
-      await this.#waitForSafePoints(flag, performance.now() + timeoutMs);
-      return this.#table.locked(() => {
-        const members = membersLocked(this.#table, scope);
-        if (flag === FLAG.FREEZE_USER) return members;
-        this.#cuts.set(members, this.#pidsIn(members));
-        if (this.#table.endedTasks !== ended) this.#thawStrays();
-        return members;
-      });
+      await this.#waitForSafePoints(performance.now() + timeoutMs);
     } catch (error) {
-      this.#clear(marked, flag);
+      this.#clear(marked, FLAG.FREEZE_USER);
       throw error;
     }
   }
 
-  /** Lets the tasks of a cut run again, once; except those that another flag still holds. @param slots as freeze() gave them */
-  release(slots: readonly number[]): void {
-    const pids = this.#cuts.get(slots);
-    this.#cuts.delete(slots);
+  /**
+   * Flags tasks for a cut: none of them begins another tick until they are let go.
+   * @param announce what is to be done before any of them stands still, with the table's lock held
+   * @throws ESRCH there are none; EBUSY another cut holds some of them
+   */
+  mark(scope: Scope, announce: (roll: Roll) => void): Roll {
+    return this.#table.locked(() => {
+      const members = membersLocked(this.#table, scope);
+      this.#checkFree(members);
+      const roll = this.#roll(members);
+      announce(roll);
+      // The tasks run until here: what was done before cost them nothing.
+      const markedUs = monotonicUs();
+      for (const slot of members) this.#table.raise(slot, FLAG.FREEZE_CUT);
+      return { ...roll, markedUs };
+    });
+  }
+
+  /** Calls the roll again, when all stand still and the tree is not what it was. @param announce as of mark(). @throws ESRCH all have gone */
+  recall(scope: Scope, before: Roll, announce: (roll: Roll) => void): Roll {
+    return this.#table.locked(() => {
+      const members = membersLocked(this.#table, scope);
+      this.#cuts.delete(before.members);
+      const roll = { ...this.#roll(members), markedUs: before.markedUs };
+      this.#thawStrays();
+      announce(roll);
+      return roll;
+    });
+  }
+
+  /** Lets the tasks of a cut run again, once; except those that another flag still holds. */
+  release({ members }: Roll): void {
+    const pids = this.#cuts.get(members);
+    this.#cuts.delete(members);
     if (pids === undefined) return;
     // A zombie may have gone meanwhile, and its slot be another task's.
-    const same = slots.filter((slot, index) => this.#table.get(slot, SLOT.PID) === pids[index]);
+    const same = members.filter((slot, index) => this.#table.get(slot, SLOT.PID) === pids[index]);
     this.#clear(same, FLAG.FREEZE_CUT);
+  }
+
+  /** As release(), of a cut that came to nothing. */
+  abandon(roll: Roll): void {
+    this.release(roll);
+    this.#table.locked(() => this.#thawStrays());
+  }
+
+  /** The cpus have let the tasks of a cut run already. */
+  released({ members }: Roll): void {
+    this.#cuts.delete(members);
+  }
+
+  /** A task of a cut that runs all the same: its tick has not ended. */
+  straggler({ cpus }: Roll): number | undefined {
+    const running = [...cpus].map((cpu) => this.#control.current(cpu));
+    const slot = running.find((slot) => (this.#table.flags(slot) & FLAG.FREEZE_CUT) !== 0);
+    return slot === undefined ? undefined : this.#table.get(slot, SLOT.PID);
   }
 
   /** Lets tasks run again that people have frozen. @throws ESRCH there are none */
@@ -77,17 +130,9 @@ export class Freezer {
     this.#clear(slots, FLAG.FREEZE_USER);
   }
 
-  /** The cpus that host living tasks among these. */
-  cpusOf(slots: readonly number[]): ReadonlySet<number> {
-    const cpus = new Set<number>();
-    for (const slot of slots)
-      if (this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE) cpus.add(this.#table.get(slot, SLOT.CPU));
-    return cpus;
-  }
-
   #clear(slots: readonly number[], flag: FreezeFlag): void {
     for (const slot of slots) this.#table.clear(slot, flag);
-    for (const cpu of this.cpusOf(slots)) this.#control.ring(cpu, IRQ.THAW);
+    for (const cpu of this.#cpusOf(slots)) this.#control.ring(cpu, IRQ.THAW);
   }
 
   #checkFree(slots: readonly number[]): void {
@@ -106,14 +151,32 @@ export class Freezer {
     this.#clear(strays, FLAG.FREEZE_CUT);
   }
 
-  #pidsIn(slots: readonly number[]): Int32Array {
-    return Int32Array.from(slots, (slot) => this.#table.get(slot, SLOT.PID));
+  #roll(members: readonly number[]): Roll {
+    this.#cuts.set(
+      members,
+      Int32Array.from(members, (slot) => this.#table.get(slot, SLOT.PID)),
+    );
+    const cpus = this.#cpusOf(members);
+    return {
+      members,
+      cpus: cpus.size > 0 ? cpus : new Set([0]),
+      version: this.#table.versionLocked,
+      markedUs: 0,
+    };
   }
 
-  async #waitForSafePoints(flag: FreezeFlag, deadline: number): Promise<void> {
+  /** The cpus that host living tasks among these. */
+  #cpusOf(slots: readonly number[]): ReadonlySet<number> {
+    const cpus = new Set<number>();
+    for (const slot of slots)
+      if (this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE) cpus.add(this.#table.get(slot, SLOT.CPU));
+    return cpus;
+  }
+
+  async #waitForSafePoints(deadline: number): Promise<void> {
     for (let cpu = 0; cpu < this.#control.cpus; cpu++) {
       const running = this.#control.current(cpu);
-      if ((this.#table.flags(running) & flag) === 0) continue;
+      if ((this.#table.flags(running) & FLAG.FREEZE_USER) === 0) continue;
       this.#control.ring(cpu, IRQ.FREEZE);
       while (!this.#control.waitLeft(cpu, running, PATIENCE_MS)) {
         if (performance.now() > deadline) {

@@ -1,5 +1,6 @@
 import { CkptError } from '@ckptree/errors';
 import type { Mm, TaskTree } from '@ckptree/model';
+import { monotonicUs } from './cut-control.js';
 import type { CutPieces } from './cut-pieces.js';
 
 /** How long freezing and snapshotting took, in microseconds. */
@@ -9,7 +10,7 @@ export interface HoldTiming {
 }
 
 export interface Resumed {
-  /** From the request to freeze until every task might run again, in microseconds: the longest that any stood still. */
+  /** From when the first was told to stand still until every task might run again, in microseconds: the longest that any did. */
   readonly stoodStillUs: number;
   /** The tasks were let go because the lease had ended, and not because somebody said so. */
   readonly leaseEnded: boolean;
@@ -20,14 +21,15 @@ export interface HeldCutParts {
   readonly tasks: number;
   readonly mms: number;
   readonly timing: HoldTiming;
-  /** When the freeze was asked for, by `performance.now()`. */
-  readonly requested: number;
+  /** When the first task was told to stand still, by monotonicUs(). */
+  readonly markedUs: number;
   /** How long after that the tasks are let go at the latest; none: when they are told to. */
   readonly leaseMs: number | undefined;
   readonly pieces: CutPieces;
   /** Sets the freeze flag of people, and clears that of the cut. */
   readonly freezeUser: () => void;
-  readonly letGo: () => void;
+  /** @returns how long the tasks have stood still, in microseconds */
+  readonly letGo: () => number;
   readonly giveBack: (snapshots: readonly Int32Array[]) => void;
 }
 
@@ -59,9 +61,11 @@ export class HeldCut {
     this.tasks = parts.tasks;
     this.mms = parts.mms;
     this.timing = parts.timing;
-    const { leaseMs, requested } = parts;
-    if (leaseMs !== undefined)
-      this.#lease = setTimeout(() => this.#letGo(true), leaseMs - (performance.now() - requested)).unref();
+    const { leaseMs, markedUs } = parts;
+    if (leaseMs !== undefined) {
+      const leftMs = leaseMs - (monotonicUs() - markedUs) / 1e3;
+      this.#lease = setTimeout(() => this.#letGo(true), leftMs).unref();
+    }
     this.tree = this.#assemble(assemble);
     // Whoever asks for the tree hears of it; perhaps nobody does.
     this.tree.catch(() => undefined);
@@ -92,9 +96,7 @@ export class HeldCut {
   #letGo(leaseEnded: boolean): Resumed {
     if (this.#resumed !== undefined) return this.#resumed;
     clearTimeout(this.#lease);
-    this.#parts.letGo();
-    const stoodStillUs = (performance.now() - this.#parts.requested) * 1e3;
-    this.#resumed = { stoodStillUs, leaseEnded };
+    this.#resumed = { stoodStillUs: this.#parts.letGo(), leaseEnded };
     return this.#resumed;
   }
 

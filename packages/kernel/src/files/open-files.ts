@@ -42,13 +42,14 @@ export interface FileState {
  * whole process, so any thread may use and close them.
  */
 export class OpenFiles implements FilePages {
-  readonly handle: SharedArrayBuffer;
+  /** Shared by all threads; of a copy, for whoever has it alone. */
+  readonly handle: ArrayBufferLike;
   readonly #head: Int32Array;
   readonly #files: Int32Array;
   readonly #positions: BigInt64Array;
   readonly #lock: Lock;
 
-  constructor(handle: SharedArrayBuffer) {
+  constructor(handle: ArrayBufferLike) {
     this.handle = handle;
     this.#head = new Int32Array(handle, 0, HEAD_WORDS);
     this.#files = new Int32Array(handle, HEAD_WORDS * 4);
@@ -121,9 +122,9 @@ export class OpenFiles implements FilePages {
   }
 
   /** A copy of the whole table, to ask later about this instant. */
-  copy(): OpenFiles {
+  copy(): ArrayBufferLike {
     const bytes = (HEAD_WORDS + this.#head[HEAD.USED]! * FILE_WORDS) * 4;
-    return new OpenFiles(this.handle.slice(0, bytes));
+    return new Uint8Array(this.handle, 0, bytes).slice().buffer;
   }
 
   read(file: FileObject, into: Uint8Array): number {

@@ -9,7 +9,7 @@ const WORTH_ANOTHER_ROUND = BLOCK_FRAMES / 4;
 const MOSTLY_FREE = BLOCK_FRAMES / 2;
 
 /**
- * One thread's allocator. It owns one block of frames at a time and takes them in ascending order, so that what
+ * An allocator of one thread. It owns one block of frames at a time and takes them in ascending order, so that what
  * is written together lies together, and threads meet only when they change blocks.
  */
 export class FrameAllocator {
@@ -97,13 +97,14 @@ export class FrameAllocator {
     return this.#claimRecycled() ?? this.#claimUntouched();
   }
 
-  /** Leaves the block to other threads; the next take() claims one anew. */
-  releaseBlock(): void {
-    if (this.#block === undefined) return;
+  /** Leaves the block to others; the next take() claims one anew. @returns whether there was one */
+  releaseBlock(): boolean {
+    if (this.#block === undefined) return false;
     this.#map.unclaimBlock(this.#block);
     this.#block = undefined;
     this.#next = 0;
     this.#end = 0;
+    return true;
   }
 
   #refill(): void {

@@ -27,6 +27,8 @@ export class PageTable {
   /** Pairs (leaf number, leaf frame), ascending; the first `#length` words count. */
   #directory: Int32Array;
   #length: number;
+  /** Somebody else looks at the directory: it is copied before it changes. */
+  #lent = false;
   /** The slot that was found last: the next one is mostly the same. Checked before it is believed. */
   #recent = 0;
   /** What changes now is stamped with it. */
@@ -139,13 +141,13 @@ export class PageTable {
 
   /**
    * One reference more to each leaf. This is a snapshot, and a fork's page table: its cost follows the number of
-   * leaves, and nothing reads a page.
-   * @returns pairs (leaf number, leaf frame), ascending
+   * leaves, and nothing reads a page. It allocates nothing, as that may wait for the garbage collector.
+   * @returns pairs (leaf number, leaf frame), ascending; not to be written to
    */
   share(): Int32Array {
-    const leaves = this.#directory.slice(0, this.#length);
-    for (let slot = 1; slot < leaves.length; slot += 2) this.#memory.grab(leaves[slot]!);
-    return leaves;
+    this.#lent = true;
+    for (let slot = 1; slot < this.#length; slot += 2) this.#memory.grab(this.#directory[slot]!);
+    return this.#directory.subarray(0, this.#length);
   }
 
   /** Hands all leaves over to the caller, references and all; the table is empty then. */
@@ -158,9 +160,10 @@ export class PageTable {
   #unshareSlot(slot: number): void {
     const shared = this.#directory[slot + 1]!;
     if (this.#memory.refs(shared) === 1) return;
-    const copy = this.#memory.allocateForCopy();
+    const copy = this.#memory.allocateTableForCopy();
     this.#memory.copy(shared, copy);
     forEachFrame(this.#memory, copy, (frame) => this.#memory.grab(frame));
+    this.#own();
     this.#directory[slot + 1] = copy;
     // Others may have dropped it meanwhile, so that this is its last reference.
     dropLeaf(this.#memory, shared);
@@ -234,7 +237,7 @@ export class PageTable {
 
   /** A leaf that comes anew has changed: there may have been another one in its place. */
   #insertEmpty(slot: number, number: number): void {
-    const leaf = this.#memory.allocate();
+    const leaf = this.#memory.allocateTable();
     stampLeaf(this.#memory.words[arenaOf(leaf)]!, offsetInArena(leaf) >>> 2, this.#epoch);
     this.#insert(slot, number, leaf);
   }
@@ -244,15 +247,24 @@ export class PageTable {
       const larger = new Int32Array(Math.max(FIRST_CAPACITY, this.#length * 2));
       larger.set(this.#directory);
       this.#directory = larger;
+      this.#lent = false;
     }
+    this.#own();
     this.#directory.copyWithin(slot + 2, slot, this.#length);
     this.#directory[slot] = number;
     this.#directory[slot + 1] = leaf;
     this.#length += 2;
   }
 
+  /** Before the directory is written to. */
+  #own(): void {
+    if (this.#lent) this.#directory = this.#directory.slice();
+    this.#lent = false;
+  }
+
   #remove(slot: number): void {
     const leaf = this.#directory[slot + 1]!;
+    this.#own();
     this.#directory.copyWithin(slot, slot + 2, this.#length);
     this.#length -= 2;
     this.#changed = true;

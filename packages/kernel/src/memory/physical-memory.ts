@@ -44,6 +44,8 @@ export class PhysicalMemory {
   readonly #buffers: readonly Buffer[];
   readonly #map: FrameMap;
   readonly #allocator: FrameAllocator;
+  /** Page tables lie together, so that the references that a snapshot counts are neighbours. */
+  readonly #tableAllocator: FrameAllocator;
 
   private constructor(handle: PhysicalMemoryHandle, map: FrameMap) {
     this.handle = handle;
@@ -53,6 +55,7 @@ export class PhysicalMemory {
     this.#buffers = handle.arenas.map((arena) => Buffer.from(arena));
     this.#map = map;
     this.#allocator = new FrameAllocator(map);
+    this.#tableAllocator = new FrameAllocator(map);
   }
 
   /**
@@ -85,14 +88,22 @@ export class PhysicalMemory {
 
   /** A frame of zeros, with one reference. @throws ENOMEM */
   allocate(): number {
-    const frame = this.#allocator.take();
-    if (!this.#allocator.tookFresh) this.#clear(frame);
-    return frame;
+    return this.#clean(this.#allocator, this.#tableAllocator);
   }
 
   /** A frame with arbitrary contents that the caller overwrites, with one reference. @throws ENOMEM */
   allocateForCopy(): number {
-    return this.#allocator.take();
+    return take(this.#allocator, this.#tableAllocator);
+  }
+
+  /** As allocate(), for a part of a page table. @throws ENOMEM */
+  allocateTable(): number {
+    return this.#clean(this.#tableAllocator, this.#allocator);
+  }
+
+  /** As allocateForCopy(), for a part of a page table. @throws ENOMEM */
+  allocateTableForCopy(): number {
+    return take(this.#tableAllocator, this.#allocator);
   }
 
   /**
@@ -102,12 +113,18 @@ export class PhysicalMemory {
    * @throws ENOMEM then none is allocated
    */
   allocateRuns(frames: number, refs = 1): Int32Array {
-    return this.#allocator.takeRuns(frames, refs);
+    try {
+      return this.#allocator.takeRuns(frames, refs);
+    } catch (error) {
+      if (!this.#tableAllocator.releaseBlock()) throw error;
+      return this.#allocator.takeRuns(frames, refs);
+    }
   }
 
   /** Leaves what this thread keeps to allocate from to others: when it ends, or will be idle. */
-  releaseBlock(): void {
+  releaseBlocks(): void {
     this.#allocator.releaseBlock();
+    this.#tableAllocator.releaseBlock();
   }
 
   /** @see FrameMap.refs */
@@ -157,9 +174,21 @@ export class PhysicalMemory {
     return buffer.compare(ZERO_PAGE, 0, PAGE_SIZE, offset, offset + PAGE_SIZE) === 0;
   }
 
-  #clear(frame: number): void {
+  #clean(allocator: FrameAllocator, other: FrameAllocator): number {
+    const frame = take(allocator, other);
     // fill() goes byte by byte on shared memory; set() is three times as fast.
-    this.bytes[arenaOf(frame)]!.set(ZERO_PAGE, offsetInArena(frame));
+    if (!allocator.tookFresh) this.bytes[arenaOf(frame)]!.set(ZERO_PAGE, offsetInArena(frame));
+    return frame;
+  }
+}
+
+/** @param other of the same thread: what it keeps is used before there is none left */
+function take(allocator: FrameAllocator, other: FrameAllocator): number {
+  try {
+    return allocator.take();
+  } catch (error) {
+    if (!other.releaseBlock()) throw error;
+    return allocator.take();
   }
 }
 

@@ -6,12 +6,22 @@ import { COMM_BYTES, FLAG, KERNEL_SLOT, PID_MAX, SIGKILL, SLOT, SLOT_WORDS, STAT
 import { truncateUtf8 } from './truncate-utf8.js';
 
 /** Words of the table's head. */
-const HEAD = { LOCK: 0, FREE_LIST: 1, USED: 2, NEXT_PID: 3, LIVE: 4, ENDED: 5, WAKE_HEADS: 8 } as const;
+const HEAD = {
+  LOCK: 0,
+  FREE_LIST: 1,
+  USED: 2,
+  NEXT_PID: 3,
+  LIVE: 4,
+  ENDED: 5,
+  CHANGES: 6,
+  WAKE_HEADS: 8,
+} as const;
 const MAX_CPUS = 64;
 const HEAD_WORDS = HEAD.WAKE_HEADS + MAX_CPUS;
 
 export interface ProcessTableHandle {
-  readonly words: SharedArrayBuffer;
+  /** Shared by all threads; of a copy, for whoever has it alone. */
+  readonly words: ArrayBufferLike;
   readonly slotOfPid: SharedArrayBuffer;
 }
 
@@ -135,10 +145,16 @@ export class ProcessTable {
     return Atomics.load(this.#head, HEAD.ENDED);
   }
 
+  /** As long as it stays the same, no task that is flagged for a cut has come, ended, gone, or got another parent. Wraps around. */
+  get versionLocked(): number {
+    return this.#head[HEAD.CHANGES]!;
+  }
+
   /** A copy of the whole table, to ask later about this instant. */
-  copy(): ProcessTable {
+  copy(): ProcessTableHandle {
     const bytes = (HEAD_WORDS + this.#head[HEAD.USED]! * SLOT_WORDS) * 4;
-    return new ProcessTable({ words: this.handle.words.slice(0, bytes), slotOfPid: this.handle.slotOfPid });
+    // No shared memory: making some takes longer than filling it.
+    return { ...this.handle, words: new Uint8Array(this.handle.words, 0, bytes).slice().buffer };
   }
 
   /** The slot of a pid, or undefined. */
@@ -204,6 +220,7 @@ export class ProcessTable {
    * @returns the slots whose cpus must look at their wake queues
    */
   exitLocked(slot: number, status: number, digest: Uint8Array): readonly number[] {
+    this.#noteChange(slot);
     Atomics.sub(this.#head, HEAD.LIVE, 1);
     Atomics.add(this.#head, HEAD.ENDED, 1);
     this.set(slot, SLOT.STATE, STATE.ZOMBIE);
@@ -335,6 +352,7 @@ export class ProcessTable {
   }
 
   #link(slot: number, parent: number): void {
+    this.#noteChange(slot);
     const last = this.get(parent, SLOT.LAST_CHILD);
     this.set(slot, SLOT.PARENT, parent);
     this.set(slot, SLOT.PREVIOUS, last);
@@ -345,6 +363,7 @@ export class ProcessTable {
   }
 
   #unlink(slot: number): void {
+    this.#noteChange(slot);
     const parent = this.get(slot, SLOT.PARENT);
     const next = this.get(slot, SLOT.NEXT);
     const previous = this.get(slot, SLOT.PREVIOUS);
@@ -352,6 +371,10 @@ export class ProcessTable {
     else this.set(previous, SLOT.NEXT, next);
     if (next === 0) this.set(parent, SLOT.LAST_CHILD, previous);
     else this.set(next, SLOT.PREVIOUS, previous);
+  }
+
+  #noteChange(slot: number): void {
+    if ((this.flags(slot) & FLAG.FREEZE_CUT) !== 0) this.#head[HEAD.CHANGES]!++;
   }
 
   #freeSlot(): number {

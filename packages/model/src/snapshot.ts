@@ -10,12 +10,12 @@ export interface CutOptions {
 
 /** How long the tasks stood still, in microseconds. */
 export interface CutTiming {
-  /** From the request until the last task had reached a safe point. */
+  /** From when the first task was told to stand still until the last had reached a safe point. */
   readonly freezeUs: number;
   /** From there until the last snapshot was taken. */
   readonly snapshotUs: number;
   /**
-   * From the request until every task might run again: the longest that any of them stood still. Absent when they
+   * From when the first task was told to stand still until all ran again: the longest that any of them did. Absent when they
    * were left frozen.
    */
   readonly downtimeUs?: number;

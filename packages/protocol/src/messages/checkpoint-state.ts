@@ -30,7 +30,7 @@ export const CheckpointFigures = Type.Object(
     freezeUs: Type.Optional(
       Type.Number({
         minimum: 0,
-        description: 'From the request until the last task stood still, the longest.',
+        description: 'From when the first task was told to stand still until the last did, the longest.',
       }),
     ),
     snapshotUs: Type.Optional(

@@ -104,7 +104,7 @@ export const workerMessages = {
     },
     reply: {
       tasks: Count('Tasks of the part, zombies among them.'),
-      freezeUs: Us('From the receipt until the last task stood still.'),
+      freezeUs: Us('From when the first task was told to stand still until the last did.'),
       snapshotUs: Us('From there until the last snapshot was taken.'),
     },
     maxBytes: 2 ** 20,

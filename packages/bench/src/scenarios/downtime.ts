@@ -59,7 +59,7 @@ function rowsOf({ memoryMiB, cut, fork }: Downtime, smallest: Downtime): Measure
     ...(memoryMiB >= FORK_GOAL.memoryMiB && { goal: FORK_GOAL.times }),
   });
   return [
-    row('downtime, request to running again', cut.downtime, fork && faster(fork)),
+    row('downtime, until all run again', cut.downtime, fork && faster(fork)),
     row('of which until all tasks are at safe points', cut.freeze),
     row('of which sharing all page tables', cut.snapshot),
     row('all beyond the safe points', cut.beyond, {

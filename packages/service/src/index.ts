@@ -11,6 +11,7 @@ export * from './metrics/metrics.js';
 export { metricsPage } from './metrics/page.js';
 export { ALL_METRICS } from './metrics/tables.js';
 export { awaitCluster } from './nats/await-cluster.js';
+export { makeCluster } from './nats/make-cluster.js';
 export { type NatsAccess, natsAccess } from './nats/nats-access.js';
 export { openConnection } from './nats/open-connection.js';
 export { type NatsUser, ROLES, type Role } from './role.js';

@@ -1,4 +1,6 @@
 import { type TestServer, testServer } from '@ckptree/nats-server/testing';
+import { Connection, recordsOf } from '@ckptree/protocol';
+import { createLog, makeCluster } from '@ckptree/service';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseExposition } from './support/exposition.js';
 import { Nats } from './support/nats.js';
@@ -55,6 +57,23 @@ describe('the connection of a service to NATS', () => {
     await waits.announced('ready');
     await eventually('it is ready', async () => (await checked(waits)).status === 200);
   });
+
+  test('may be lost while the cluster is set up: that waits for the server, however long it is away', async () => {
+    const connection = await Connection.open({ url: nats.url, name: 'test' });
+    try {
+      const log = createLog({ role: 'coordinator', id: 'c1' }, 'fatal');
+      await nats.server.kill();
+      const { signal } = new AbortController();
+      const making = makeCluster(connection, {}, { log, signal });
+      const givenUp = makeCluster(connection, {}, { log, signal: AbortSignal.timeout(6_000) });
+      await expect(givenUp).rejects.toMatchObject({ name: 'AbortError' });
+      await nats.server.start();
+      await making;
+      expect(await recordsOf(connection).workers.get('none')).toBeUndefined();
+    } finally {
+      await connection.close();
+    }
+  }, 60_000);
 
   test('that is refused ends the service, and the log says why', async () => {
     const strict = await Nats.start('nats-server.conf');

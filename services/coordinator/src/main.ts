@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { StoreAccess } from '@ckptree/carrier';
-import { EventPublisher, ensureCluster, recordsOf } from '@ckptree/protocol';
+import { EventPublisher, recordsOf } from '@ckptree/protocol';
 import {
   carrierObserver,
   checkStoreSecrets,
   coordinatorMetrics,
   type Log,
+  makeCluster,
   openConnection,
   readStoreSecrets,
   runService,
@@ -35,7 +36,7 @@ export const runCoordinator = (): Promise<void> =>
       const observer = new CoordinatorObserver(coordinatorMetrics(registry));
       const onError = complain(log);
       const connection = await openConnection('coordinator', components);
-      await ensureCluster(connection, { replicas: config.replicas });
+      await makeCluster(connection, { replicas: config.replicas }, components);
       const publisher = new EventPublisher(connection);
       const store = new StoreAccess(connection, {
         ...(config.volume !== undefined && { volume: config.volume }),

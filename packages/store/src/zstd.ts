@@ -5,8 +5,11 @@ import { _NapiBindings as zstd } from '@cloudpss/zstd/napi';
 const FRAME_MAGIC = 0xfd2f_b528;
 /** RFC 8878, 3.1.1.2: no block decodes to more. */
 const BLOCK_MAX = 128 * 1024;
-/** Encoders may end blocks early, but ours does so rarely. */
-const SPARE_BLOCKS = 8;
+/**
+ * An encoder may end blocks early, as ours does from level 16 on: it makes no more than so many out of a whole one
+ * (zstd 1.5, ZSTD_MAX_NB_BLOCK_SPLITS).
+ */
+const SPLITS_MAX = 196;
 /** Bytes that a decoder may have to look back, and so keeps: what level 19 uses. */
 const WINDOW_MAX = 8 * 1024 * 1024;
 
@@ -35,7 +38,7 @@ export function zstdCompress(bytes: Uint8Array, level: number): Uint8Array {
 
 /**
  * Decodes one zstd frame. The library would take any number of frames of any size, so the frame is walked first: what
- * is read can never decode to much more than it should.
+ * is read can never keep it busy for long.
  * @param target of just the size of its content: where that goes
  * @throws EIO it is damaged, or decodes to another size; then something may have been written to `target`
  */
@@ -75,7 +78,7 @@ function checkFrame(bytes: Uint8Array, size: number): void {
   const window = singleSegment === 1 ? size : windowSize(view.getUint8(5));
   if (window > WINDOW_MAX || !saysSize(view, position - contentSizeBytes, contentSizeBytes, size))
     throw damaged();
-  const blocksMax = Math.ceil(size / BLOCK_MAX) + SPARE_BLOCKS;
+  const blocksMax = SPLITS_MAX * Math.max(1, Math.ceil(size / BLOCK_MAX));
   for (let blocks = 1; ; blocks++) {
     if (position + 3 > bytes.length || blocks > blocksMax) throw damaged();
     const header = view.getUint16(position, true) | (view.getUint8(position + 2) << 16);

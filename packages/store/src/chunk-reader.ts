@@ -6,7 +6,7 @@ import { ContentSlots, type Loading } from './content-slots.js';
 import type { ChunkIndex } from './index/chunk-index.js';
 import type { ChunkPlace } from './index/chunk-place.js';
 import { packName } from './pack/pack-reader.js';
-import type { ChunkEngine } from './put/chunk-engine.js';
+import type { ChunkEngine, RecordPlace } from './put/chunk-engine.js';
 
 /** Bytes of chunk contents that are kept for those who take their time. */
 const CACHE_SIZE = 32 * 1024 * 1024;
@@ -141,18 +141,31 @@ export class ChunkReader {
 
   async #loadSpan(span: readonly PlacedLoading[]): Promise<void> {
     const { pack, offset } = span[0]!;
+    const records = span.map(({ id, offset: at, length, loading }) => {
+      const start = at - offset;
+      return { id, start, end: start + length, target: loading.place() };
+    });
     try {
-      const bytes = await this.#backend.read(packName(pack), offset, endOf(span.at(-1)!) - offset);
-      const records = span.map(({ id, offset: at, length, loading }) => {
-        const [start, end] = [at - offset, at - offset + length];
-        const size = decodeChunkHeader(bytes.subarray(start))?.size ?? 0;
-        return { id, start, end, target: loading.place(size) };
-      });
-      await this.#engine.openAll(bytes, records);
-      for (const [index, { loading }] of span.entries()) loading.loaded(records[index]!.target);
+      const sizes = await this.#openAll(packName(pack), offset, records);
+      for (const [index, { loading }] of span.entries())
+        loading.loaded(records[index]!.target.subarray(0, sizes[index]));
     } catch {
-      // One of them is damaged, or was moved to another pack. Each by itself: that tells which, and why.
+      // One of them is damaged or larger than any of ours, or was moved to another pack. Each by itself: that tells
+      // which, and why.
       await Promise.all(span.map(({ loading }) => this.#loadOne(loading)));
+    }
+  }
+
+  /** @param records from byte `position` of the object on */
+  async #openAll(name: string, position: number, records: readonly RecordPlace[]): Promise<Uint32Array> {
+    const length = records.at(-1)!.end;
+    const object = await this.#backend.open?.(name);
+    if (object === undefined)
+      return this.#engine.openAll(await this.#backend.read(name, position, length), records);
+    try {
+      return await this.#engine.openAll({ fd: object.fd, position, length }, records);
+    } finally {
+      await object.close();
     }
   }
 

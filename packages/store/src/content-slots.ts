@@ -11,8 +11,8 @@ const GROUP = 16;
 /** A chunk that is to be loaded. Whoever has one must end it, by one or the other. */
 export interface Loading {
   readonly id: ChunkId;
-  /** Memory for so many bytes of content. */
-  place(size: number): Uint8Array;
+  /** Memory for so many bytes of content; unless said, for any chunk that is written here. */
+  place(size?: number): Uint8Array;
   loaded(content: Uint8Array): void;
   failed(error: unknown): void;
 }
@@ -91,7 +91,7 @@ export class ContentSlots {
     const loading: Loading = {
       id,
       // Larger than any that is written here: memory of its own.
-      place: (size) =>
+      place: (size = SLOT_SIZE) =>
         size > SLOT_SIZE ? new Uint8Array(new SharedArrayBuffer(size)) : entry.slot!.subarray(0, size),
       loaded: (bytes) => {
         resolve(bytes);

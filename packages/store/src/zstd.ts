@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import { CkptError } from '@ckptree/errors';
 import { _NapiBindings as zstd } from '@cloudpss/zstd/napi';
 
@@ -5,8 +6,11 @@ import { _NapiBindings as zstd } from '@cloudpss/zstd/napi';
 const FRAME_MAGIC = 0xfd2f_b528;
 /** RFC 8878, 3.1.1.2: no block decodes to more. */
 const BLOCK_MAX = 128 * 1024;
-/** Encoders may end blocks early, but ours does so rarely. */
-const SPARE_BLOCKS = 8;
+/**
+ * An encoder may end blocks early, as ours does from level 16 on: it makes no more than so many out of a whole one
+ * (zstd 1.5, ZSTD_MAX_NB_BLOCK_SPLITS).
+ */
+const SPLITS_MAX = 196;
 /** Bytes that a decoder may have to look back, and so keeps: what level 19 uses. */
 const WINDOW_MAX = 8 * 1024 * 1024;
 
@@ -16,6 +20,19 @@ const BLOCK_RESERVED = 3;
 // One context for each thread: the library's functions that need none share one among all threads, unguarded.
 const compressors = new Map<number, InstanceType<typeof zstd.Compressor>>();
 let decompressor: InstanceType<typeof zstd.Decompressor> | undefined;
+
+// What is transferred to a closed port reaches nobody and is freed.
+const { port1: nowhere } = new MessageChannel();
+nowhere.close();
+
+/**
+ * Frees the memory of bytes now. The collector would do it later, and till then all that is decoded goes to fresh memory,
+ * whose first touch costs as much as decoding. (Measured with an export of 495 MB: 1.2 CPU s instead of 1.65.)
+ */
+function giveUp({ buffer, byteLength }: Uint8Array): void {
+  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+  if (isOwn) nowhere.postMessage(undefined, [buffer]);
+}
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
@@ -35,7 +52,7 @@ export function zstdCompress(bytes: Uint8Array, level: number): Uint8Array {
 
 /**
  * Decodes one zstd frame. The library would take any number of frames of any size, so the frame is walked first: what
- * is read can never decode to much more than it should.
+ * is read can never keep it busy for long. Memory for what is too much is given up as it comes.
  * @param target of just the size of its content: where that goes
  * @throws EIO it is damaged, or decodes to another size; then something may have been written to `target`
  */
@@ -45,11 +62,13 @@ export function zstdDecompress(bytes: Uint8Array, target: Uint8Array): void {
   const take = (piece: Uint8Array): void => {
     if (size + piece.length <= target.length) target.set(piece, size);
     size += piece.length;
+    giveUp(piece);
   };
   try {
     decompressor ??= new zstd.Decompressor();
     decompressor.data(asBuffer(bytes), take);
-    decompressor.end(take);
+    // It allocates, and has nothing left where all has come: the frame is whole.
+    if (size < target.length) decompressor.end(take);
   } catch (error) {
     decompressor = undefined; // it is in the middle of a frame
     throw new CkptError('EIO', 'compressed data is damaged', {}, error);
@@ -75,7 +94,7 @@ function checkFrame(bytes: Uint8Array, size: number): void {
   const window = singleSegment === 1 ? size : windowSize(view.getUint8(5));
   if (window > WINDOW_MAX || !saysSize(view, position - contentSizeBytes, contentSizeBytes, size))
     throw damaged();
-  const blocksMax = Math.ceil(size / BLOCK_MAX) + SPARE_BLOCKS;
+  const blocksMax = SPLITS_MAX * Math.max(1, Math.ceil(size / BLOCK_MAX));
   for (let blocks = 1; ; blocks++) {
     if (position + 3 > bytes.length || blocks > blocksMax) throw damaged();
     const header = view.getUint16(position, true) | (view.getUint8(position + 2) << 16);

@@ -1,5 +1,6 @@
 import { type ChunkSettings, openChunk, RECORD_OVERHEAD, sealChunk } from '../chunk.js';
 import { type ChunkId, contentHash, HASH_SIZE } from '../content-hash.js';
+import { type FileStretch, StretchReader } from '../stretch-reader.js';
 import { type SlabPages, type SlabScan, scanSlab } from './scan-slab.js';
 
 /** Stretches of a buffer: pairs (start, end), in bytes. */
@@ -27,19 +28,24 @@ export interface ChunkEngine {
    */
   open(id: ChunkId, record: Uint8Array, target?: Uint8Array): Promise<Uint8Array>;
   /**
-   * The contents of several chunks, checked, at their targets. It may take `bytes` away.
-   * @throws EIO one of them is damaged; which, is told by opening each
+   * The contents of several chunks, checked, at the start of their targets.
+   * @param source it may be taken away; a file is read by whatever thread does the work
+   * @returns the size of each
+   * @throws EIO one of them is damaged, or larger than its target; which, is told by opening each
    */
-  openAll(bytes: Uint8Array, records: readonly RecordPlace[]): Promise<void>;
+  openAll(source: RecordSource, records: readonly RecordPlace[]): Promise<Uint32Array>;
   close(): Promise<void>;
 }
 
-/** Where the record of a chunk is among some bytes, and where its content goes. */
+/** Records of chunks with what may lie between them. */
+export type RecordSource = Uint8Array | FileStretch;
+
+/** Where the record of a chunk is in its source, and where its content goes. */
 export interface RecordPlace {
   readonly id: ChunkId;
   readonly start: number;
   readonly end: number;
-  /** As of open(). */
+  /** In shared memory; of its size at least. */
   readonly target: Uint8Array;
 }
 
@@ -87,22 +93,30 @@ export function sealRanges(
   return lengths;
 }
 
+/** @param reader brings what is in a file. @returns the sizes of the contents */
 export function openAllInto(
   settings: ChunkSettings,
-  bytes: Uint8Array,
+  reader: StretchReader,
+  source: RecordSource,
   records: readonly RecordPlace[],
-): void {
-  for (const { id, start, end, target } of records)
-    openChunk(settings, id, bytes.subarray(start, end), target);
+): Uint32Array {
+  const bytes = source instanceof Uint8Array ? source : reader.read(source);
+  return Uint32Array.from(
+    records,
+    ({ id, start, end, target }) => openChunk(settings, id, bytes.subarray(start, end), target).length,
+  );
 }
 
 /** In the calling thread: for what is too small to be worth a message to another. */
-export const inlineEngine = (settings: ChunkSettings): ChunkEngine => ({
-  lanes: 1,
-  scan: async (pages) => scanSlab(settings, pages),
-  digest: async (bytes, ranges) => digestRanges(settings, bytes, ranges),
-  seal: async (bytes, ranges, ids, target) => sealRanges(settings, bytes, ranges, ids, target),
-  open: async (id, record, target) => openChunk(settings, id, record, target),
-  openAll: async (bytes, records) => openAllInto(settings, bytes, records),
-  close: async () => undefined,
-});
+export function inlineEngine(settings: ChunkSettings): ChunkEngine {
+  const reader = new StretchReader();
+  return {
+    lanes: 1,
+    scan: async (pages) => scanSlab(settings, pages),
+    digest: async (bytes, ranges) => digestRanges(settings, bytes, ranges),
+    seal: async (bytes, ranges, ids, target) => sealRanges(settings, bytes, ranges, ids, target),
+    open: async (id, record, target) => openChunk(settings, id, record, target),
+    openAll: async (source, records) => openAllInto(settings, reader, source, records),
+    close: async () => undefined,
+  };
+}

@@ -1,7 +1,7 @@
 import type { ErrorData } from '@ckptree/errors';
 import type { ChunkSettings } from '../chunk.js';
 import type { ChunkId } from '../content-hash.js';
-import type { Ranges, RecordPlace } from './chunk-engine.js';
+import type { Ranges, RecordPlace, RecordSource } from './chunk-engine.js';
 import type { SlabPages, SlabScan } from './scan-slab.js';
 
 /** What the pool asks of a thread. `bytes` are in shared memory. */
@@ -21,12 +21,15 @@ export type EngineRequest = { readonly settings: ChunkSettings } & (
       readonly record: Uint8Array;
       readonly target: Uint8Array | undefined;
     }
-  | { readonly kind: 'open all'; readonly bytes: Uint8Array; readonly records: readonly RecordPlace[] }
+  | { readonly kind: 'open all'; readonly source: RecordSource; readonly records: readonly RecordPlace[] }
 );
 
-export type EngineResult = Uint8Array | Uint32Array | SlabScan | undefined;
+export type EngineResult = Uint8Array | Uint32Array | SlabScan;
 
-/** What a thread answers: a scan, ids, the lengths of records, content, or nothing. A thrown error would lose its code on the way, so failures are data. */
+/**
+ * What a thread answers: a scan, ids, the lengths of records or contents, or a content. A thrown error would lose its
+ * code on the way, so failures are data.
+ */
 export type EngineAnswer =
   | { readonly ok: true; readonly result: EngineResult }
   | { readonly ok: false; readonly error: ErrorData };

@@ -1,8 +1,12 @@
 import { errorToData } from '@ckptree/errors';
 import { openChunk } from '../chunk.js';
+import { StretchReader } from '../stretch-reader.js';
 import { digestRanges, openAllInto, sealRanges } from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult } from './engine-messages.js';
 import { scanSlab } from './scan-slab.js';
+
+/** Of this thread. */
+const reader = new StretchReader();
 
 /** What a thread of the pool does with a request. Never throws. */
 export function answer(request: EngineRequest): EngineAnswer {
@@ -25,7 +29,6 @@ function work(request: EngineRequest): EngineResult {
     case 'open':
       return openChunk(settings, request.id, request.record, request.target);
     case 'open all':
-      openAllInto(settings, request.bytes, request.records);
-      return undefined;
+      return openAllInto(settings, reader, request.source, request.records);
   }
 }

@@ -4,7 +4,14 @@ import { PAGE_SIZE } from '@ckptree/model';
 import { Piscina } from 'piscina';
 import type { ChunkSettings } from '../chunk.js';
 import type { ChunkId } from '../content-hash.js';
-import { type ChunkEngine, inlineEngine, type Ranges, type RecordPlace, rangesSize } from './chunk-engine.js';
+import {
+  type ChunkEngine,
+  inlineEngine,
+  type Ranges,
+  type RecordPlace,
+  type RecordSource,
+  rangesSize,
+} from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult } from './engine-messages.js';
 import type { SlabPages, SlabScan } from './scan-slab.js';
 
@@ -62,9 +69,12 @@ export class PoolEngine implements ChunkEngine {
     return (await this.#run({ kind: 'open', id, record, target }, ownBuffers(record))) as Uint8Array;
   }
 
-  async openAll(bytes: Uint8Array, records: readonly RecordPlace[]): Promise<void> {
-    if (bytes.length < WORTHWHILE / 8) await this.#inline.openAll(bytes, records);
-    else await this.#run({ kind: 'open all', bytes, records }, ownBuffers(bytes));
+  async openAll(source: RecordSource, records: readonly RecordPlace[]): Promise<Uint32Array> {
+    // A file is read in a thread, however little it is: disks may be slow.
+    const isHere = source instanceof Uint8Array;
+    if (isHere && source.length < WORTHWHILE / 8) return this.#inline.openAll(source, records);
+    const transfer = isHere ? ownBuffers(source) : [];
+    return (await this.#run({ kind: 'open all', source, records }, transfer)) as Uint32Array;
   }
 
   async close(): Promise<void> {
@@ -91,11 +101,11 @@ export class PoolEngine implements ChunkEngine {
 
 const IDLE_MS = 30_000;
 
-/** Only shared memory is handed over without a copy. */
 /** A buffer of its own goes over without a copy; nobody looks at the bytes again. */
 const ownBuffers = ({ buffer, byteLength }: Uint8Array): ArrayBuffer[] =>
   buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 
+/** Only shared memory is handed over without a copy. */
 const isShared = ({ buffer }: Uint8Array): boolean => buffer instanceof SharedArrayBuffer;
 
 const isWorthwhile = (bytes: Uint8Array, ranges: Ranges): boolean =>

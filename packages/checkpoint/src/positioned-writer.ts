@@ -3,8 +3,11 @@ import { asCkptError, CkptError } from '@ckptree/errors';
 
 /** Buffers in one write, at most: IOV_MAX of Linux. */
 const IOV_MAX = 1024;
-/** So many bytes are worth a write. Larger ones gain nothing, and a cancelled dump would stop later. */
-const WRITE_SIZE = 8 * 1024 * 1024;
+/**
+ * Bytes written at once. With more of them, the system makes room in its cache in large blocks, which may take many times as
+ * long; and a cancelled dump would stop later.
+ */
+const WRITE_SIZE = 1024 * 1024;
 const SCRATCH_SIZE = 256 * 1024;
 
 /** As `fs.writevSync`. May write less than it was given. */
@@ -44,10 +47,13 @@ export class PositionedWriter {
 
   /** Adds bytes as they are: they must not change before `flush`. */
   add(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.#vector.push(bytes);
-    this.#pending += bytes.length;
-    if (this.#vector.length === IOV_MAX || this.#pending >= WRITE_SIZE) this.flush();
+    for (let from = 0; from < bytes.length; ) {
+      const part = bytes.subarray(from, from + WRITE_SIZE - this.#pending);
+      this.#vector.push(part);
+      this.#pending += part.length;
+      from += part.length;
+      if (this.#vector.length === IOV_MAX || this.#pending >= WRITE_SIZE) this.flush();
+    }
   }
 
   /** Adds a copy of some bytes, at most 256 KiB. */

@@ -47,6 +47,9 @@ export const realFileSystem: FileSystem = {
   lstat: async (path) => status(await lstat(path)),
 };
 
+/** Bytes written at once. With more of them, the system makes room in its cache in large blocks, which may take many times as long. */
+const WRITE_SIZE = 1024 * 1024;
+
 class RealFile implements OpenedFile {
   readonly #handle: Awaited<ReturnType<typeof open>>;
 
@@ -69,9 +72,12 @@ class RealFile implements OpenedFile {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    let done = 0;
-    while (done < bytes.length) {
-      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done);
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.#handle.write(
+        bytes,
+        done,
+        Math.min(bytes.length - done, WRITE_SIZE),
+      );
       done += bytesWritten;
     }
   }

@@ -166,4 +166,20 @@ describe('watching', () => {
     await expect(workers.create('w1', exampleWorkerRecord)).resolves.toEqual(expect.any(Number));
     await other.remove();
   });
+
+  test('may be looked for by many while its bucket is being made, and the server lives', async () => {
+    for (let round = 0; round < 5; round++) {
+      const other = await TestNats.start();
+      const looking = [1, 2, 3, 4].map(async () => {
+        const { workers } = recordsOf(await other.open());
+        while (!(await workers.isReady()));
+        return workers.get('none');
+      });
+      const making = [1, 2].map(async () => ensureCluster(await other.open()));
+      await Promise.all(making);
+      expect(await Promise.all(looking)).toEqual([undefined, undefined, undefined, undefined]);
+      expect(other.server.running).toBe(true);
+      await other.remove();
+    }
+  }, 60_000);
 });

@@ -5,7 +5,7 @@ import { messageBytes, parseMessage } from '../schema/json-message.js';
 import { checkVersion, validated } from '../schema/validation.js';
 import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
 import { jetstreamPublish } from './jetstream-publish.js';
-import { apiErrorOf, fromNats } from './nats-error.js';
+import { apiErrorOf, fromNats, isUnanswered, isUnserved } from './nats-error.js';
 import { orderedMessages } from './ordered.js';
 import { retrying } from './retry.js';
 import { whileConnected } from './while-connected.js';
@@ -35,6 +35,8 @@ export interface WatchOptions {
 /** Errors of JetStream's API, server/errors.json of nats-server: a compare-and-set that lost, and nothing to read. */
 const WRONG_LAST_SEQUENCE = 10_071;
 const NO_MESSAGE = 10_037;
+const EMPTY = new Uint8Array();
+const LOOK_TIMEOUT_MS = 1_000;
 const KEY = /^[A-Za-z0-9][A-Za-z0-9_=.-]{0,199}$/;
 /** A write is tried again within this time: it has an id of its own, so that it is done once. */
 const WRITE_TIMEOUT_MS = 5_000;
@@ -53,6 +55,26 @@ export class Bucket<S extends TSchema> {
     this.#connection = connection;
     this.#name = name;
     this.#schema = schema;
+  }
+
+  /**
+   * Whether the bucket is there, and can be read. Before it is known to be, nothing else may be asked of it: a nats-server (2.9.10) that is just
+   * making a stream crashes when it is asked for a message of it. This question is answered by the stream itself, once it is ready.
+   */
+  async isReady(): Promise<boolean> {
+    const { connection } = this.#connection[NATS];
+    const what = `looking for ${this.#name}`;
+    try {
+      const subject = `$JS.API.DIRECT.GET.KV_${this.#name}.${this.#subject('none')}`;
+      const asked = connection.request(subject, EMPTY, { timeout: LOOK_TIMEOUT_MS });
+      await whileConnected(this.#connection, what, asked);
+      return true;
+    } catch (error) {
+      const failure = fromNats(error, { responder: 'JetStream', what, timeoutMs: LOOK_TIMEOUT_MS });
+      // What comes while a stream is being made may be left without an answer.
+      if (isUnserved(failure) || isUnanswered(failure)) return false;
+      throw failure;
+    }
   }
 
   /** @returns undefined when there is none @throws EBADMSG it breaks its schema */

@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CkptError } from '@ckptree/errors';
 import { DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig } from 'nats';
 import { BUCKETS, STREAMS, SUBJECTS } from '../subjects.js';
 import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
 import { apiErrorOf, fromNats } from './nats-error.js';
+import { recordsOf } from './records.js';
 
 export interface ClusterOptions {
   /** Copies of every stream, over the servers of a NATS cluster. Default 1. */
@@ -15,11 +18,26 @@ export interface ClusterOptions {
 
 const HOUR_MS = 3_600_000;
 const WEEK_MS = 168 * HOUR_MS;
+const LOOK_AGAIN_MS = 20;
+const READY_TIMEOUT_MS = 10_000;
 const STREAM_NAME_IN_USE = 10_058;
 
-/** Makes the streams and buckets of a cluster, or brings them to these settings; may be done at any time, by several. */
+/**
+ * Makes the streams and buckets of a cluster, or brings them to these settings; may be done at any time, by several.
+ * When it resolves, all are ready to be read, also those that somebody else was making. @throws ETIMEDOUT JetStream is too busy
+ */
 export async function ensureCluster(connection: Connection, options: ClusterOptions = {}): Promise<void> {
   for (const stream of streamsOf(options)) await ensureStream(connection, stream);
+  const deadline = performance.now() + READY_TIMEOUT_MS;
+  for (const bucket of Object.values(recordsOf(connection)))
+    while (!(await bucket.isReady())) {
+      if (performance.now() > deadline)
+        throw new CkptError(
+          'ETIMEDOUT',
+          'JetStream has made the buckets of the cluster, and does not serve them yet',
+        );
+      await sleep(LOOK_AGAIN_MS);
+    }
 }
 
 function streamsOf(options: ClusterOptions): Partial<StreamConfig>[] {

@@ -18,16 +18,19 @@ export async function awaitCluster(
 ): Promise<void> {
   const { workers } = recordsOf(connection);
   for (let waitedMs = 0; ; waitedMs += POLL_MS) {
+    let why: unknown;
     try {
-      // The server's answer when there is none is another one than when there is no bucket.
-      await workers.get('none');
-      return;
+      if (await workers.isReady()) return;
     } catch (error) {
       const { code } = asCkptError(error);
       if (code === 'EPERM' || code === 'EPIPE') throw error;
-      if (waitedMs % REMIND_MS === 0)
-        log.warn({ err: error }, 'no coordinator has set this cluster up yet; one is waited for');
+      why = error;
     }
+    if (waitedMs % REMIND_MS === 0)
+      log.warn(
+        why === undefined ? {} : { err: why },
+        'no coordinator has set this cluster up yet; one is waited for',
+      );
     await sleep(POLL_MS, undefined, { signal });
   }
 }

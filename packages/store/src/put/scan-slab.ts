@@ -4,8 +4,8 @@ import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkSettings } from '../chunk.js';
 import { contentHash, HASH_SIZE } from '../content-hash.js';
 
-/** A stretch of a file that any thread of the process may read. */
-export interface FileStretch {
+/** Pages in a file that any thread of the process may read. */
+export interface PageStretch {
   readonly fd: number;
   readonly position: number;
   readonly pages: number;
@@ -20,7 +20,7 @@ export interface SlabPages {
   /** For each page, whether it is known already (1) and does not count. */
   readonly known: Uint8Array;
   /** Where to read the pages, all of them; without any they are in the slab. */
-  readonly stretches: readonly FileStretch[];
+  readonly stretches: readonly PageStretch[];
 }
 
 /** What is left of the windows: their pages that are neither known nor of zeros stand one behind the other from the start of each. */
@@ -65,7 +65,7 @@ export function scanSlab(settings: ChunkSettings, { slab, windows, known, stretc
   return { zeros, ends, ids };
 }
 
-function fill(target: Uint8Array, { fd, position }: FileStretch): void {
+function fill(target: Uint8Array, { fd, position }: PageStretch): void {
   for (let done = 0; done < target.length; ) {
     const count = readSync(fd, target, done, target.length - done, position + done);
     if (count === 0)

@@ -1,7 +1,7 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import type { MemoryLayout, PartLayout } from '../image/image-layout.js';
 import type { ImagePiece } from './image-pieces.js';
-import type { FileStretch } from './scan-slab.js';
+import type { PageStretch } from './scan-slab.js';
 import { SLAB_PAGES } from './slab-pool.js';
 import type { WindowCut } from './window.js';
 
@@ -54,8 +54,8 @@ export async function readPages(
   { source }: PartLayout,
   { pieces }: Slabful,
   slab: Uint8Array,
-): Promise<readonly FileStretch[]> {
-  const stretches: FileStretch[] = [];
+): Promise<readonly PageStretch[]> {
+  const stretches: PageStretch[] = [];
   let at = 0;
   for (const piece of pieces) {
     if (piece.kind !== 'pages') continue;

@@ -5,6 +5,8 @@ export interface ByteSource {
    * the next call. A forward-only source throws EINVAL when it is asked to go back.
    */
   read(position: number, length: number): Uint8Array | Promise<Uint8Array>;
+  /** Bytes in all, where that is known before they are read. */
+  readonly size?: number;
   /** The host's descriptor of the file that holds just these bytes, if one does: any thread of the process may read them itself. */
   readonly fd?: number;
 }

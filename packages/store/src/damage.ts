@@ -2,8 +2,9 @@ import { asCkptError } from '@ckptree/errors';
 import { PAGE_SIZE } from '@ckptree/model';
 import type { IdSet } from './id-set.js';
 import { type Manifest, readManifest } from './image/manifest.js';
+import { ZERO_PAGES } from './image/page-runs.js';
 import { readRecipe } from './image/read-recipe.js';
-import { type Owner, type Recipe, runsOf, ZERO_PAGES } from './image/recipe.js';
+import { type Owner, type Recipe, runsOf } from './image/recipe.js';
 import type { StoreContext } from './store-context.js';
 
 /** Pages of a task that are lost. */

@@ -87,6 +87,7 @@ export class Session {
    * @throws EBADMSG, ENOEXEC, ENOSYS it is not one; ENOSPC, EIO, EPERM the store cannot take it
    */
   async importImage(source: ByteSource): Promise<void> {
+    this.#context.engine.prepare(source.size ?? 0);
     await this.writeImage(await readLayout(source));
   }
 

@@ -206,6 +206,7 @@ export class Store {
     const image = await this.source(id);
     let done = 0;
     const { engine, slabs } = this.#context;
+    engine.prepare(image.size);
     const { lanes } = engine;
     const buffers = new SlabPool(EXPORT_PIECE, lanes + 1, slabs);
     for await (const { buffer, reading } of ahead(piecesOf(image, buffers), lanes)) {

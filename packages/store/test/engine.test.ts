@@ -57,3 +57,13 @@ describe('threads', () => {
     await expect(put(store, image)).rejects.toMatchObject({ code: 'EPIPE' });
   });
 });
+
+test('threads that are being started for work that does not come end with the engine', async () => {
+  const engine = poolEngine(2)(settings);
+  engine.prepare(2 ** 30);
+  await engine.close();
+  // Neither throws later on.
+  engine.prepare(2 ** 30);
+  const bytes = new Uint8Array(new SharedArrayBuffer(2 ** 20));
+  await expect(engine.digest(bytes, Uint32Array.of(0, 2 ** 20))).rejects.toThrow(/closed/);
+});

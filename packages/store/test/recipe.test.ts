@@ -1,8 +1,8 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { PageRunsBuilder } from '../dist/image/page-runs.js';
-import { decodeRecipe, encodeRecipe, type Recipe, ZERO_PAGES } from '../dist/image/recipe.js';
+import { PageRunsBuilder, ZERO_PAGES } from '../dist/image/page-runs.js';
+import { decodeRecipe, encodeRecipe, type Recipe } from '../dist/image/recipe.js';
 
 const HEADER_SIZE = 40;
 const CHUNK_ID_SIZE = 32;

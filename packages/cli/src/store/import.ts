@@ -1,4 +1,5 @@
 import type { ByteSource } from '@ckptree/model';
+import type { FileSource } from '@ckptree/restart';
 import { withFile } from '../images.js';
 import type { Palette } from '../output/palette.js';
 import { printable } from '../output/printable.js';
@@ -40,8 +41,9 @@ export function importFile(
 }
 
 /** The same bytes, until the signal is raised. Threads that read the file themselves do not hear of it. */
-const untilAborted = (source: ByteSource, signal: AbortSignal): ByteSource => ({
-  ...(source.fd !== undefined && { fd: source.fd }),
+const untilAborted = (source: FileSource, signal: AbortSignal): ByteSource => ({
+  fd: source.fd,
+  size: source.size,
   read(position, length) {
     signal.throwIfAborted();
     return source.read(position, length);

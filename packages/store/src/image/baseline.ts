@@ -1,7 +1,7 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkId } from '../content-hash.js';
-import type { RunRange } from './page-runs.js';
-import { type MemoryVersion, type Recipe, ZERO_PAGES } from './recipe.js';
+import { type RunRange, ZERO_PAGES } from './page-runs.js';
+import type { MemoryVersion, Recipe } from './recipe.js';
 
 /** @param chunk index into the recipe's chunks, or ZERO_PAGES */
 export type RunVisitor = (

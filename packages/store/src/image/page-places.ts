@@ -3,8 +3,9 @@ import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkReader } from '../chunk-reader.js';
 import type { ChunkId } from '../content-hash.js';
 import type { ManifestSegment } from './manifest.js';
+import { ZERO_PAGES } from './page-runs.js';
 import { readRecipes } from './read-recipe.js';
-import { batchHeadSize, type Recipe, ZERO_PAGES } from './recipe.js';
+import { batchHeadSize, type Recipe } from './recipe.js';
 
 /** Which chunks hold pages, for those who fetch chunks themselves. */
 export interface PagePlaces {

@@ -1,4 +1,8 @@
 import { endianness } from 'node:os';
+import { PAGE_SIZE } from '@ckptree/model';
+
+/** In place of a chunk: the pages are zeros, and nowhere. */
+export const ZERO_PAGES = 0xffff_ffff;
 
 /** Pages that stand one behind the other in a chunk. */
 export interface PageRun {
@@ -106,18 +110,21 @@ export class PageRunsBuilder {
     this.#pages[index] = pages;
   }
 
-  last(): PageRun {
-    const index = this.#length - 1;
-    return {
-      address: this.#addresses[index]!,
-      chunk: this.#chunks[index]!,
-      firstPage: this.#firstPages[index]!,
-      pages: this.#pages[index]!,
-    };
-  }
-
-  extendLast(pages: number): void {
-    this.#pages[this.#length - 1]! += pages;
+  /**
+   * Adds a page: to the last run where it goes on there, else as a run of its own.
+   * @param page     its number within the chunk; 0 for a page of zeros
+   * @param firstRun the run that it may go on is this one or a later one
+   */
+  addPage(address: number, chunk: number, page: number, firstRun: number): void {
+    const last = this.#length - 1;
+    const pages = this.#pages[last]!;
+    const goesOn =
+      last >= firstRun &&
+      this.#chunks[last] === chunk &&
+      this.#addresses[last]! + pages * PAGE_SIZE === address &&
+      (chunk === ZERO_PAGES || this.#firstPages[last]! + pages === page);
+    if (goesOn) this.#pages[last] = pages + 1;
+    else this.push(address, chunk, page, 1);
   }
 
   finish(): PageRuns {

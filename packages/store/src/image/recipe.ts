@@ -3,7 +3,7 @@ import { BATCH_PAGES, batchSize } from '@ckptree/image';
 import { PAGE_SIZE } from '@ckptree/model';
 import { CHUNK_SIZE_LIMIT } from '../chunk.js';
 import { type ChunkId, HASH_SIZE, hexId } from '../content-hash.js';
-import { type PageRun, PageRuns, RUN_SIZE, type RunRange } from './page-runs.js';
+import { type PageRun, PageRuns, RUN_SIZE, type RunRange, ZERO_PAGES } from './page-runs.js';
 
 /**
  * The recipe of a segment: a stretch of an image as its records without page contents, and where the pages are.
@@ -61,9 +61,6 @@ export interface RecipeWindow {
   readonly firstRun: number;
   readonly runs: number;
 }
-
-/** Stands for a chunk: these pages are all zeros, and stored nowhere. */
-export const ZERO_PAGES = 0xffff_ffff;
 
 const MAGIC = Buffer.from('ckptrcpe', 'latin1');
 /** Version 1 has no memory versions in its owners. */

@@ -6,9 +6,9 @@ import type { ChunkRecords } from '../chunk-records.js';
 import type { ChunkId } from '../content-hash.js';
 import type { Manifest, ManifestSegment } from './manifest.js';
 import { locatePages, type PagePlaces } from './page-places.js';
-import type { PageRun } from './page-runs.js';
+import { type PageRun, ZERO_PAGES } from './page-runs.js';
 import { readRecipe } from './read-recipe.js';
-import { batchHeadSize, pagesOf, type Recipe, runsOf, ZERO_PAGES } from './recipe.js';
+import { batchHeadSize, pagesOf, type Recipe, runsOf } from './recipe.js';
 
 /** Recipes of an image that are kept in memory. */
 const KEPT_SEGMENTS = 8;

@@ -10,6 +10,8 @@ export type Ranges = Uint32Array;
 export interface ChunkEngine {
   /** How many buffers it can work on at once. */
   readonly lanes: number;
+  /** So many bytes are about to come: what would have to be started for them is, meanwhile. */
+  prepare(bytes: number): void;
   /** Reads pages, closes them up and hashes them. Nobody may touch the slab until it resolves. @throws as scanSlab() */
   scan(pages: SlabPages): Promise<SlabScan>;
   /** The ids of all ranges, HASH_SIZE bytes each. `bytes` must not change until it resolves. */
@@ -112,6 +114,7 @@ export function inlineEngine(settings: ChunkSettings): ChunkEngine {
   const reader = new StretchReader();
   return {
     lanes: 1,
+    prepare: () => undefined,
     scan: async (pages) => scanSlab(settings, pages),
     digest: async (bytes, ranges) => digestRanges(settings, bytes, ranges),
     seal: async (bytes, ranges, ids, target) => sealRanges(settings, bytes, ranges, ids, target),

@@ -22,6 +22,8 @@ export type EngineRequest = { readonly settings: ChunkSettings } & (
       readonly target: Uint8Array | undefined;
     }
   | { readonly kind: 'open all'; readonly source: RecordSource; readonly records: readonly RecordPlace[] }
+  /** Nothing but to be there. */
+  | { readonly kind: 'start' }
 );
 
 export type EngineResult = Uint8Array | Uint32Array | SlabScan;

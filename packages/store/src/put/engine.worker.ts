@@ -5,6 +5,7 @@ import { digestRanges, openAllInto, sealRanges } from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult } from './engine-messages.js';
 import { scanSlab } from './scan-slab.js';
 
+const NOTHING = new Uint8Array(0);
 /** Of this thread. */
 const reader = new StretchReader();
 
@@ -30,5 +31,7 @@ function work(request: EngineRequest): EngineResult {
       return openChunk(settings, request.id, request.record, request.target);
     case 'open all':
       return openAllInto(settings, reader, request.source, request.records);
+    case 'start':
+      return NOTHING;
   }
 }

@@ -1,12 +1,13 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import type { MemoryLayout } from '../image/image-layout.js';
 import type { FrameTable } from './frame-table.js';
+import { type PageSlots, ZEROS } from './page-slots.js';
 import type { SlabScan } from './scan-slab.js';
-import type { PageSlot, Window, WindowCut } from './window.js';
+import { WINDOW_PAGES, type Window, type WindowCut } from './window.js';
 
 /** Pages that are to be scanned, with the slots of their frames. */
 export interface SlottedPages {
-  readonly slots: readonly PageSlot[];
+  readonly slots: Uint32Array;
   /** For each page, whether its frame was met before (1): its slot is decided by others. */
   readonly known: Uint8Array;
 }
@@ -14,17 +15,22 @@ export interface SlottedPages {
 export function slotPages(
   { frames: numbers }: MemoryLayout,
   cuts: readonly WindowCut[],
+  all: PageSlots,
   frames: FrameTable,
 ): SlottedPages {
-  const slots: PageSlot[] = [];
-  const known: number[] = [];
+  const count = cuts.reduce((sum, { addresses }) => sum + addresses.length, 0);
+  const slots = new Uint32Array(count);
+  const known = new Uint8Array(count);
+  let index = 0;
   for (const { addresses, firstPage } of cuts)
-    for (let page = 0; page < addresses.length; page++) {
-      const met = frames.slot(numbers?.[firstPage + page]);
-      slots.push(met.slot);
-      known.push(met.known ? 1 : 0);
+    for (let page = 0; page < addresses.length; page++, index++) {
+      const frame = numbers?.[firstPage + page];
+      const met = frame === undefined ? undefined : frames.get(frame);
+      slots[index] = met ?? all.add();
+      if (met !== undefined) known[index] = 1;
+      else if (frame !== undefined) frames.set(frame, slots[index]!);
     }
-  return { slots, known: Uint8Array.from(known) };
+  return { slots, known };
 }
 
 /** The windows of a slab that was scanned. Pages of zeros are decided; those of known frames are, or will be. */
@@ -33,16 +39,26 @@ export function openWindows(
   cuts: readonly WindowCut[],
   { slots, known }: SlottedPages,
   { zeros, ends }: SlabScan,
+  all: PageSlots,
 ): Window[] {
   let first = 0;
   return cuts.map(({ addresses, isLoose }, index) => {
-    const open: number[] = [];
+    const open = new Uint16Array(WINDOW_PAGES);
+    let opened = 0;
     for (let page = 0; page < addresses.length; page++)
-      if (zeros[first + page] === 1) slots[first + page]!.chunk = null;
-      else if (known[first + page] === 0) open.push(page);
+      if (zeros[first + page] === 1) all.place(slots[first + page]!, ZEROS, 0);
+      else if (known[first + page] === 0) open[opened++] = page;
     const start = first * PAGE_SIZE;
-    const own = slots.slice(first, first + addresses.length);
+    const own = slots.subarray(first, first + addresses.length);
     first += addresses.length;
-    return { memory, addresses, slots: own, open, start, end: ends[index]!, isLoose };
+    return {
+      memory,
+      addresses,
+      slots: own,
+      open: open.subarray(0, opened),
+      start,
+      end: ends[index]!,
+      isLoose,
+    };
   });
 }

@@ -4,14 +4,24 @@ import { contentHash, HASH_SIZE, hexId } from '../content-hash.js';
 import type { Ranges } from './chunk-engine.js';
 import type { ChunkWriter } from './chunk-writer.js';
 import type { Gatherer } from './gatherer.js';
-import type { KnownPage, PageReference } from './page-reference.js';
+import type { KnownWindow, PageReference } from './page-reference.js';
+import { type PageSlots, UNDECIDED, ZEROS } from './page-slots.js';
 import type { ParentImage } from './parent-image.js';
-import type { ChunkRef, PageSlot, Window } from './window.js';
+import type { Window } from './window.js';
 
 const IDENTITY_SIZE = 16;
 
 /** Content by chunk id, wherever it is by now; undefined when it cannot be had without harm to the speed. */
 export type ReadContent = (id: ChunkId) => Promise<Uint8Array | undefined>;
+
+export interface PlacerParts {
+  readonly writer: ChunkWriter;
+  readonly parent: ParentImage;
+  /** Of all pages of the image. */
+  readonly slots: PageSlots;
+  readonly gatherer: Gatherer;
+  readonly read: ReadContent;
+}
 
 /**
  * Decides for each page where it is, or will be, in the store. Cheapest first: a window whose content is a chunk that
@@ -21,13 +31,13 @@ export class PagePlacer {
   readonly #writer: ChunkWriter;
   readonly #parent: ParentImage;
   readonly #read: ReadContent;
-  /** One for each id, so that a chunk has one row in a recipe. */
-  readonly #refs = new Map<ChunkId, ChunkRef>();
+  readonly #slots: PageSlots;
   readonly #gatherer: Gatherer;
 
-  constructor(writer: ChunkWriter, parent: ParentImage, gatherer: Gatherer, read: ReadContent) {
+  constructor({ writer, parent, slots, gatherer, read }: PlacerParts) {
     this.#writer = writer;
     this.#parent = parent;
+    this.#slots = slots;
     this.#gatherer = gatherer;
     this.#read = read;
   }
@@ -73,60 +83,57 @@ export class PagePlacer {
     }
     // Of a memory that is kept in part, what is read has changed: there is nothing to find.
     const isChanged = window.memory.kept !== undefined;
-    const identity = isChanged ? undefined : identityOf(window, digest);
-    const remembered = identity === undefined ? undefined : this.#parent.pages.windows.get(identity);
-    if (
-      identity !== undefined &&
-      remembered?.length === window.open.length &&
-      (await this.#allStay(remembered))
-    ) {
-      window.identity = identity;
-      for (const [slot, page] of remembered.entries()) this.#placePage(openSlot(window, slot), page);
-      return false;
-    }
-    const partial = window.open.length + zeroCount(window) < window.slots.length;
+    if (!isChanged && (await this.#placeKnown(window, digest))) return false;
     const same = reference === undefined ? 0 : await this.#placeSame(slab, window, reference);
-    if (same === 0 && !partial) {
+    if (same === 0 && !this.#isPartial(window)) {
       this.#writer.promise(id);
       this.#placeAll(window, id);
       return true;
     }
-    if (identity !== undefined) window.identity = identity;
+    if (!isChanged) window.identity = identityOf(window, digest);
     await this.#gather(slab, window);
     return false;
   }
 
-  #ref(id: ChunkId): ChunkRef {
-    let ref = this.#refs.get(id);
-    if (ref === undefined) {
-      ref = { id };
-      this.#refs.set(id, ref);
-    }
-    return ref;
+  #placeAll({ slots, open }: Window, id: ChunkId): void {
+    const chunk = this.#slots.chunks.of(id);
+    for (let page = 0; page < open.length; page++) this.#slots.place(slots[open[page]!]!, chunk, page);
   }
 
-  #placePage(slot: PageSlot, { chunk, page }: KnownPage): void {
-    slot.chunk = this.#ref(chunk);
-    slot.page = page;
-  }
-
-  #placeAll(window: Window, id: ChunkId): void {
-    for (let page = 0; page < window.open.length; page++)
-      this.#placePage(openSlot(window, page), { chunk: id, page });
-  }
-
-  async #allStay(pages: readonly KnownPage[]): Promise<boolean> {
-    for (const id of new Set(pages.map(({ chunk }) => chunk)))
-      if (!(await this.#writer.has(id))) return false;
+  /** @returns whether the parent has just this window */
+  async #placeKnown(window: Window, digest: Uint8Array): Promise<boolean> {
+    const { windows } = this.#parent.pages;
+    if (windows.size === 0) return false;
+    const identity = identityOf(window, digest);
+    const known = windows.get(identity);
+    const { slots, open } = window;
+    if (known?.length !== open.length || !(await this.#allStay(known))) return false;
+    window.identity = identity;
+    let next = 0;
+    known.forEachPage((chunk, page) => {
+      this.#slots.place(slots[open[next++]!]!, this.#slots.chunks.of(chunk), page);
+    });
     return true;
+  }
+
+  async #allStay(known: KnownWindow): Promise<boolean> {
+    for (const id of known.chunks()) if (!(await this.#writer.has(id))) return false;
+    return true;
+  }
+
+  /** Whether some of its pages are decided by others. */
+  #isPartial({ slots, open }: Window): boolean {
+    let zeros = 0;
+    for (const slot of slots) if (this.#slots.chunk(slot) === ZEROS) zeros++;
+    return open.length + zeros < slots.length;
   }
 
   /** Places the pages that are byte for byte those of the reference. @returns how many */
   async #placeSame(slab: Uint8Array, window: Window, reference: PageReference): Promise<number> {
     let same = 0;
     const contents = new Map<ChunkId, Uint8Array | undefined>();
-    for (const [index, pageIndex] of window.open.entries()) {
-      const known = reference.at(window.addresses[pageIndex]!);
+    for (const [index, page] of window.open.entries()) {
+      const known = reference.at(window.addresses[page]!);
       if (known === undefined) continue;
       if (!contents.has(known.chunk))
         contents.set(
@@ -136,7 +143,7 @@ export class PagePlacer {
       const content = contents.get(known.chunk);
       const at = window.start + index * PAGE_SIZE;
       if (content === undefined || !samePage(content, known.page * PAGE_SIZE, slab, at)) continue;
-      this.#placePage(window.slots[pageIndex]!, known);
+      this.#slots.place(window.slots[page]!, this.#slots.chunks.of(known.chunk), known.page);
       same++;
     }
     return same;
@@ -144,19 +151,14 @@ export class PagePlacer {
 
   /** The pages that are not placed yet go into chunks of single pages. */
   async #gather(slab: Uint8Array, window: Window): Promise<void> {
-    for (let index = 0; index < window.open.length; index++) {
-      const slot = openSlot(window, index);
-      if (slot.chunk !== undefined) continue;
+    for (const [index, page] of window.open.entries()) {
+      const slot = window.slots[page]!;
+      if (this.#slots.chunk(slot) !== UNDECIDED) continue;
       const at = window.start + index * PAGE_SIZE;
       await this.#gatherer.add(slab.subarray(at, at + PAGE_SIZE), slot);
     }
   }
 }
-
-const openSlot = (window: Window, index: number): PageSlot => window.slots[window.open[index]!]!;
-
-const zeroCount = ({ slots }: Window): number =>
-  slots.reduce((sum, { chunk }) => sum + (chunk === null ? 1 : 0), 0);
 
 const samePage = (a: Uint8Array, aStart: number, b: Uint8Array, bStart: number): boolean =>
   aStart + PAGE_SIZE <= a.length &&

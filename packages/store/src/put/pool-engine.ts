@@ -17,6 +17,8 @@ import type { SlabPages, SlabScan } from './scan-slab.js';
 
 /** Bytes: less than this is done sooner than handed over. */
 const WORTHWHILE = 256 * 1024;
+/** Bytes: for more than this all threads will be wanted. To start one takes as long as hashing a few hundred MiB. */
+const WORTH_ALL_THREADS = 64 * 1024 * 1024;
 
 type Work<R = EngineRequest> = R extends EngineRequest ? Omit<R, 'settings'> : never;
 
@@ -46,6 +48,12 @@ export class PoolEngine implements ChunkEngine {
     });
     // A thread that dies at work fails its request, where it is reported; one that dies idle harms nobody.
     this.#piscina.on('error', () => undefined);
+  }
+
+  prepare(bytes: number): void {
+    if (bytes < WORTH_ALL_THREADS) return;
+    // Piscina starts a thread for each request that finds all others at work. One that cannot start is told of by its first work.
+    for (let thread = 0; thread < this.lanes; thread++) this.#run({ kind: 'start' }).catch(() => undefined);
   }
 
   async scan(pages: SlabPages): Promise<SlabScan> {

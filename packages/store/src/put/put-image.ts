@@ -10,6 +10,7 @@ import { imagePieces } from './image-pieces.js';
 import { openWindows, slotPages } from './open-window.js';
 import { PagePlacer, type ReadContent } from './page-placer.js';
 import { firstOf, type PageReference, WindowTable } from './page-reference.js';
+import { PageSlots } from './page-slots.js';
 import type { ParentImage } from './parent-image.js';
 import type { SlabPages } from './scan-slab.js';
 import { isFullSegment, SegmentBuilder } from './segment-builder.js';
@@ -65,6 +66,7 @@ class ImagePut {
   readonly #gatherer: Gatherer;
   readonly #placer: PagePlacer;
   readonly #slabs: SlabPool;
+  readonly #pages = new PageSlots();
   readonly #frames = new FrameTable();
   /** Slabs that are being read and hashed. */
   readonly #scanning = new Set<Promise<unknown>>();
@@ -72,7 +74,7 @@ class ImagePut {
   readonly #sealing = new Set<Promise<void>>();
   #failure: unknown;
   readonly #segments: ManifestSegment[] = [];
-  #segment = new SegmentBuilder();
+  #segment: SegmentBuilder;
   #memory: MemoryLayout | undefined;
   /** Of the segment. */
   #position = 0;
@@ -91,11 +93,18 @@ class ImagePut {
     this.#cuts = context.cuts ?? [];
     this.#slabs = new SlabPool(SLAB_SIZE, 3 * context.engine.lanes + 1, context.slabs);
     const { writer, parent, engine, slabs } = context;
-    this.#gatherer = new Gatherer(writer, engine.lanes, slabs);
-    this.#placer = new PagePlacer(writer, parent, this.#gatherer, (id) => this.#read(id));
+    this.#segment = new SegmentBuilder(this.#pages);
+    this.#gatherer = new Gatherer(writer, this.#pages, engine.lanes, slabs);
+    this.#placer = new PagePlacer({
+      writer,
+      parent,
+      slots: this.#pages,
+      gatherer: this.#gatherer,
+      read: (id) => this.#read(id),
+    });
     const parents = new Set(layout.memories.map(({ ppid }) => ppid));
     for (const { owner } of layout.memories)
-      if (parents.has(owner.pid)) this.#references.set(owner.pid, new WindowTable());
+      if (parents.has(owner.pid)) this.#references.set(owner.pid, new WindowTable(this.#pages));
   }
 
   async run(): Promise<ManifestSegment[]> {
@@ -143,10 +152,10 @@ class ImagePut {
     cuts: readonly WindowCut[],
     where: Pick<SlabPages, 'slab' | 'stretches'>,
   ): Promise<Scanned> {
-    const pages = slotPages(memory, cuts, this.#frames);
+    const pages = slotPages(memory, cuts, this.#pages, this.#frames);
     const windows = Uint32Array.from(cuts, ({ addresses }) => addresses.length);
     const scan = await this.#context.engine.scan({ ...where, windows, known: pages.known });
-    return { windows: openWindows(memory, cuts, pages, scan), ids: scan.ids };
+    return { windows: openWindows(memory, cuts, pages, scan, this.#pages), ids: scan.ids };
   }
 
   /** Decides where pages are, and has those sealed that become chunks as they are. */
@@ -215,7 +224,7 @@ class ImagePut {
     this.#position += this.#segment.size;
     this.#endedSize += this.#segment.size;
     this.#endedLiterals += this.#segment.literalsSize;
-    this.#segment = new SegmentBuilder();
+    this.#segment = new SegmentBuilder(this.#pages);
     // Small ones wait for each other, so that their single pages share chunks, and their recipes one trip.
     if (isFullSegment(this.#endedSize, this.#endedLiterals)) await this.#writeRecipes();
   }

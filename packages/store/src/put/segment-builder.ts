@@ -1,19 +1,18 @@
 import { batchSize } from '@ckptree/image';
-import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkId } from '../content-hash.js';
 import type { Baseline } from '../image/baseline.js';
 import type { MemoryLayout } from '../image/image-layout.js';
-import { PageRunsBuilder } from '../image/page-runs.js';
+import { PageRunsBuilder, ZERO_PAGES } from '../image/page-runs.js';
 import {
   encodeRecipe,
   type Owner,
   type Recipe,
   type RecipeBatch,
   type RecipeWindow,
-  ZERO_PAGES,
 } from '../image/recipe.js';
 import type { KeptRange } from './memory-batches.js';
-import type { PageSlot, Window } from './window.js';
+import { type PageSlots, UNDECIDED, ZEROS } from './page-slots.js';
+import type { Window } from './window.js';
 
 /** A segment ends behind the batch with which it reaches so many bytes of image, or of literals. */
 const SEGMENT_SIZE = 256 * 1024 * 1024;
@@ -31,10 +30,15 @@ interface OpenBatch {
 
 /** Collects one segment of an image and writes its recipe. */
 export class SegmentBuilder {
+  readonly #slots: PageSlots;
   readonly #literals: Uint8Array[] = [];
   #literalsSize = 0;
   #batchesSize = 0;
   readonly #batches: OpenBatch[] = [];
+
+  constructor(slots: PageSlots) {
+    this.#slots = slots;
+  }
 
   /** Bytes of image so far. */
   get size(): number {
@@ -75,7 +79,7 @@ export class SegmentBuilder {
 
   /** The recipe. Every page of the segment must have its place by now. */
   finish(): Buffer {
-    const tables = new Tables();
+    const tables = new Tables(this.#slots);
     const batches = this.#batches.map((batch) => tables.addBatch(batch));
     const { chunks, owners, windows } = tables;
     const [runs, literals] = [tables.runs.finish(), Buffer.concat(this.#literals)];
@@ -89,10 +93,18 @@ class Tables {
   readonly owners: Owner[] = [];
   readonly runs = new PageRunsBuilder();
   readonly windows: RecipeWindow[] = [];
+  readonly #slots: PageSlots;
+  /** Neighbours are mostly in the same chunk: its number among the slots, and row. */
+  #lastChunk = UNDECIDED;
+  #lastRow = 0;
   readonly #chunkRows = new Map<ChunkId, number>();
   readonly #ownerRows = new Map<MemoryLayout, number>();
   /** By recipe that runs are taken over from: the row here of each of its chunks, or -1. */
   readonly #takenRows = new Map<Recipe, Int32Array>();
+
+  constructor(slots: PageSlots) {
+    this.#slots = slots;
+  }
 
   addBatch({ memory, literalsBefore, windows, kept }: OpenBatch): RecipeBatch {
     const firstRun = this.runs.length;
@@ -106,10 +118,10 @@ class Tables {
     const firstRun = this.runs.length;
     let next = 0;
     for (const { addresses, slots } of windows)
-      for (const [index, slot] of slots.entries()) {
-        const address = addresses[index]!;
+      for (let page = 0; page < slots.length; page++) {
+        const address = addresses[page]!;
         while (next < kept.length && kept[next]!.start < address) this.#addKept(baseline, kept[next++]!);
-        this.#addSlot(address, slot, firstRun);
+        this.#addSlot(address, slots[page]!, firstRun);
       }
     while (next < kept.length) this.#addKept(baseline, kept[next++]!);
   }
@@ -133,28 +145,25 @@ class Tables {
 
   #addWindow({ addresses, slots, identity }: Window): void {
     const firstRun = this.runs.length;
-    for (const [index, slot] of slots.entries()) this.#addSlot(addresses[index]!, slot, firstRun);
+    // Runs do not reach across windows, which may be found again as a whole.
+    for (let page = 0; page < slots.length; page++) this.#addSlot(addresses[page]!, slots[page]!, firstRun);
     if (identity !== undefined) this.windows.push({ identity, firstRun, runs: this.runs.length - firstRun });
   }
 
-  #addSlot(address: number, { chunk, page }: PageSlot, firstRun: number): void {
-    this.#addPage(address, chunk === null ? ZERO_PAGES : this.#chunk(chunk!.id!), page, firstRun);
+  /** @param firstRun it may go on with this run, or a later one */
+  #addSlot(address: number, slot: number, firstRun: number): void {
+    const chunk = this.#slots.chunk(slot);
+    if (chunk === ZEROS) this.runs.addPage(address, ZERO_PAGES, 0, firstRun);
+    else this.runs.addPage(address, this.#row(chunk), this.#slots.page(slot), firstRun);
   }
 
-  /** @param firstRun of the window: runs do not reach across windows, which may be found again as a whole */
-  #addPage(address: number, chunk: number, page: number, firstRun: number): void {
-    if (this.runs.length > firstRun && this.#follows(address, chunk, page)) this.runs.extendLast(1);
-    else this.runs.push(address, chunk, chunk === ZERO_PAGES ? 0 : page, 1);
-  }
-
-  /** Whether a page goes on where the last run ends. */
-  #follows(address: number, chunk: number, page: number): boolean {
-    const run = this.runs.last();
-    return (
-      run.chunk === chunk &&
-      run.address + run.pages * PAGE_SIZE === address &&
-      (chunk === ZERO_PAGES || run.firstPage + run.pages === page)
-    );
+  /** @param number of a chunk among the slots, all of which are decided by now */
+  #row(number: number): number {
+    if (number !== this.#lastChunk) {
+      this.#lastRow = this.#chunk(this.#slots.chunks.id(number)!);
+      this.#lastChunk = number;
+    }
+    return this.#lastRow;
   }
 
   #chunk(id: ChunkId): number {

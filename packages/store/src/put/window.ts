@@ -1,5 +1,4 @@
 import { PAGE_SIZE } from '@ckptree/model';
-import type { ChunkId } from '../content-hash.js';
 import type { MemoryLayout } from '../image/image-layout.js';
 import type { Run } from './memory-batches.js';
 
@@ -9,27 +8,14 @@ export const WINDOW_PAGES = 256;
 const ALIGN_FROM = 64;
 const WINDOW_SPAN = WINDOW_PAGES * PAGE_SIZE;
 
-/** A chunk whose id may not be known yet. */
-export interface ChunkRef {
-  id: ChunkId | undefined;
-}
-
-/** Where a page is. Pages of the same frame have the same slot, so that deciding one decides all. */
-export interface PageSlot {
-  /** undefined as long as that is not decided, null for a page of zeros. */
-  chunk: ChunkRef | null | undefined;
-  /** Within the chunk. */
-  page: number;
-}
-
 /** Some pages of one address space, ascending by address. */
 export interface Window {
   readonly memory: MemoryLayout;
   readonly addresses: Float64Array;
-  /** One for each page. */
-  readonly slots: PageSlot[];
+  /** Numbers in PageSlots, one for each page. */
+  readonly slots: Uint32Array;
   /** The pages that are still to be decided, as indexes: not zero, and of no frame that was met before. */
-  readonly open: number[];
+  readonly open: Uint16Array;
   /** Their bytes, one behind the other in the slab. */
   readonly start: number;
   readonly end: number;

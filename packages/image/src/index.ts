@@ -14,7 +14,7 @@ export {
   contentsSize,
   encodePagesEnd,
   pagesHeader,
-  pagesHeaderOfRuns,
+  putPagesHeader,
 } from './encode/pages.js';
 export { encodeTask, encodeTaskObjs, encodeTree, type TaskPids } from './encode/task.js';
 export { FINDING_SCHEMA, type Finding, findingError } from './finding.js';

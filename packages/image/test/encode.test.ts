@@ -15,7 +15,7 @@ import {
   encodeVma,
   hasContents,
   pagesHeader,
-  pagesHeaderOfRuns,
+  putPagesHeader,
   readFailure,
   readTree,
 } from '@ckptree/image';
@@ -68,7 +68,11 @@ describe('bytes as the format has them', () => {
         const addresses = runs.flatMap((each) =>
           Array.from({ length: each.pages }, (_, page) => each.address + page * PAGE_SIZE),
         );
-        expect(pagesHeaderOfRuns(runs)).toEqual(pagesHeader(addresses));
+        const header = pagesHeader(addresses);
+        // Anywhere in memory, and nothing around it is touched.
+        const around = new Uint8Array(header.length + 2).fill(7);
+        putPagesHeader(around.subarray(1, -1), runs);
+        expect([...around]).toEqual([7, ...header, 7]);
       },
     );
     fc.assert(law);

@@ -38,18 +38,26 @@ export async function locateInStore(
 /** A unit is a chunk: what is fetched and unpacked at once. */
 function spaceOf({ chunks, pieces }: PagePlaces, mms: readonly Mm<StoredPages>[]): PageSpace {
   const firstPage = firstPages(chunks.length, pieces);
-  const needed = new Uint8Array(firstPage.at(-1)!);
+  const count = firstPage.at(-1)!;
+  const needed = new Uint8Array(count);
+  /** Number behind the last piece, as long as each piece begins where the last one ends. */
+  let inOrder = 0;
   const numbered = pieces.map((quads) => {
     const triples = new Float64Array((quads.length / 4) * 3);
     for (let piece = 0; piece < quads.length / 4; piece++) {
       const [address, chunk, first, pages] = quads.subarray(piece * 4, piece * 4 + 4) as Quad;
       const number = chunk < 0 ? ZERO_PAGES : firstPage[chunk]! + first;
-      if (chunk >= 0) needed.fill(1, number, number + pages);
+      if (chunk >= 0) {
+        needed.fill(1, number, number + pages);
+        inOrder = number === inOrder ? number + pages : Number.NaN;
+      }
       triples.set([address, number, pages], piece * 3);
     }
     return triples;
   });
-  return { firstPage, pieces: new Map(mms.map((mm, index) => [mm, numbered[index]!])), needed };
+  const byMm = new Map(mms.map((mm, index) => [mm, numbered[index]!]));
+  // All of them once: as a checkpoint is that shares nothing with others.
+  return inOrder === count ? { firstPage, pieces: byMm } : { firstPage, pieces: byMm, needed };
 }
 
 type Quad = Float64Array & readonly [number, number, number, number];

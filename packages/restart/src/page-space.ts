@@ -15,7 +15,7 @@ export interface PageSpace {
   readonly firstPage: Int32Array;
   /** For each address space triples (address, first number or ZERO_PAGES, pages), ascending by address. */
   readonly pieces: ReadonlyMap<Mm<StoredPages>, Float64Array>;
-  /** 1 for each number that is needed; absent when all are, in one place each. */
+  /** 1 for each number that is needed; absent when all are, in one place each, in the order of the pieces. */
   readonly needed?: Uint8Array;
 }
 

@@ -4,7 +4,6 @@ import type { ChunkSettings } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
 import type { ChunkIndex } from './index/chunk-index.js';
 import type { ChunkPlace } from './index/chunk-place.js';
-import type { PackId } from './pack/pack-format.js';
 import { packName } from './pack/pack-reader.js';
 
 /** Records of chunks in open packs: whoever has this can read them, whatever a garbage collector does meanwhile. */
@@ -17,8 +16,10 @@ export interface ChunkRecords {
   close(): Promise<void>;
 }
 
-/** Chunks that are looked for at the same time. */
-const LANES = 64;
+/** Chunks that are looked for at once. */
+const LOOKUPS = 4096;
+/** Packs that are opened at once. */
+const LANES = 16;
 
 export interface RecordParts {
   readonly backend: ObjectBackend;
@@ -50,37 +51,54 @@ async function tryToOpen(
   { backend, index, settings }: RecordParts,
   chunks: readonly ChunkId[],
 ): Promise<ChunkRecords> {
-  const opened = new Map<PackId, { readonly number: number; readonly object: OpenObject }>();
-  const close = async (): Promise<void> => {
-    for (const { object } of opened.values()) await object.close();
-  };
+  const found = await findAll(index, chunks);
+  const names = [...new Set(found.map(({ pack }) => pack))].map(packName);
+  const objects = await openAll(names, (name) => backend.open!(name));
+  const numbers = new Map(names.map((name, number) => [name, number]));
   const places = new Float64Array(chunks.length * 3);
-  try {
-    let chunk = 0;
-    for await (const { pack, offset, length } of findAll(index, chunks)) {
-      let known = opened.get(pack);
-      if (known === undefined) {
-        known = { number: opened.size, object: await backend.open!(packName(pack)) };
-        opened.set(pack, known);
-      }
-      places.set([known.number, offset, length], chunk++ * 3);
-    }
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  const packs = [...opened].map(([pack, { object }]) => ({ fd: object.fd, name: packName(pack) }));
-  return { settings, packs, places, close };
+  for (const [chunk, { pack, offset, length }] of found.entries())
+    places.set([numbers.get(packName(pack))!, offset, length], chunk * 3);
+  return {
+    settings,
+    packs: objects.map(({ fd }, number) => ({ fd, name: names[number]! })),
+    places,
+    close: () => closeAll(objects),
+  };
 }
 
-async function* findAll(index: ChunkIndex, chunks: readonly ChunkId[]): AsyncIterable<ChunkPlace> {
-  for (let first = 0; first < chunks.length; first += LANES) {
-    const group = chunks.slice(first, first + LANES);
-    const found = await Promise.all(group.map((id) => index.find(id)));
-    for (const [position, place] of found.entries()) {
+async function findAll(index: ChunkIndex, chunks: readonly ChunkId[]): Promise<ChunkPlace[]> {
+  const found = new Array<ChunkPlace>(chunks.length);
+  const order = [...chunks.keys()].sort((a, b) => (chunks[a]! < chunks[b]! ? -1 : 1));
+  for (let first = 0; first < order.length; first += LOOKUPS) {
+    const group = order.slice(first, first + LOOKUPS);
+    const places = await index.findAll(group.map((chunk) => chunks[chunk]!));
+    for (const [position, place] of places.entries()) {
+      const chunk = group[position]!;
       if (place === undefined)
-        throw new CkptError('EIO', `chunk ${group[position]} is missing: no pack holds it`);
-      yield place;
+        throw new CkptError('EIO', `chunk ${chunks[chunk]} is missing: no pack holds it`);
+      found[chunk] = place;
     }
   }
+  return found;
+}
+
+/** @throws what opening one of them throws; then none is open */
+async function openAll(
+  names: readonly string[],
+  open: (name: string) => Promise<OpenObject>,
+): Promise<OpenObject[]> {
+  const opened: OpenObject[] = [];
+  for (let first = 0; first < names.length; first += LANES) {
+    const results = await Promise.allSettled(names.slice(first, first + LANES).map(open));
+    for (const result of results) if (result.status === 'fulfilled') opened.push(result.value);
+    const failed = results.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+    if (failed === undefined) continue;
+    await closeAll(opened);
+    throw failed.reason;
+  }
+  return opened;
+}
+
+async function closeAll(objects: readonly OpenObject[]): Promise<void> {
+  for (const object of objects) await object.close();
 }

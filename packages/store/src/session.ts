@@ -39,8 +39,8 @@ export interface SessionOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
-/** Lookups under way at once; they go to the index, which may be far away. */
-const LOOKUPS = 64;
+/** Chunks that are looked for at once. */
+const LOOKUPS = 4096;
 
 /**
  * A writer at work. It brings one checkpoint of its own into the store (an image, then commit()), or parts of an image
@@ -227,8 +227,7 @@ export class Session {
     const unknown = [...ids].filter((id) => !this.#staying.has(id)).sort();
     for (let at = 0; at < unknown.length; at += LOOKUPS) {
       const group = unknown.slice(at, at + LOOKUPS);
-      const stay = await Promise.all(group.map((id) => this.#writer.has(id)));
-      if (stay.includes(false)) return false;
+      if (!(await this.#writer.hasAll(group))) return false;
       for (const id of group) this.#staying.add(id);
     }
     return true;

@@ -53,17 +53,17 @@ export function pagesHeader(addresses: ArrayLike<number>, count = addresses.leng
 }
 
 /**
- * As pagesHeader(), from runs of pages.
- * @param runs ascending; together 1 to BATCH_PAGES pages
+ * As pagesHeader(), from runs of pages, into bytes that are there.
+ * @param target of the header's size
+ * @param runs   ascending; together 1 to BATCH_PAGES pages
  */
-export function pagesHeaderOfRuns(
+export function putPagesHeader(
+  target: Uint8Array,
   runs: readonly { readonly address: number; readonly pages: number }[],
-): Uint8Array {
-  const count = runs.reduce((sum, { pages }) => sum + pages, 0);
-  const start = batchStart(count);
-  const bytes = new Uint8Array(start.length + count * ADDRESS_SIZE);
-  bytes.set(start);
-  const view = new DataView(bytes.buffer, start.length);
+): void {
+  const start = batchStart(runs.reduce((sum, { pages }) => sum + pages, 0));
+  target.set(start);
+  const view = new DataView(target.buffer, target.byteOffset + start.length);
   let at = 0;
   for (const { address, pages } of runs) {
     // In halves, which are small integers: this runs once a page.
@@ -76,7 +76,6 @@ export function pagesHeaderOfRuns(
       if (low === 0) high++;
     }
   }
-  return bytes;
 }
 
 /** Ends the contents of a vma: PGARR with 0 pages. */

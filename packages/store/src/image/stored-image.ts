@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { batchSize, pagesHeaderOfRuns } from '@ckptree/image';
+import { batchSize, putPagesHeader } from '@ckptree/image';
 import { type ByteSource, PAGE_SIZE } from '@ckptree/model';
 import type { ChunkReader } from '../chunk-reader.js';
 import type { ChunkRecords } from '../chunk-records.js';
@@ -206,9 +206,10 @@ function batchPiece(
         : chunksOf(recipe, runs, Math.max(0, from - headSize), length - Math.max(0, headSize - from)),
     async fill(target, from) {
       const headPart = Math.max(0, Math.min(target.length, headSize - from));
-      if (headPart > 0) {
-        // It is mostly read in two or three parts.
-        head ??= batchHead(runs);
+      if (headPart === headSize) putPagesHeader(target.subarray(0, headSize), runs);
+      else if (headPart > 0) {
+        // Read in parts, it comes in two or three.
+        head ??= batchHead(runs, headSize);
         target.set(head.subarray(from, from + headPart));
       }
       const rest = target.subarray(headPart);
@@ -219,8 +220,10 @@ function batchPiece(
 }
 
 /** The batch before its pages: it follows from the addresses. */
-export function batchHead(runs: readonly Pick<PageRun, 'address' | 'pages'>[]): Uint8Array {
-  return pagesHeaderOfRuns(runs);
+function batchHead(runs: readonly PageRun[], size: number): Uint8Array {
+  const head = new Uint8Array(size);
+  putPagesHeader(head, runs);
+  return head;
 }
 
 /** @param from byte position within the pages of the runs */

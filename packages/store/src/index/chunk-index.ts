@@ -104,20 +104,35 @@ export class ChunkIndex {
 
   /** Where to read a chunk. @param forReuse only in packs that will stay: a new checkpoint may rely on it */
   async find(id: ChunkId, forReuse = false): Promise<ChunkPlace | undefined> {
-    const staying = await this.findStaying(id, this.#condemned);
-    return staying !== undefined || forReuse ? staying : (await this.#places(id))[0];
+    return (await this.findAll([id], forReuse))[0];
+  }
+
+  /** As find(), for some thousand chunks at once; of such as come in order, neighbours are looked for together. */
+  async findAll(ids: readonly ChunkId[], forReuse = false): Promise<(ChunkPlace | undefined)[]> {
+    const condemned = this.#condemned;
+    const stays = ({ pack }: ChunkPlace): boolean => !condemned.has(pack);
+    return (await this.#places(ids, stays)).map(
+      (places) => places.find(stays) ?? (forReuse ? undefined : places[0]),
+    );
   }
 
   /** Where a chunk is, other than in these packs. */
   async findStaying(id: ChunkId, condemned: ReadonlySet<PackId>): Promise<ChunkPlace | undefined> {
-    const stays = ({ pack }: ChunkPlace): boolean => this.#packs.has(pack) && !condemned.has(pack);
-    return this.#recent.get(id)?.find(stays) ?? (await this.#findInBase(id)).find(stays);
+    const stays = ({ pack }: ChunkPlace): boolean => !condemned.has(pack);
+    return (await this.#places([id], stays))[0]!.find(stays);
   }
 
-  /** Everywhere. */
-  async #places(id: ChunkId): Promise<ChunkPlace[]> {
-    const places = [...(this.#recent.get(id) ?? []), ...(await this.#findInBase(id))];
-    return places.filter(({ pack }) => this.#packs.has(pack));
+  /** Where each chunk is: everywhere, unless one of the places that need not be read `fits`. */
+  async #places(
+    ids: readonly ChunkId[],
+    fits: (place: ChunkPlace) => boolean,
+  ): Promise<readonly ChunkPlace[][]> {
+    const isThere = ({ pack }: ChunkPlace): boolean => this.#packs.has(pack);
+    const places = ids.map((id) => (this.#recent.get(id) ?? []).filter(isThere));
+    const open = [...ids.keys()].filter((index) => !places[index]!.some(fits));
+    const inBase = await this.#findInBase(open.map((index) => ids[index]!));
+    for (const [position, index] of open.entries()) places[index]!.push(...inBase[position]!.filter(isThere));
+    return places;
   }
 
   /** Takes in a pack that was just sealed. */
@@ -148,14 +163,16 @@ export class ChunkIndex {
     else places.push({ pack, offset, length });
   }
 
-  async #findInBase(id: ChunkId): Promise<ChunkPlace[]> {
-    if (this.#base === undefined) return [];
+  async #findInBase(ids: readonly ChunkId[]): Promise<readonly (readonly ChunkPlace[])[]> {
+    if (this.#base === undefined || ids.length === 0) return ids.map(() => []);
     try {
-      return await this.#base.find(id);
+      return await this.#base.findAll(ids);
     } catch (error) {
       if (!isSpoiled(error)) throw error;
       await this.#replaceBase();
-      return [...(this.#recent.get(id) ?? []), ...(await this.#findInBase(id))];
+      // What it had may be known from trailers now.
+      const inBase = await this.#findInBase(ids);
+      return ids.map((id, index) => [...(this.#recent.get(id) ?? []), ...inBase[index]!]);
     }
   }
 

@@ -29,7 +29,7 @@ const BLOCK_SIZE = BLOCK_ENTRIES * ENTRY_SIZE;
 /** Bytes: what the tables of an index may take. 64 times as many chunks as the ten million that it is made for. */
 const TABLES_LIMIT = 512 * 1024 * 1024;
 
-/** Blocks that are read at once when all are: 700 KiB. */
+/** Blocks that are read at once, at most: 700 KiB. */
 const READ_BLOCKS = 256;
 /** Blocks that are kept in memory: 11 MiB. */
 const CACHED_BLOCKS = 4096;
@@ -123,19 +123,41 @@ export class IndexFile {
     return new IndexFile(backend, name, hash, tables, counts);
   }
 
-  /** Every place of a chunk that this index knows. @throws EIO it is damaged */
-  async find(id: ChunkId): Promise<ChunkPlace[]> {
-    const wanted = Buffer.from(id, 'hex');
-    const found: ChunkPlace[] = [];
-    for (let number = this.#firstBlockFor(wanted); number < this.#blocks; number++) {
-      if (this.#prefix(number).compare(wanted, 0, PREFIX_SIZE) > 0) break;
-      const block = await this.#block(number);
-      for (let at = firstEntryFrom(block, wanted); at < block.length; at += ENTRY_SIZE) {
-        if (block.compare(wanted, 0, HASH_SIZE, at, at + HASH_SIZE) !== 0) break;
-        found.push(placeAt(block, at, this.packs));
-      }
+  /**
+   * Every place of each chunk that this index knows.
+   * @param ids in order they cost least: neighbours are read together
+   * @throws EIO it is damaged
+   */
+  async findAll(ids: readonly ChunkId[]): Promise<ChunkPlace[][]> {
+    const wanted = ids.map((id) => Buffer.from(id, 'hex'));
+    const ranges = wanted.map((id) => this.#blocksFor(id));
+    const blocks = await this.#load(ranges);
+    return wanted.map((id, index) => {
+      const { first, behind } = ranges[index]!;
+      const found: ChunkPlace[] = [];
+      for (let number = first; number < behind; number++) this.#addPlaces(found, blocks.get(number)!, id);
+      return found;
+    });
+  }
+
+  /** From the last block that starts below the id, which may end with it, to those that may start with it. */
+  #blocksFor(id: Buffer): BlockRange {
+    let [low, high] = [0, this.#blocks];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#compare(middle, id) < 0) low = middle + 1;
+      else high = middle;
     }
-    return found;
+    let behind = low;
+    while (behind < this.#blocks && this.#compare(behind, id) === 0) behind++;
+    return { first: Math.max(0, low - 1), behind };
+  }
+
+  #addPlaces(found: ChunkPlace[], block: Buffer, id: Buffer): void {
+    for (let at = firstEntryFrom(block, id); at < block.length; at += ENTRY_SIZE) {
+      if (block.compare(id, 0, HASH_SIZE, at, at + HASH_SIZE) !== 0) return;
+      found.push(placeAt(block, at, this.packs));
+    }
   }
 
   /** All entries as they stand there, in groups. @throws EIO it is damaged */
@@ -148,28 +170,34 @@ export class IndexFile {
     return this.#lines.length / BLOCK_LINE_SIZE;
   }
 
-  #prefix(number: number): Buffer {
-    return this.#lines.subarray(number * BLOCK_LINE_SIZE, number * BLOCK_LINE_SIZE + PREFIX_SIZE);
+  /** How the first id of a block, as far as it is known, compares with an id: below 0, 0, above 0. */
+  #compare(number: number, id: Buffer): number {
+    const line = number * BLOCK_LINE_SIZE;
+    return this.#lines.compare(id, 0, PREFIX_SIZE, line, line + PREFIX_SIZE);
   }
 
-  /** The last block that starts below the wanted prefix, for the id may be in its end; else the first. */
-  #firstBlockFor(wanted: Buffer): number {
-    let [low, high] = [0, this.#blocks];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#prefix(middle).compare(wanted, 0, PREFIX_SIZE) < 0) low = middle + 1;
-      else high = middle;
+  /** The blocks of all ranges, by number. */
+  async #load(ranges: readonly BlockRange[]): Promise<ReadonlyMap<number, Buffer>> {
+    const loaded = new Map<number, Buffer>();
+    const missing = new Set<number>();
+    for (const { first, behind } of ranges)
+      for (let number = first; number < behind; number++) {
+        const known = this.#cache.get(number);
+        if (known === undefined) missing.add(number);
+        else loaded.set(number, known);
+      }
+    for (const number of loaded.keys()) this.#cache.delete(number);
+    for (const { first, behind } of stretchesOf([...missing].sort((a, b) => a - b))) {
+      const blocks = await this.#readBlocks(first, behind - first);
+      for (let number = first; number < behind; number++)
+        loaded.set(number, blocks.subarray((number - first) * BLOCK_SIZE, (number - first + 1) * BLOCK_SIZE));
     }
-    return Math.max(0, low - 1);
-  }
-
-  async #block(number: number): Promise<Buffer> {
-    const known = this.#cache.get(number);
-    if (known !== undefined) this.#cache.delete(number);
-    const block = known ?? (await this.#readBlocks(number, 1));
-    this.#cache.set(number, block);
-    if (this.#cache.size > CACHED_BLOCKS) this.#cache.delete(this.#cache.keys().next().value!);
-    return block;
+    for (const [number, block] of loaded) this.#cache.set(number, block);
+    for (const number of this.#cache.keys()) {
+      if (this.#cache.size <= CACHED_BLOCKS) break;
+      this.#cache.delete(number);
+    }
+    return loaded;
   }
 
   /** Blocks that follow on each other, checked. */
@@ -185,6 +213,26 @@ export class IndexFile {
         throw damaged(this.#name, `block ${number} has another hash`);
     }
     return blocks;
+  }
+}
+
+/** Blocks from `first` to before `behind`. */
+interface BlockRange {
+  readonly first: number;
+  readonly behind: number;
+}
+
+/** Numbers that ascend, as ranges of at most READ_BLOCKS. */
+function* stretchesOf(numbers: readonly number[]): Iterable<BlockRange> {
+  let index = 0;
+  while (index < numbers.length) {
+    const first = numbers[index]!;
+    let behind = first;
+    while (numbers[index] === behind && behind - first < READ_BLOCKS) {
+      behind++;
+      index++;
+    }
+    yield { first, behind };
   }
 }
 

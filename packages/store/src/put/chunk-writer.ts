@@ -75,6 +75,12 @@ export class ChunkWriter {
     return this.#coming.has(id) || (await this.#index.find(id, true)) !== undefined;
   }
 
+  /** Whether that is so of all of them: some thousand, in order. */
+  async hasAll(ids: readonly ChunkId[]): Promise<boolean> {
+    const others = ids.filter((id) => !this.#coming.has(id));
+    return !(await this.#index.findAll(others, true)).includes(undefined);
+  }
+
   /** Whether this writer brings the chunk, or has brought it. */
   isComing(id: ChunkId): boolean {
     return this.#coming.has(id);

@@ -42,33 +42,40 @@ export interface Struct<Values> extends Field<Values> {
 
 export const u16: Field<number> = integer(
   2,
+  (value) => (value & 0xffff) === value,
   (view, offset) => view.getUint16(offset, true),
   (view, offset, value) => view.setUint16(offset, value, true),
 );
 
 export const u32: Field<number> = integer(
   4,
+  (value) => value >>> 0 === value,
   (view, offset) => view.getUint32(offset, true),
   (view, offset, value) => view.setUint32(offset, value, true),
 );
 
 export const s32: Field<number> = integer(
   4,
+  (value) => (value | 0) === value,
   (view, offset) => view.getInt32(offset, true),
   (view, offset, value) => view.setInt32(offset, value, true),
 );
 
+const U64_MAX = 2n ** 64n - 1n;
+
 export const u64: Field<bigint> = integer(
   8,
+  (value) => value >= 0n && value <= U64_MAX,
   (view, offset) => view.getBigUint64(offset, true),
   (view, offset, value) => view.setBigUint64(offset, value, true),
 );
 
 export const padding = (size: number): Padding => ({ size, padding: true });
 
-/** A DataView wraps what does not fit; reading it back tells. */
+/** @param fits whether the field can hold a value: a DataView would wrap it */
 function integer<Value extends number | bigint>(
   size: number,
+  fits: (value: Value) => boolean,
   read: (view: DataView, offset: number) => Value,
   put: (view: DataView, offset: number, value: Value) => void,
 ): Field<Value> {
@@ -76,9 +83,9 @@ function integer<Value extends number | bigint>(
     size,
     read,
     write(view, offset, value) {
-      put(view, offset, value);
-      if (read(view, offset) !== value)
+      if (!fits(value))
         throw new CkptError('EOVERFLOW', `the value ${value} does not fit a field of ${size} bytes`);
+      put(view, offset, value);
     },
   };
 }

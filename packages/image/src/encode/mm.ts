@@ -40,10 +40,18 @@ export const encodeMm = (mm: Mm<unknown>, exeObjref: number): Uint8Array =>
 export function encodeAuxv(auxv: BigUint64Array): Uint8Array {
   if (auxv.length !== AT_VECTOR_SIZE)
     throw new CkptError('EINVAL', `an auxiliary vector of ${auxv.length} entries; it has ${AT_VECTOR_SIZE}`);
-  const bytes = new Uint8Array(auxv.length * 8);
-  const view = new DataView(bytes.buffer);
-  for (let index = 0; index < auxv.length; index++) view.setBigUint64(index * 8, auxv[index]!, true);
-  return encodePayload('BUFFER', bytes);
+  return encodePayload('BUFFER', littleEndian(auxv));
+}
+
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** The bytes of numbers as an image has them, whichever machine writes it: those of the numbers themselves, or a copy. */
+function littleEndian({ buffer, byteOffset, byteLength }: BigUint64Array): Uint8Array {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  if (IS_LITTLE_ENDIAN) return bytes;
+  const swapped = bytes.slice();
+  for (let at = 0; at < byteLength; at += 8) swapped.subarray(at, at + 8).reverse();
+  return swapped;
 }
 
 /** What a checkpoint makes of a vma, by what stands behind it; the rest has no type in this format. */

@@ -1,6 +1,7 @@
 import { SIGCHLD } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { exitLocked } from '../dist/process/exit.js';
 import {
   describeFragmentLocked,
   disownLocked,
@@ -30,8 +31,8 @@ function partOf(edges: readonly (readonly [pid: number, parent: number])[]) {
     table,
     add,
     slot,
-    exit: (pid: number) => table.locked(() => pids(table.exitLocked(slot(pid), 0x300, DIGEST))),
-    subtree: (pid: number) => table.locked(() => pids(table.subtreeLocked(slot(pid)))),
+    exit: (pid: number) => table.locked(() => pids(exitLocked(table, slot(pid), 0x300, DIGEST))),
+    subtree: (pid: number) => table.locked(() => pids(table.links.subtree(slot(pid)))),
     tops: () =>
       table.locked(() => fragmentTopsLocked(table, ROOT).map((top) => describeFragmentLocked(table, top))),
     parents: () =>

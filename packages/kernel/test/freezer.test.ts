@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import type { CpuControl } from '../dist/cpu/cpu-control.js';
 import { Freezer } from '../dist/cut/freezer.js';
 import { subtrees } from '../dist/cut/scope.js';
+import { exitLocked } from '../dist/process/exit.js';
 import { ProcessTable } from '../dist/process/process-table.js';
 import { FLAG, KERNEL_SLOT, SLOT } from '../dist/process/slot.js';
 
@@ -26,7 +27,7 @@ function freezing(edges: readonly (readonly [number, number])[]) {
 const nothing = () => undefined;
 
 const end = (pid: number) => (table: ProcessTable) =>
-  void table.locked(() => table.exitLocked(table.find(pid)!, 0, new Uint8Array(16)));
+  void table.locked(() => exitLocked(table, table.find(pid)!, 0, new Uint8Array(16)));
 
 const pidsOf = (table: ProcessTable, slots: readonly number[]) =>
   slots.map((slot) => table.get(slot, SLOT.PID));

@@ -1,6 +1,7 @@
 import { SIGCHLD } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { exitLocked } from '../dist/process/exit.js';
 import { ProcessTable } from '../dist/process/process-table.js';
 import { FLAG, KERNEL_SLOT, SIGKILL, SLOT, STATE } from '../dist/process/slot.js';
 
@@ -27,8 +28,8 @@ function treeOf(edges: readonly (readonly [pid: number, parent: number])[], capa
     );
   for (const [pid, parent] of edges) add(pid, parent);
   const pids = (slots: readonly number[]) => slots.map((found) => table.get(found, SLOT.PID));
-  const subtree = (pid: number) => table.locked(() => pids(table.subtreeLocked(slot(pid))));
-  const exit = (pid: number) => table.locked(() => pids(table.exitLocked(slot(pid), 0x300, DIGEST)));
+  const subtree = (pid: number) => table.locked(() => pids(table.links.subtree(slot(pid))));
+  const exit = (pid: number) => table.locked(() => pids(exitLocked(table, slot(pid), 0x300, DIGEST)));
   return { table, add, slot, subtree, exit };
 }
 

@@ -4,6 +4,7 @@ import type { CutControl, CutPart } from '../cut/cut-control.js';
 import { CutRecorder } from '../cut/cut-recorder.js';
 import type { OpenFiles } from '../files/open-files.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
+import { exitLocked } from '../process/exit.js';
 import type { ProcessTable } from '../process/process-table.js';
 import { FLAG, FROZEN_FLAGS, KERNEL_SLOT, SLOT, STATE } from '../process/slot.js';
 import type { Sys } from '../program.js';
@@ -196,7 +197,7 @@ export class Cpu {
     this.#tasks.delete(slot);
     this.#control.addLoad(this.#index, -1);
     const { order, woken } = this.#table.locked(() => {
-      const parents = this.#table.exitLocked(slot, status, digest);
+      const parents = exitLocked(this.#table, slot, status, digest);
       return {
         order: this.#table.endedTasks,
         woken: parents.map((parent) => this.#table.get(parent, SLOT.CPU)),

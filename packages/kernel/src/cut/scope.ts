@@ -54,4 +54,4 @@ function isBelow(table: ProcessTable, slot: number, others: ReadonlySet<number>)
 
 /** Slots of all tasks in the scope, depth-first. */
 export const membersLocked = (table: ProcessTable, scope: Scope): number[] =>
-  scope(table).flatMap((top) => table.subtreeLocked(top));
+  scope(table).flatMap((top) => table.links.subtree(top));

@@ -1,6 +1,6 @@
 import { CkptError } from '@ckptree/errors';
 import type { ProcessTable } from './process-table.js';
-import type { Reaper } from './reaper.js';
+import { type Reaper, reaperBehindLocked, reparentLocked } from './reaper.js';
 import { FLAG, KERNEL_SLOT, SLOT, STATE } from './slot.js';
 
 /**
@@ -26,12 +26,7 @@ export function fragmentTopsLocked(table: ProcessTable, rootPid: number): number
   return topsLocked(table).filter((top) => Math.abs(table.get(top, SLOT.TREE)) === rootPid);
 }
 
-function topsLocked(table: ProcessTable): number[] {
-  const tops: number[] = [];
-  for (let top = table.get(KERNEL_SLOT, SLOT.FIRST_CHILD); top !== 0; top = table.get(top, SLOT.NEXT))
-    tops.push(top);
-  return tops;
-}
+const topsLocked = (table: ProcessTable): number[] => table.links.children(KERNEL_SLOT);
 
 export function describeFragmentLocked(table: ProcessTable, top: number): Fragment {
   return {
@@ -41,7 +36,7 @@ export function describeFragmentLocked(table: ProcessTable, top: number): Fragme
     sid: table.get(top, SLOT.SID),
     comm: table.comm(top),
     zombie: table.get(top, SLOT.STATE) === STATE.ZOMBIE,
-    tasks: table.subtreeLocked(top).length,
+    tasks: table.links.subtree(top).length,
   };
 }
 
@@ -94,14 +89,14 @@ function forgetRoots(table: ProcessTable, ended: ReadonlySet<number>): void {
 function orphan(table: ProcessTable, top: number): Reparented {
   const isAlive = table.get(top, SLOT.STATE) !== STATE.ZOMBIE;
   const signal = isAlive ? table.get(top, SLOT.PDEATH_SIGNAL) : 0;
-  const change = move(table, top, table.reaperBehindLocked(top));
+  const change = move(table, top, reaperBehindLocked(table, top));
   const mustTell = signal !== 0 && table.signalLocked(top, signal);
   return mustTell ? { ...change, woken: [...change.woken, top] } : change;
 }
 
 function move(table: ProcessTable, top: number, reaper: Reaper): Reparented {
   const pid = table.get(top, SLOT.PID);
-  const woken = table.reparentLocked(top, reaper);
+  const woken = reparentLocked(table, top, reaper);
   return table.find(pid) === top ? { moved: [pid], gone: [], woken } : { moved: [], gone: [pid], woken };
 }
 
@@ -122,7 +117,7 @@ export function setParentLocked(table: ProcessTable, pid: number, ppid: number):
     );
   const parent = table.find(ppid);
   const isHere = parent !== undefined && table.get(parent, SLOT.STATE) !== STATE.ZOMBIE;
-  if (isHere && table.rootLocked(parent) === top)
+  if (isHere && table.links.root(parent) === top)
     throw new CkptError('EINVAL', `task ${ppid} is below task ${pid} and cannot be its parent`, { pid });
   const reaper = { slot: isHere ? parent : KERNEL_SLOT, ppid, remote: !isHere && ppid !== 0 };
   return move(table, top, reaper);

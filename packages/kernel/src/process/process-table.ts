@@ -1,8 +1,8 @@
 import { CkptError } from '@ckptree/errors';
-import { SIGCHLD } from '@ckptree/model';
 import { Lock } from '../lock.js';
-import type { Reaper } from './reaper.js';
-import { COMM_BYTES, FLAG, KERNEL_SLOT, PID_MAX, SIGKILL, SLOT, SLOT_WORDS, STATE } from './slot.js';
+import { PidMap } from './pid-map.js';
+import { COMM_BYTES, FLAG, KERNEL_SLOT, SLOT, SLOT_WORDS, STATE } from './slot.js';
+import { TaskLinks } from './task-links.js';
 import { truncateUtf8 } from './truncate-utf8.js';
 
 /** Words of the table's head. */
@@ -10,10 +10,9 @@ const HEAD = {
   LOCK: 0,
   FREE_LIST: 1,
   USED: 2,
-  NEXT_PID: 3,
-  LIVE: 4,
-  ENDED: 5,
-  CHANGES: 6,
+  LIVE: 3,
+  ENDED: 4,
+  CHANGES: 5,
   WAKE_HEADS: 8,
 } as const;
 const MAX_CPUS = 64;
@@ -52,8 +51,10 @@ export class ProcessTable {
   readonly #head: Int32Array;
   readonly #slots: Int32Array;
   readonly #bytes: Uint8Array;
-  readonly #slotOfPid: Int32Array;
+  readonly #pids: PidMap;
   readonly #lock: Lock;
+  /** To be read; it is changed by addLocked(), moveLocked() and releaseLocked(). */
+  readonly links: TaskLinks;
   readonly capacity: number;
 
   constructor(handle: ProcessTableHandle) {
@@ -61,17 +62,16 @@ export class ProcessTable {
     this.#head = new Int32Array(handle.words, 0, HEAD_WORDS);
     this.#slots = new Int32Array(handle.words, HEAD_WORDS * 4);
     this.#bytes = new Uint8Array(handle.words, HEAD_WORDS * 4);
-    this.#slotOfPid = new Int32Array(handle.slotOfPid);
+    this.#pids = new PidMap(handle.slotOfPid);
     this.#lock = new Lock(this.#head, HEAD.LOCK);
+    this.links = new TaskLinks(this.#slots);
     this.capacity = this.#slots.length / SLOT_WORDS;
   }
 
   static create(capacity: number): ProcessTable {
     const words = new SharedArrayBuffer((HEAD_WORDS + (capacity + 1) * SLOT_WORDS) * 4);
-    const slotOfPid = new SharedArrayBuffer(PID_MAX * 4);
-    const table = new ProcessTable({ words, slotOfPid });
+    const table = new ProcessTable({ words, slotOfPid: PidMap.create() });
     table.#head[HEAD.USED] = 1; // slot 0 is the kernel
-    table.#head[HEAD.NEXT_PID] = 1;
     return table;
   }
 
@@ -159,16 +159,16 @@ export class ProcessTable {
 
   /** The slot of a pid, or undefined. */
   find(pid: number): number | undefined {
-    const slot = pid > 0 && pid < PID_MAX ? this.#slotOfPid[pid]! : 0;
-    return slot === 0 ? undefined : slot;
+    return this.#pids.find(pid);
   }
 
   /** @throws EEXIST the pid is taken; EAGAIN the table is full or pids are used up; EINVAL no valid pid */
   addLocked(task: NewTask): number {
-    const pid = task.pid === 0 ? this.#freePid() : this.#claimablePid(task.pid);
+    if (task.pid !== 0) this.#pids.checkFree(task.pid);
+    const pid = task.pid || this.#pids.next();
     const slot = this.#freeSlot();
     this.#slots.fill(0, slot * SLOT_WORDS, (slot + 1) * SLOT_WORDS);
-    this.#slotOfPid[pid] = slot;
+    this.#pids.set(pid, slot);
     this.set(slot, SLOT.PID, pid);
     this.set(slot, SLOT.PPID, task.ppid);
     this.set(slot, SLOT.TGID, task.tgid || pid);
@@ -184,7 +184,8 @@ export class ProcessTable {
     );
     this.raise(slot, task.flags);
     this.setComm(slot, task.comm);
-    this.#link(slot, task.parent);
+    this.links.add(slot, task.parent);
+    this.#noteChange(slot);
     Atomics.add(this.#head, HEAD.LIVE, 1);
     return slot;
   }
@@ -193,9 +194,7 @@ export class ProcessTable {
   addZombieLocked(task: NewTask, status: number, digest: Uint8Array): number {
     const slot = this.addLocked(task);
     Atomics.sub(this.#head, HEAD.LIVE, 1);
-    this.set(slot, SLOT.STATE, STATE.ZOMBIE);
-    this.set(slot, SLOT.EXIT_STATUS, status);
-    this.setDigest(slot, digest);
+    this.#becomeZombie(slot, status, digest);
     return slot;
   }
 
@@ -207,32 +206,27 @@ export class ProcessTable {
 
   /** Takes an ended task out of the tree and forgets it. */
   releaseLocked(slot: number): void {
-    this.#unlink(slot);
-    this.#slotOfPid[this.get(slot, SLOT.PID)] = 0;
+    this.#noteChange(slot);
+    this.links.remove(slot);
+    this.#pids.delete(this.get(slot, SLOT.PID));
     this.set(slot, SLOT.STATE, STATE.FREE);
     this.set(slot, SLOT.NEXT, this.#head[HEAD.FREE_LIST]!);
     this.#head[HEAD.FREE_LIST] = slot;
   }
 
-  /**
-   * A task has ended: its children get a new parent, its parent is woken, and it stays as a zombie until it is waited
-   * for, or until its parent elsewhere is known to have ended. A thread, or one whose parent is the kernel, goes at once.
-   * @returns the slots whose cpus must look at their wake queues
-   */
-  exitLocked(slot: number, status: number, digest: Uint8Array): readonly number[] {
+  /** Hangs a task below another parent, as its last child. */
+  moveLocked(slot: number, parent: number): void {
+    this.#noteChange(slot);
+    this.links.remove(slot);
+    this.links.add(slot, parent);
+  }
+
+  /** Makes a task a zombie. What that means for its relatives, exit.ts says. */
+  endLocked(slot: number, status: number, digest: Uint8Array): void {
     this.#noteChange(slot);
     Atomics.sub(this.#head, HEAD.LIVE, 1);
     Atomics.add(this.#head, HEAD.ENDED, 1);
-    this.set(slot, SLOT.STATE, STATE.ZOMBIE);
-    this.set(slot, SLOT.EXIT_STATUS, status);
-    this.setDigest(slot, digest);
-    const woken = this.#disown(slot);
-    const parent = this.get(slot, SLOT.PARENT);
-    const hasParent = parent !== KERNEL_SLOT || (this.flags(slot) & FLAG.REMOTE_PARENT) !== 0;
-    const waitedFor = hasParent && this.get(slot, SLOT.EXIT_SIGNAL) === SIGCHLD;
-    if (!waitedFor) this.releaseLocked(slot);
-    else if (this.wakeLocked(parent)) woken.push(parent);
-    return woken;
+    this.#becomeZombie(slot, status, digest);
   }
 
   /** Puts a task on its cpu's wake queue. @returns whether its cpu must be told */
@@ -265,29 +259,9 @@ export class ProcessTable {
     return this.wakeLocked(slot);
   }
 
-  /** Slots of the subtree of `root`, depth-first, children in the order of their birth. */
-  subtreeLocked(root: number): number[] {
-    const slots: number[] = [];
-    const pending = [root];
-    for (let slot = pending.pop(); slot !== undefined; slot = pending.pop()) {
-      slots.push(slot);
-      for (let child = this.get(slot, SLOT.LAST_CHILD); child !== 0; child = this.get(child, SLOT.PREVIOUS))
-        pending.push(child);
-    }
-    return slots;
-  }
-
   /** The leader of a task's thread group; itself for most. */
   leaderLocked(slot: number): number {
     return this.find(this.get(slot, SLOT.TGID)) ?? slot;
-  }
-
-  /** The topmost ancestor here, whose parent is the kernel: the root of its tree, or of a fragment of it. */
-  rootLocked(slot: number): number {
-    let root = slot;
-    for (let up = this.get(root, SLOT.PARENT); up !== KERNEL_SLOT; up = this.get(root, SLOT.PARENT))
-      root = up;
-    return root;
   }
 
   /** Every task's slot, in no order that means anything. */
@@ -298,79 +272,10 @@ export class ProcessTable {
     return slots;
   }
 
-  /**
-   * Hangs a task, alive or ended, below another parent.
-   * @returns the slots whose cpus must look at their wake queues
-   */
-  reparentLocked(slot: number, { slot: parent, ppid, remote }: Reaper): readonly number[] {
-    this.#unlink(slot);
-    this.#link(slot, parent);
-    this.set(slot, SLOT.PPID, ppid);
-    if (remote) this.raise(slot, FLAG.REMOTE_PARENT);
-    else this.clear(slot, FLAG.REMOTE_PARENT);
-    if (this.get(slot, SLOT.STATE) !== STATE.ZOMBIE) return [];
-    if (parent === KERNEL_SLOT && !remote) this.releaseLocked(slot);
-    return this.wakeLocked(parent) ? [parent] : [];
-  }
-
-  /** Who takes over the children of a task that hangs below the kernel, or hung below a parent in another one. */
-  reaperBehindLocked(top: number): Reaper {
-    const tree = this.get(top, SLOT.TREE);
-    if ((this.flags(top) & FLAG.REMOTE_PARENT) === 0 || tree < 0)
-      return { slot: KERNEL_SLOT, ppid: 0, remote: false };
-    const root = this.find(tree);
-    return root === undefined || this.get(root, SLOT.STATE) === STATE.ZOMBIE
-      ? { slot: KERNEL_SLOT, ppid: tree, remote: true }
-      : { slot: root, ppid: tree, remote: false };
-  }
-
-  /** Gives the children of an ended task to the root of its tree, or of its fragment; else to who comes behind that. */
-  #disown(slot: number): number[] {
-    const woken: number[] = [];
-    const top = this.rootLocked(slot);
-    const reaper =
-      top === slot || this.get(top, SLOT.STATE) === STATE.ZOMBIE
-        ? this.reaperBehindLocked(top)
-        : { slot: top, ppid: this.get(top, SLOT.PID), remote: false };
-    for (
-      let child = this.get(slot, SLOT.FIRST_CHILD);
-      child !== 0;
-      child = this.get(slot, SLOT.FIRST_CHILD)
-    ) {
-      const alive = this.get(child, SLOT.STATE) !== STATE.ZOMBIE;
-      const signal = alive ? this.#signalOfParentDeath(slot, child) : 0;
-      woken.push(...this.reparentLocked(child, reaper));
-      if (signal !== 0 && this.signalLocked(child, signal)) woken.push(child);
-    }
-    return woken;
-  }
-
-  /** The threads of a group end with their leader (as by exit_group); a child may have asked to be told. */
-  #signalOfParentDeath(parent: number, child: number): number {
-    const isThread = this.get(child, SLOT.TGID) === this.get(parent, SLOT.PID);
-    return isThread ? SIGKILL : this.get(child, SLOT.PDEATH_SIGNAL);
-  }
-
-  #link(slot: number, parent: number): void {
-    this.#noteChange(slot);
-    const last = this.get(parent, SLOT.LAST_CHILD);
-    this.set(slot, SLOT.PARENT, parent);
-    this.set(slot, SLOT.PREVIOUS, last);
-    this.set(slot, SLOT.NEXT, 0);
-    this.set(parent, SLOT.LAST_CHILD, slot);
-    if (last === 0) this.set(parent, SLOT.FIRST_CHILD, slot);
-    else this.set(last, SLOT.NEXT, slot);
-  }
-
-  #unlink(slot: number): void {
-    this.#noteChange(slot);
-    const parent = this.get(slot, SLOT.PARENT);
-    const next = this.get(slot, SLOT.NEXT);
-    const previous = this.get(slot, SLOT.PREVIOUS);
-    if (previous === 0) this.set(parent, SLOT.FIRST_CHILD, next);
-    else this.set(previous, SLOT.NEXT, next);
-    if (next === 0) this.set(parent, SLOT.LAST_CHILD, previous);
-    else this.set(next, SLOT.PREVIOUS, previous);
+  #becomeZombie(slot: number, status: number, digest: Uint8Array): void {
+    this.set(slot, SLOT.STATE, STATE.ZOMBIE);
+    this.set(slot, SLOT.EXIT_STATUS, status);
+    this.setDigest(slot, digest);
   }
 
   #noteChange(slot: number): void {
@@ -388,23 +293,5 @@ export class ProcessTable {
       throw new CkptError('EAGAIN', `the process table is full: ${this.capacity - 1} tasks`);
     this.#head[HEAD.USED] = fresh + 1;
     return fresh;
-  }
-
-  #claimablePid(pid: number): number {
-    if (!Number.isInteger(pid) || pid < 1 || pid >= PID_MAX)
-      throw new CkptError('EINVAL', `pid ${pid} is not between 1 and ${PID_MAX - 1}`, { pid });
-    if (this.#slotOfPid[pid] !== 0) throw new CkptError('EEXIST', `pid ${pid} is taken`, { pid });
-    return pid;
-  }
-
-  #freePid(): number {
-    const first = this.#head[HEAD.NEXT_PID]!;
-    for (let step = 0; step < PID_MAX - 1; step++) {
-      const pid = ((first - 1 + step) % (PID_MAX - 1)) + 1;
-      if (this.#slotOfPid[pid] !== 0) continue;
-      this.#head[HEAD.NEXT_PID] = (pid % (PID_MAX - 1)) + 1;
-      return pid;
-    }
-    throw new CkptError('EAGAIN', 'every pid is taken');
   }
 }

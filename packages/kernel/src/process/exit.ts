@@ -1,0 +1,41 @@
+import { SIGCHLD } from '@ckptree/model';
+import type { ProcessTable } from './process-table.js';
+import { reaperOfChildrenLocked, reparentLocked } from './reaper.js';
+import { FLAG, KERNEL_SLOT, SIGKILL, SLOT, STATE } from './slot.js';
+
+/**
+ * A task has ended: its children get a new parent, its parent is woken, and it stays as a zombie until it is waited
+ * for, or until its parent elsewhere is known to have ended. A thread, or one whose parent is the kernel, goes at once.
+ * @param digest of its last state, 16 bytes
+ * @returns the slots whose cpus must look at their wake queues
+ */
+export function exitLocked(table: ProcessTable, slot: number, status: number, digest: Uint8Array): number[] {
+  table.endLocked(slot, status, digest);
+  const woken = disownChildren(table, slot);
+  const parent = table.get(slot, SLOT.PARENT);
+  const hasParent = parent !== KERNEL_SLOT || (table.flags(slot) & FLAG.REMOTE_PARENT) !== 0;
+  const waitedFor = hasParent && table.get(slot, SLOT.EXIT_SIGNAL) === SIGCHLD;
+  if (!waitedFor) table.releaseLocked(slot);
+  else if (table.wakeLocked(parent)) woken.push(parent);
+  return woken;
+}
+
+function disownChildren(table: ProcessTable, slot: number): number[] {
+  const woken: number[] = [];
+  const children = table.links.children(slot);
+  if (children.length === 0) return woken;
+  const reaper = reaperOfChildrenLocked(table, slot);
+  for (const child of children) {
+    const signal = signalOfParentDeath(table, slot, child);
+    woken.push(...reparentLocked(table, child, reaper));
+    if (signal !== 0 && table.signalLocked(child, signal)) woken.push(child);
+  }
+  return woken;
+}
+
+/** The threads of a group end with their leader (as by exit_group); a child may have asked to be told. */
+function signalOfParentDeath(table: ProcessTable, parent: number, child: number): number {
+  if (table.get(child, SLOT.STATE) === STATE.ZOMBIE) return 0;
+  const isThread = table.get(child, SLOT.TGID) === table.get(parent, SLOT.PID);
+  return isThread ? SIGKILL : table.get(child, SLOT.PDEATH_SIGNAL);
+}

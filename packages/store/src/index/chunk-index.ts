@@ -96,8 +96,10 @@ export class ChunkIndex {
 
   async #refresh(): Promise<void> {
     const marks = await this.#backend.list(KIND.condemned);
+    const packs = await listPacks(this.#backend, true);
+    // Both at once: marks go after their packs, so newer marks say nothing of a pack that only the older list has.
     this.#condemned = new Set(marks.map(({ name }) => objectId(name)));
-    this.#packs = await listPacks(this.#backend, true);
+    this.#packs = packs;
     if (this.#base === undefined) await this.#openBase();
     await this.#readTrailers();
   }
@@ -182,7 +184,7 @@ export class ChunkIndex {
     this.#base = undefined;
     this.#recent.clear();
     this.#covered.clear();
-    await this.#refresh();
+    await this.refresh();
   }
 
   /** The largest index that is sound. */

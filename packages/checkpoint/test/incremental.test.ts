@@ -1,46 +1,11 @@
-import { checkpointTo, dumpSequential, type ImageSink, storeSink } from '@ckptree/checkpoint';
-import { PAGE_SIZE, type TaskTree } from '@ckptree/model';
+import { type ImageSink, storeSink } from '@ckptree/checkpoint';
+import { PAGE_SIZE } from '@ckptree/model';
 import { type Manifest, Store } from '@ckptree/store';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MemoryBackend } from '../../store/test/support/memory-backend.js';
 import { BASE, FILE, LivingTree, livingMemory, mapPages, PAGES, writePages } from './support/living-tree.js';
-import { HEAD, MemorySink, planned } from './support/planned.js';
-
-const OPTIONS = { uts: HEAD.uts, time: HEAD.time };
-
-/** The bytes that a dump which reads everything writes; taken while the snapshot is held. */
-async function fullImage(of: TaskTree): Promise<Buffer> {
-  const sink = new MemorySink();
-  await dumpSequential(planned(of), sink);
-  return Buffer.from(sink.bytes());
-}
-
-async function exported(store: Store, id: string): Promise<Buffer> {
-  const sink = new MemorySink();
-  await store.export(id, sink);
-  return Buffer.from(sink.bytes());
-}
-
-interface Taken {
-  readonly manifest: Manifest;
-  readonly full: Buffer;
-}
-
-/** @param meanwhile what the tasks do between the cut and its dump */
-async function take(
-  living: LivingTree,
-  sink: ImageSink<Manifest>,
-  meanwhile: () => void = () => undefined,
-): Promise<Taken> {
-  let full: Buffer = Buffer.alloc(0);
-  living.afterCut = async (image) => {
-    full = await fullImage(image);
-    meanwhile();
-  };
-  const { saved } = await checkpointTo(sink, living, 1, OPTIONS);
-  return { manifest: saved, full };
-}
+import { exported, take } from './support/take.js';
 
 /** As a store's, but the checkpoint fails when all of it is written. */
 const failing = (sink: ImageSink<Manifest>): ImageSink<Manifest> => ({

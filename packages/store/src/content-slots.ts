@@ -5,6 +5,10 @@ import { WINDOW_PAGES } from './put/window.js';
 const SLOT_SIZE = WINDOW_PAGES * PAGE_SIZE;
 /** Slots: one for each content that is kept. */
 const SLOTS = 48;
+/** As many at most, while contents that had to go are needed again. */
+const MOST_SLOTS = 256;
+/** After so long it is found out anew whether more than SLOTS are needed. */
+const GROWN_MS = 60_000;
 /** Chunks that are loaded together, at most. */
 const GROUP = 16;
 
@@ -24,6 +28,11 @@ interface Entry {
   slot: Uint8Array | undefined;
 }
 
+interface IdleEntry {
+  readonly id: ChunkId;
+  readonly slot: Uint8Array;
+}
+
 interface Request {
   readonly count: number;
   readonly grant: (slots: Uint8Array[]) => void;
@@ -31,7 +40,8 @@ interface Request {
 
 /**
  * Contents of chunks in memory that is used again and again, shared with threads: touching fresh memory costs more than
- * unpacking into it. The last ones are kept.
+ * unpacking into it. The last ones are kept: more of them while those that just went are needed again, as when an image
+ * is read whose pages are scattered over many chunks.
  */
 export class ContentSlots {
   readonly #load: (group: readonly Loading[]) => void;
@@ -39,6 +49,10 @@ export class ContentSlots {
   readonly #entries = new Map<ChunkId, Entry>();
   readonly #free: Uint8Array[] = [];
   #made = 0;
+  #limit = SLOTS;
+  /** The contents that went last. */
+  readonly #gone = new Set<ChunkId>();
+  #shrinking: NodeJS.Timeout | undefined;
   /** Each gets all that it asks for at once: two that had half of it each would wait for ever. */
   readonly #requests: Request[] = [];
 
@@ -71,6 +85,7 @@ export class ContentSlots {
   }
 
   #begin(ids: readonly ChunkId[]): void {
+    for (const id of ids) if (this.#gone.delete(id)) this.#grow();
     const group = ids.map((id) => this.#entering(id));
     const grant = (slots: Uint8Array[]): void => {
       for (const [index, { entry }] of group.entries()) entry.slot = slots[index]!;
@@ -123,16 +138,49 @@ export class ContentSlots {
 
   /** @returns whether so many slots are free */
   #makeFree(count: number): boolean {
-    for (; this.#free.length < count && this.#made < SLOTS; this.#made++)
+    for (; this.#free.length < count && this.#made < this.#limit; this.#made++)
       this.#free.push(new Uint8Array(new SharedArrayBuffer(SLOT_SIZE)));
-    if (this.#free.length >= count) return true;
-    const idle = [...this.#entries].filter(([, { users, slot }]) => users === 0 && slot !== undefined);
-    if (this.#free.length + idle.length < count) return false;
-    for (const [id, { slot }] of idle.slice(0, count - this.#free.length)) {
-      this.#entries.delete(id);
-      this.#free.push(slot!);
-    }
+    const missing = count - this.#free.length;
+    const idle = missing > 0 ? this.#idle() : [];
+    if (idle.length < missing) return false;
+    this.#evict(idle.slice(0, missing));
     return true;
+  }
+
+  /** Contents that nobody looks at, and their slots; those that were used least recently first. */
+  #idle(): IdleEntry[] {
+    const idle: IdleEntry[] = [];
+    for (const [id, { users, slot }] of this.#entries)
+      if (users === 0 && slot !== undefined) idle.push({ id, slot });
+    return idle;
+  }
+
+  #evict(entries: readonly IdleEntry[]): void {
+    for (const { id, slot } of entries) {
+      this.#entries.delete(id);
+      this.#free.push(slot);
+      this.#gone.add(id);
+    }
+    for (const id of this.#gone) {
+      if (this.#gone.size <= MOST_SLOTS) break;
+      this.#gone.delete(id);
+    }
+  }
+
+  /** A content is needed again that would be here with one slot more, or some. */
+  #grow(): void {
+    if (this.#limit === MOST_SLOTS) return;
+    this.#limit++;
+    this.#shrinking ??= setTimeout(() => this.#shrink(), GROWN_MS).unref();
+  }
+
+  /** Gives back the memory of what is not in use. */
+  #shrink(): void {
+    this.#limit = SLOTS;
+    const surplus = this.#made - SLOTS;
+    this.#evict(this.#idle().slice(0, Math.max(0, surplus - this.#free.length)));
+    this.#made -= this.#free.splice(0, surplus).length;
+    this.#shrinking = this.#made > SLOTS ? setTimeout(() => this.#shrink(), GROWN_MS).unref() : undefined;
   }
 }
 

@@ -1,4 +1,3 @@
-import { CkptError } from '@ckptree/errors';
 import { batchSize, putPagesHeader } from '@ckptree/image';
 import { type ByteSource, PAGE_SIZE } from '@ckptree/model';
 import type { ChunkReader } from '../chunk-reader.js';
@@ -9,6 +8,7 @@ import { locatePages, type PagePlaces } from './page-places.js';
 import { type PageRun, ZERO_PAGES } from './page-runs.js';
 import { readRecipe } from './read-recipe.js';
 import { batchHeadSize, pagesOf, type Recipe, runsOf } from './recipe.js';
+import { WantedPages } from './wanted-pages.js';
 
 /** Recipes of an image that are kept in memory. */
 const KEPT_SEGMENTS = 8;
@@ -20,23 +20,16 @@ interface Piece {
   /** Byte position in the image, and bytes. */
   readonly position: number;
   readonly size: number;
-  /** The chunks that fill() needs for `length` bytes. */
-  chunks(from: number, length: number): readonly ChunkId[];
-  /** Copies bytes `from` to `from + target.length` of the piece. */
-  fill(target: Uint8Array, from: number): void | Promise<void>;
+  /** Copies what is at hand of a stretch, and tells what is wanted of chunks. */
+  fill(target: Uint8Array, stretch: Stretch, wanted: WantedPages): void;
 }
 
-/** Some bytes of a piece. */
-interface PieceStretch {
-  readonly piece: Piece;
+/** Some bytes of a piece, and where they go in a target. */
+interface Stretch {
   readonly from: number;
-  readonly length: number;
-  /** Those that it needs. */
-  readonly chunks: readonly ChunkId[];
+  readonly to: number;
+  readonly size: number;
 }
-
-/** Chunks that are read and unpacked before they are needed: fewer than are kept, or they would be gone again by then. */
-const AHEAD = 16;
 
 /**
  * An image as it was put into the store, byte for byte, read by position in any order. Chunks are fetched when their
@@ -101,47 +94,27 @@ export class StoredImage implements ByteSource {
   /** @returns the part of `target` that was filled: less than all of it at the end */
   async readInto(target: Uint8Array, position: number): Promise<Uint8Array> {
     const end = Math.min(position + target.length, this.size);
-    const stretches = await this.#stretchesIn(position, end);
-    let [done, prepared, ahead] = [0, 0, 0];
-    for (const { piece, from, length, chunks } of stretches) {
-      if (ahead <= AHEAD / 2) {
-        const wanted: ChunkId[] = [];
-        for (; prepared < stretches.length && (ahead === 0 || ahead < AHEAD); prepared++) {
-          wanted.push(...stretches[prepared]!.chunks.slice(0, AHEAD));
-          ahead += stretches[prepared]!.chunks.length;
-        }
-        this.#chunks.prepare(wanted);
-      }
-      await piece.fill(target.subarray(done, done + length), from);
-      done += length;
-      ahead -= chunks.length;
-    }
-    return target.subarray(0, done);
-  }
-
-  /** What a stretch of the image is made of. */
-  async #stretchesIn(position: number, end: number): Promise<PieceStretch[]> {
-    const stretches: PieceStretch[] = [];
+    const wanted = new WantedPages();
     for (let done = position; done < end; ) {
       const segment = this.#segments[lastAtOrBefore(this.#segments, done)]!;
       const pieces = await this.#piecesOf(segment);
       const until = Math.min(end, segment.position + segment.size);
       for (let index = lastAtOrBefore(pieces, done); done < until; index++) {
         const piece = pieces[index]!;
-        const length = Math.min(until, piece.position + piece.size) - done;
-        const from = done - piece.position;
-        stretches.push({ piece, from, length, chunks: piece.chunks(from, length) });
-        done += length;
+        const size = Math.min(until, piece.position + piece.size) - done;
+        piece.fill(target, { from: done - piece.position, to: done - position, size }, wanted);
+        done += size;
       }
     }
-    return stretches;
+    await wanted.copyTo(target, this.#chunks);
+    return target.subarray(0, Math.max(0, end - position));
   }
 
   #piecesOf(segment: ManifestSegment): Promise<readonly Piece[]> {
     let pieces = this.#pieces.get(segment);
     if (pieces === undefined) {
       pieces = readRecipe(this.#chunks, segment).then((recipe) =>
-        piecesOf(recipe, segment.position, this.#showsPages ? this.#chunks : undefined),
+        piecesOf(recipe, segment.position, this.#showsPages),
       );
       pieces.catch(() => this.#pieces.delete(segment));
       if (this.#pieces.size >= KEPT_SEGMENTS) this.#pieces.delete(this.#pieces.keys().next().value!);
@@ -162,8 +135,8 @@ function lastAtOrBefore(stretches: readonly { readonly position: number }[], pos
   return low;
 }
 
-/** @param chunks hold the pages; without them, pages read as zeros */
-function piecesOf(recipe: Recipe, start: number, chunks: ChunkReader | undefined): Piece[] {
+/** @param showsPages whether they are read at all, or as zeros */
+function piecesOf(recipe: Recipe, start: number, showsPages: boolean): Piece[] {
   const pieces: Piece[] = [];
   let position = start;
   let literalsDone = 0;
@@ -175,7 +148,7 @@ function piecesOf(recipe: Recipe, start: number, chunks: ChunkReader | undefined
   for (const batch of recipe.batches) {
     add(literalPiece(position, recipe.literals.subarray(literalsDone, batch.literalsBefore)));
     literalsDone = batch.literalsBefore;
-    add(batchPiece(position, recipe, runsOf(recipe, batch), chunks));
+    add(batchPiece(position, recipe, runsOf(recipe, batch), showsPages));
   }
   add(literalPiece(position, recipe.literals.subarray(literalsDone)));
   return pieces;
@@ -184,37 +157,27 @@ function piecesOf(recipe: Recipe, start: number, chunks: ChunkReader | undefined
 const literalPiece = (position: number, bytes: Uint8Array): Piece => ({
   position,
   size: bytes.length,
-  chunks: () => [],
-  fill: (target, from) => target.set(bytes.subarray(from, from + target.length)),
+  fill: (target, { from, to, size }) => target.set(bytes.subarray(from, from + size), to),
 });
 
-function batchPiece(
-  position: number,
-  recipe: Recipe,
-  runs: readonly PageRun[],
-  chunks: ChunkReader | undefined,
-): Piece {
+function batchPiece(position: number, recipe: Recipe, runs: readonly PageRun[], showsPages: boolean): Piece {
   const pages = pagesOf(runs);
   const headSize = batchHeadSize(pages);
   let head: Uint8Array | undefined;
   return {
     position,
     size: batchSize(pages),
-    chunks: (from, length) =>
-      chunks === undefined
-        ? []
-        : chunksOf(recipe, runs, Math.max(0, from - headSize), length - Math.max(0, headSize - from)),
-    async fill(target, from) {
-      const headPart = Math.max(0, Math.min(target.length, headSize - from));
-      if (headPart === headSize) putPagesHeader(target.subarray(0, headSize), runs);
+    fill(target, { from, to, size }, wanted) {
+      const headPart = Math.max(0, Math.min(size, headSize - from));
+      if (headPart === headSize) putPagesHeader(target.subarray(to, to + headSize), runs);
       else if (headPart > 0) {
         // Read in parts, it comes in two or three.
         head ??= batchHead(runs, headSize);
-        target.set(head.subarray(from, from + headPart));
+        target.set(head.subarray(from, from + headPart), to);
       }
-      const rest = target.subarray(headPart);
-      if (chunks === undefined) rest.fill(0);
-      else if (rest.length > 0) await fillPages(rest, recipe, runs, Math.max(0, from - headSize), chunks);
+      const rest = { from: Math.max(0, from - headSize), to: to + headPart, size: size - headPart };
+      if (showsPages) fillPages(target, rest, recipe, runs, wanted);
+      else target.fill(0, rest.to, rest.to + rest.size);
     },
   };
 }
@@ -226,47 +189,26 @@ function batchHead(runs: readonly PageRun[], size: number): Uint8Array {
   return head;
 }
 
-/** @param from byte position within the pages of the runs */
-async function fillPages(
+/** @param stretch of the pages of the runs */
+function fillPages(
   target: Uint8Array,
+  stretch: Stretch,
   recipe: Recipe,
   runs: readonly PageRun[],
-  from: number,
-  chunks: ChunkReader,
-): Promise<void> {
+  wanted: WantedPages,
+): void {
+  const stretchEnd = stretch.from + stretch.size;
   let start = 0;
   for (const { chunk, firstPage, pages } of runs) {
-    const size = pages * PAGE_SIZE;
-    const begin = Math.max(from, start);
-    const end = Math.min(from + target.length, start + size);
-    if (begin < end) {
-      const part = target.subarray(begin - from, end - from);
-      if (chunk === ZERO_PAGES) part.fill(0);
-      else
-        await chunks.use(recipe.chunks[chunk]!, (content) =>
-          copyPages(part, content, firstPage * PAGE_SIZE + begin - start),
-        );
+    if (start >= stretchEnd) return;
+    const end = start + pages * PAGE_SIZE;
+    const from = Math.max(stretch.from, start);
+    const size = Math.min(stretchEnd, end) - from;
+    if (size > 0) {
+      const to = stretch.to + from - stretch.from;
+      if (chunk === ZERO_PAGES) target.fill(0, to, to + size);
+      else wanted.add(recipe.chunks[chunk]!, { from: firstPage * PAGE_SIZE + from - start, to, size });
     }
-    start += size;
-    if (start >= from + target.length) return;
+    start = end;
   }
-}
-
-/** All chunks that are needed, so that several are read and unpacked at the same time. */
-function chunksOf(recipe: Recipe, runs: readonly PageRun[], from: number, length: number): ChunkId[] {
-  const wanted = new Set<ChunkId>();
-  let start = 0;
-  for (const { chunk, pages } of runs) {
-    const size = pages * PAGE_SIZE;
-    if (start >= from + length) break;
-    if (chunk !== ZERO_PAGES && start + size > from) wanted.add(recipe.chunks[chunk]!);
-    start += size;
-  }
-  return [...wanted];
-}
-
-function copyPages(target: Uint8Array, content: Uint8Array, from: number): void {
-  if (from + target.length > content.length)
-    throw new CkptError('EBADMSG', 'a recipe of the checkpoint names pages behind the end of a chunk');
-  target.set(content.subarray(from, from + target.length));
 }

@@ -38,6 +38,8 @@ import { wholeTree } from './spec/split-tree.js';
 export interface KernelOptions {
   /** Threads that run tasks; default: as many as the machine has cores. */
   readonly cpus?: number;
+  /** Most ticks that each cpu executes in a second, of all its tasks together; default: as many as the host can. */
+  readonly ticksPerSecond?: number;
   /** Simulated physical memory in bytes; default: half of the machine's. The host commits it as it is touched, or by populate(). */
   readonly memoryBytes?: number;
   /** Default 131,072. */
@@ -92,6 +94,7 @@ export class Kernel implements SnapshotSource {
       files: this.#files.handle,
       control: this.#control.handle,
       cuts: cuts.handle,
+      ticksPerSecond: options.ticksPerSecond,
     };
     this.#threads = new CpuThreads(this.#control, shared, {
       exited: (exits) => this.#exited(exits),
@@ -106,9 +109,10 @@ export class Kernel implements SnapshotSource {
 
   /** @throws EINVAL an option is out of range; ENOMEM the memory cannot be reserved */
   static boot(options: KernelOptions = {}): Kernel {
-    const { cpus = 1, maxTasks = 1, maxOpenFiles = 1 } = options;
+    const { cpus = 1, ticksPerSecond = 1, maxTasks = 1, maxOpenFiles = 1 } = options;
     for (const [name, value, most] of [
       ['cpus', cpus, 64],
+      ['ticksPerSecond', ticksPerSecond, 1_000_000_000],
       ['maxTasks', maxTasks, 4_000_000],
       ['maxOpenFiles', maxOpenFiles, 16_000_000],
     ] as const)

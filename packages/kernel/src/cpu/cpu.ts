@@ -11,6 +11,7 @@ import type { Sys } from '../program.js';
 import { type CpuControl, IRQ } from './cpu-control.js';
 import type { CutScene, FromCpu, TaskExit, ToCpu } from './messages.js';
 import { dropMm, Nursery } from './nursery.js';
+import { Pace } from './pace.js';
 import { RunQueue } from './run-queue.js';
 import { type SystemCallParts, SystemCalls } from './sys.js';
 import { DIGEST_BYTES, type Task } from './task.js';
@@ -48,6 +49,8 @@ export interface CpuParts {
   /** To each other cpu, by its index; its own is absent. */
   readonly peers: readonly (MessagePort | undefined)[];
   readonly tell: (message: FromCpu) => void;
+  /** Absent: as many as the host can. */
+  readonly ticksPerSecond?: number | undefined;
 }
 
 /**
@@ -64,6 +67,7 @@ export class Cpu {
   readonly #cuts: CutControl;
   readonly #recorder: CutRecorder;
   readonly #nursery: Nursery;
+  readonly #pace: Pace;
   readonly #callParts: SystemCallParts;
   readonly #tasks = new Map<number, Task>();
   readonly #calls = new WeakMap<Task, Sys>();
@@ -84,6 +88,7 @@ export class Cpu {
     this.#table = table;
     this.#control = control;
     this.#cuts = cuts;
+    this.#pace = new Pace(parts.ticksPerSecond);
     this.#recorder = new CutRecorder(tell, (cut) => cuts.isHeld(cut));
     this.#nursery = new Nursery({
       index,
@@ -103,9 +108,9 @@ export class Cpu {
   run(): void {
     while (!this.#stopping) {
       if (this.#control.hasIrq(this.#index)) this.#interrupt(this.#control.takeIrq(this.#index));
-      const task = this.#ready.shift();
-      if (task === undefined) this.#idle();
-      else this.#schedule(task);
+      const restMs = this.#ready.length === 0 ? IDLE_WAIT_MS : this.#pace.restMs;
+      if (restMs > 0) this.#rest(restMs);
+      else this.#schedule(this.#ready.shift()!);
       if (this.#exits.length > 0 && this.#mustTellExits()) this.#tellExits();
       this.#recorder.tellSome();
     }
@@ -113,11 +118,12 @@ export class Cpu {
     this.#parts.memory.releaseBlocks();
   }
 
-  #idle(): void {
+  /** No task can run, or none may yet. */
+  #rest(ms: number): void {
     this.#tellExits();
     if (this.#recorder.tellSome()) return;
     this.#parts.memory.releaseBlocks();
-    this.#control.waitIrq(this.#index, IDLE_WAIT_MS);
+    this.#control.waitIrq(this.#index, ms);
   }
 
   #schedule(task: Task): void {
@@ -138,8 +144,9 @@ export class Cpu {
 
   #execute(task: Task): void {
     const sys = this.#sys(task);
+    const before = task.ticks;
     try {
-      const quantum = this.#recorder.hasNews ? QUANTUM_WHILE_TELLING : QUANTUM_TICKS;
+      const quantum = this.#pace.quantum(this.#recorder.hasNews ? QUANTUM_WHILE_TELLING : QUANTUM_TICKS);
       for (let tick = 0; tick < quantum && !this.#control.hasIrq(this.#index); tick++) {
         if (task.ticks === task.stop.tick) return this.#stopAtTick(task);
         const outcome = task.program.step(sys);
@@ -152,6 +159,7 @@ export class Cpu {
       const reason = atTask(this.#table, task, error);
       this.#end(task, signalOf(reason), reason);
     } finally {
+      this.#pace.spend(task.ticks - before);
       // Of an ended task the slot may be another's by now; #end() has told its ticks.
       if (this.#tasks.get(task.slot) === task) this.#table.setTicks(task.slot, task.ticks);
     }
@@ -241,22 +249,41 @@ export class Cpu {
   }
 
   #wake(): void {
+    let signalled = false;
     for (const slot of this.#table.locked(() => this.#table.takeWokenLocked(this.#index))) {
       const task = this.#tasks.get(slot);
       if (task === undefined) continue;
       if (this.#blocked.delete(task)) {
         this.#table.set(slot, SLOT.STATE, STATE.LIVE);
         this.#makeReady(task);
-      } else if ((this.#table.flags(slot) & FLAG.SIGNALLED) !== 0 && this.#parked.delete(task))
-        this.#makeReady(task);
+      } else if (this.#isSignalled(task) && this.#parked.delete(task)) this.#makeReady(task);
+      signalled ||= this.#isSignalled(task);
     }
+    if (signalled) this.#hastenSignals();
   }
 
   #thaw(): void {
+    let signalled = false;
     for (const task of this.#parked) {
       if ((this.#table.flags(task.slot) & FROZEN_FLAGS) !== 0) continue;
       this.#parked.delete(task);
       this.#makeReady(task);
+      signalled ||= this.#isSignalled(task);
+    }
+    if (signalled) this.#hastenSignals();
+  }
+
+  #isSignalled(task: Task): boolean {
+    return (this.#table.flags(task.slot) & FLAG.SIGNALLED) !== 0;
+  }
+
+  /** Where ticks are rare, a signal does not wait until those of all others have come due. */
+  #hastenSignals(): void {
+    if (!this.#pace.isLimited) return;
+    for (let left = this.#ready.length; left > 0; left--) {
+      const task = this.#ready.shift()!;
+      if (this.#isSignalled(task)) this.#schedule(task);
+      else this.#ready.push(task);
     }
   }
 

@@ -17,6 +17,7 @@ export interface CpuThreadData {
   readonly cuts: CutControlHandle;
   readonly inbox: MessagePort;
   readonly peers: readonly (MessagePort | undefined)[];
+  readonly ticksPerSecond: number | undefined;
 }
 
 const data = workerData as CpuThreadData;
@@ -29,6 +30,7 @@ const cpu = new Cpu({
   cuts: new CutControl(data.cuts),
   inbox: data.inbox,
   peers: data.peers,
+  ticksPerSecond: data.ticksPerSecond,
   tell: (message) => parentPort?.postMessage(message),
 });
 cpu.run();

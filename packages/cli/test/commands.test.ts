@@ -59,8 +59,9 @@ test('run reports each task, and the checkpoint that was taken while the tree ra
   expect(checkpoint?.downtimeUs).toBeGreaterThan(0);
 });
 
-test('run gives the same digests again, whatever the threads and memory', async () => {
-  const { code, stdout } = await ckptree(['run', spec, '--json', '--cpus', '1', '--memory', '1G']);
+test('run gives the same digests again, whatever the threads, their speed and the memory', async () => {
+  const machine = ['--cpus', '1', '--ticks-per-second', '1000000', '--memory', '1G'];
+  const { code, stdout } = await ckptree(['run', spec, '--json', ...machine]);
   expect(code).toBe(0);
   expect(digests(documentOf<Report>('run', stdout))).toEqual(digests(undisturbed));
 });

@@ -71,6 +71,8 @@ const MISTAKES: readonly (readonly [commandLine: string, complaint: RegExp])[] =
   ['run a.json --container', /--container says more about a checkpoint/],
   ['run a.json --cpus 0', /from 1 to 64/],
   ['run a.json --cpus two', /must be a whole number/],
+  ['run a.json --ticks-per-second 0', /from 1 to 1000000000/],
+  ['up --ticks-per-second many', /must be a whole number/],
   ['run a.json --memory 5', /from 1048576 to/],
   ['run a.json --memory lots', /such as 512M or 4G/],
   ['run a.json --threads 1000000', /from 1 to 256/],

@@ -47,6 +47,7 @@ export const runWorker = (): Promise<void> =>
         cpus: config.cpus,
         memoryBytes: config.memory,
         maxTasks: config.maxTasks,
+        ...(config.ticksPerSecond !== undefined && { ticksPerSecond: config.ticksPerSecond }),
       });
       if (config.populate) await kernel.populate({ signal: components.signal });
       const incarnation = randomBytes(4).toString('hex');

@@ -3,6 +3,7 @@ import { Type } from '@ckptree/schema';
 import { bytes, duration, onOff, path, storeSecretOptions, wholeNumber } from '@ckptree/service';
 
 const MAX_CPUS = 64;
+const MAX_TICKS_PER_SECOND = 1_000_000_000;
 const cores = Math.min(availableParallelism(), MAX_CPUS);
 
 /** What a worker can be told, beside what every service can. */
@@ -21,6 +22,14 @@ export const workerOptions = {
     minimum: 1,
     maximum: MAX_CPUS,
   }),
+  ticksPerSecond: Type.Optional(
+    wholeNumber({
+      description: 'most ticks that each of those executes in a second; as many as the host can when absent',
+      placeholder: 'n',
+      minimum: 1,
+      maximum: MAX_TICKS_PER_SECOND,
+    }),
+  ),
   threads: wholeNumber({
     description: 'threads that hash, compress and load',
     placeholder: 'n',

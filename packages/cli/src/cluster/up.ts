@@ -22,11 +22,12 @@ export interface UpOptions {
   readonly nats?: string | undefined;
   readonly carrier: 'volume' | 'nats';
   readonly memory?: number | undefined;
+  readonly ticksPerSecond?: number | undefined;
 }
 
 /** Runs a whole cluster on this machine until somebody ends it. */
 export async function up(options: UpOptions, session: Session): Promise<Outcome<UpReport>> {
-  const { workers, storage, coordinators, nats, carrier, memory } = options;
+  const { workers, storage, coordinators, nats, carrier } = options;
   const data = resolve(options.data);
   const cluster = await session.progress.during(
     'starting',
@@ -39,7 +40,7 @@ export async function up(options: UpOptions, session: Session): Promise<Outcome<
         coordinators,
         carrier,
         ...(nats !== undefined && { natsUrl: nats }),
-        ...(memory !== undefined && { args: { worker: ['--memory', String(memory)] } }),
+        args: { worker: workerArgs(options) },
         onEvent: (event) => session.say(describe(event)),
       }),
   );
@@ -51,6 +52,13 @@ export async function up(options: UpOptions, session: Session): Promise<Outcome<
   } finally {
     await cluster.stop();
   }
+}
+
+function workerArgs({ memory, ticksPerSecond }: UpOptions): string[] {
+  return [
+    ...(memory === undefined ? [] : ['--memory', String(memory)]),
+    ...(ticksPerSecond === undefined ? [] : ['--ticks-per-second', String(ticksPerSecond)]),
+  ];
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

@@ -39,6 +39,7 @@ export function restartCommand(run: Runner) {
     .addOption(treeOptions.container)
     .addOption(treeOptions.stop)
     .addOption(treeOptions.cpus)
+    .addOption(treeOptions.ticksPerSecond)
     .addOption(treeOptions.memory)
     .addOption(treeOptions.threads)
     .action((image, options) => {

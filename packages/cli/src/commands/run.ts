@@ -30,6 +30,7 @@ export function runCommand(run: Runner) {
     .addOption(treeOptions.container)
     .addOption(treeOptions.stop)
     .addOption(treeOptions.cpus)
+    .addOption(treeOptions.ticksPerSecond)
     .addOption(treeOptions.memory)
     .addOption(treeOptions.threads)
     .action((spec, options) => {

@@ -35,6 +35,12 @@ export function upCommand(run: Runner) {
         byteSize(MIB, 256 * GIB),
       ),
     )
+    .addOption(
+      new Option(
+        '--ticks-per-second <n>',
+        'most ticks that each cpu of a worker executes in a second (default: as many as the host can)',
+      ).argParser(wholeNumber(1, 1e9)),
+    )
     .action((options) =>
       run(options, async () => {
         const { formatUp, up } = await import('../cluster/up.js');

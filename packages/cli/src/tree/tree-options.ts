@@ -29,6 +29,10 @@ export const treeOptions = {
   cpus: new Option('--cpus <n>', 'threads that run tasks (default: one for each core)').argParser(
     wholeNumber(1, 64),
   ),
+  ticksPerSecond: new Option(
+    '--ticks-per-second <n>',
+    'most ticks that each of these threads executes in a second (default: as many as the host can)',
+  ).argParser(wholeNumber(1, 1e9)),
   memory: new Option(
     '--memory <size>',
     "simulated memory, such as 512M or 4G (default: half of the machine's)",
@@ -49,12 +53,14 @@ export interface TreeOptions extends ImageChoice {
   readonly lazy?: true | undefined;
   readonly stop?: true | undefined;
   readonly cpus?: number | undefined;
+  readonly ticksPerSecond?: number | undefined;
   readonly memory?: number | undefined;
 }
 
 /** What the command line says of the machine; it wins over what the tree asks for. */
-export const machineOf = ({ cpus, memory }: TreeOptions): KernelOptions => ({
+export const machineOf = ({ cpus, ticksPerSecond, memory }: TreeOptions): KernelOptions => ({
   ...(cpus !== undefined && { cpus }),
+  ...(ticksPerSecond !== undefined && { ticksPerSecond }),
   ...(memory !== undefined && { memoryBytes: memory }),
 });
 

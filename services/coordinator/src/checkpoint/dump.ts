@@ -11,7 +11,7 @@ const LOOK_MS = 1_000;
 /**
  * Lets every worker store its segments, and waits until all are durable.
  * @returns by worker what it stored
- * @throws what the worker's dump threw; ETIMEDOUT it took too long; EPIPE, ENOENT the worker is gone
+ * @throws what the worker's dump threw; ETIMEDOUT it took too long; EPIPE, ENOENT the worker was started anew
  */
 export async function dump(
   parts: StepParts,
@@ -60,25 +60,15 @@ async function begin(
   });
 }
 
-async function sealed({ connection, limits, workers }: StepParts, { worker, checkpoint, signal }: OnWorker) {
+async function sealed({ connection, limits }: StepParts, { worker, checkpoint, signal }: OnWorker) {
   const started = performance.now();
   let outageMs = 0;
   for (;;) {
     const asked = performance.now();
     const body = { checkpoint, waitMs: LOOK_MS };
-    const status = await retrying(connection, { timeoutMs: limits.describeMs, signal }, async () => {
-      const answer = await ask(connection, worker, 'status', body, { signal }).catch((error) => {
-        if (connection.connected && !workers.isAlive(worker))
-          throw new CkptError(
-            'EPIPE',
-            `worker ${worker} was lost while it dumped its part`,
-            { worker },
-            error,
-          );
-        throw error;
-      });
-      return answer;
-    });
+    const status = await retrying(connection, { timeoutMs: limits.describeMs, signal }, () =>
+      ask(connection, worker, 'status', body, { signal }),
+    );
     if (status.state === 'sealed') return;
     if (status.error !== undefined) throw errorFromData(status.error);
     if (status.state === 'unknown')

@@ -38,7 +38,7 @@ export async function runCheckpoint(parts: StepParts, underway: Underway): Promi
 async function save(parts: StepParts, underway: Underway): Promise<void> {
   const { keeper, signal } = underway;
   const { name, labels } = keeper.record.request;
-  const { parent } = keeper.record;
+  const { parent, workers = [] } = keeper.record;
   const options = {
     ...(name !== undefined && { name }),
     ...(labels !== undefined && { labels }),
@@ -47,9 +47,11 @@ async function save(parts: StepParts, underway: Underway): Promise<void> {
   // Before any worker stores anything: what they store must not be collected before it is listed (docs/store.md).
   await withSession(parts, underway, options, async (session) => {
     const planning = performance.now();
-    const tree = await gather(parts, underway);
-    const dumping = performance.now();
-    const stored = await dump(parts, underway, tree);
+    const { tree, stored, dumping } = await parts.workers.whileAlive(workers, signal, async (signal) => {
+      const tree = await gather(parts, { ...underway, signal });
+      const dumping = performance.now();
+      return { tree, dumping, stored: await dump(parts, { ...underway, signal }, tree) };
+    });
     const committing = performance.now();
     signal.throwIfAborted();
     await toCommitting(keeper, tree.figures, { planMs: dumping - planning, dumpMs: committing - dumping });

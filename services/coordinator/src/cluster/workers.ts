@@ -17,6 +17,8 @@ interface Known {
   readonly record: WorkerRecord;
   /** When its last heartbeat came, by performance.now(). */
   heard: number;
+  /** Aborted when what it hosts is lost. */
+  readonly lost: AbortController;
 }
 
 /** The workers that are alive, as their heartbeats tell. Only the leader looks. */
@@ -47,6 +49,27 @@ export class Workers {
 
   isAlive(worker: string): boolean {
     return this.#known.has(worker);
+  }
+
+  /**
+   * Does something that needs what these workers host, and gives it up when one of them is lost or started anew: whoever waits for
+   * the answer of one that is gone waits in vain.
+   * @throws EPIPE which worker is gone; else what `work` throws
+   */
+  async whileAlive<T>(
+    ids: readonly string[],
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const lost = AbortSignal.any(
+      ids.map((id) => this.#known.get(id)?.lost.signal ?? AbortSignal.abort(lossOf(id))),
+    );
+    try {
+      return await work(AbortSignal.any([signal, lost]));
+    } catch (error) {
+      if (lost.aborted && !signal.aborted) throw lost.reason;
+      throw error;
+    }
   }
 
   /** Those that take new tasks. @throws EAGAIN there is none */
@@ -89,10 +112,12 @@ export class Workers {
   #hear(record: WorkerRecord): void {
     const { worker, host, started } = record;
     const known = this.#known.get(worker);
-    this.#known.set(worker, { record, heard: performance.now() });
-    if (known?.record.started === started) return;
+    const isKnown = known?.record.started === started;
+    const lost = isKnown ? known.lost : new AbortController();
+    this.#known.set(worker, { record, heard: performance.now(), lost });
+    if (isKnown) return;
     // The same name, started anew: what the one before hosted is gone.
-    if (known !== undefined) this.#parts.onLost(worker);
+    if (known !== undefined) this.#gone(worker, known);
     this.#tell({ type: 'worker.joined', worker, host }, `${worker}.joined.${Date.parse(started)}`);
   }
 
@@ -108,9 +133,15 @@ export class Workers {
 
   #lose(worker: string, reason: 'silent' | 'left'): void {
     const known = this.#known.get(worker);
-    if (!this.#known.delete(worker)) return;
-    const started = Date.parse(known?.record.started ?? '');
+    if (known === undefined) return;
+    this.#known.delete(worker);
+    const started = Date.parse(known.record.started);
     this.#tell({ type: 'worker.lost', worker, reason }, `${worker}.lost.${started}`);
+    this.#gone(worker, known);
+  }
+
+  #gone(worker: string, { lost }: Known): void {
+    lost.abort(lossOf(worker));
     this.#parts.onLost(worker);
   }
 
@@ -118,3 +149,6 @@ export class Workers {
     this.#parts.events.publish(event, id).catch(this.#parts.onError);
   }
 }
+
+const lossOf = (worker: string): CkptError =>
+  new CkptError('EPIPE', `worker ${worker} is gone, and with it what it hosted`, { worker });

@@ -1,0 +1,111 @@
+import { type TestServer, testServer } from '@ckptree/nats-server/testing';
+import {
+  Connection,
+  EventPublisher,
+  ensureCluster,
+  recordsOf,
+  request,
+  type WorkerRecord,
+  worker,
+} from '@ckptree/protocol';
+import { newManifestId } from '@ckptree/store';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { connect, type NatsConnection } from 'nats';
+import { Workers } from '../dist/cluster/workers.js';
+import { until } from './support/test-cluster.js';
+
+let nats: TestServer;
+let connection: Connection;
+/** Takes what a worker is asked, and answers nothing: as one that was killed the moment it heard it. */
+let silent: NatsConnection;
+let publisher: EventPublisher;
+let workers: Workers;
+beforeAll(async () => {
+  nats = await testServer();
+  connection = await Connection.open({ url: nats.url, name: 'test' });
+  await ensureCluster(connection);
+  silent = await connect({ servers: nats.url });
+  silent.subscribe('ckptree.v1.worker.>', { callback: () => undefined });
+  await silent.flush();
+});
+afterAll(async () => {
+  await silent?.close();
+  await connection?.close();
+  await nats?.remove();
+});
+
+beforeEach(async () => {
+  publisher = new EventPublisher(connection);
+  workers = new Workers({
+    connection,
+    workers: recordsOf(connection).workers,
+    events: publisher,
+    onLost: () => undefined,
+    onError: (error) => {
+      throw error;
+    },
+  });
+  for (const id of ['w1', 'w2']) await beat(id, 1);
+  await until(() => workers.isAlive('w1') && workers.isAlive('w2'));
+});
+afterEach(async () => {
+  await workers.close();
+  await publisher.close();
+});
+
+/** A heartbeat. @param start which start of the worker it is of */
+async function beat(id: string, start: number): Promise<void> {
+  const record: WorkerRecord = {
+    version: 1,
+    worker: id,
+    host: 'here',
+    process: start,
+    software: '0.1.0',
+    started: `2026-11-23T15:00:0${start}.000Z`,
+    at: new Date().toISOString(),
+    state: 'serving',
+    capacity: { cpus: 1, memoryBytes: 2 ** 28, tasks: 10 },
+    load: { tasks: 0, memoryBytes: 0, dumps: 0 },
+  };
+  await recordsOf(connection).workers.put(id, record);
+}
+
+/** Asks for what never comes. */
+const askInVain = (signal: AbortSignal): Promise<unknown> =>
+  workers.whileAlive(['w1', 'w2'], signal, (signal) =>
+    request(connection, worker('w1').dump, { checkpoint: CHECKPOINT, assignment: { value: {} } }, { signal }),
+  );
+
+const CHECKPOINT = newManifestId();
+const NEVER = new AbortController().signal;
+
+// Less than the 30 s after which the request itself is given up.
+test.each([
+  ['left', 'w1', () => recordsOf(connection).workers.delete('w1')],
+  ['left, of those that others are asked for', 'w2', () => recordsOf(connection).workers.delete('w2')],
+  ['was started anew', 'w1', () => beat('w1', 2)],
+])(
+  'nobody waits for the answer of a worker that %s',
+  async (_, gone, lose) => {
+    const told = expect(askInVain(NEVER)).rejects.toMatchObject({ code: 'EPIPE', fields: { worker: gone } });
+    await lose();
+    await told;
+  },
+  20_000,
+);
+
+test('a worker that is not there is not asked for', async () => {
+  const never = workers.whileAlive(['w1', 'w9'], NEVER, async (signal) => signal.throwIfAborted());
+  await expect(never).rejects.toMatchObject({ code: 'EPIPE', fields: { worker: 'w9' } });
+});
+
+test('heartbeats interrupt nothing; who gives up is told why, and what is answered is returned', async () => {
+  const giveUp = new AbortController();
+  const told = expect(askInVain(giveUp.signal)).rejects.toMatchObject({ code: 'EINTR' });
+  for (let beats = 0; beats < 3; beats++) await beat('w1', 1);
+  await beat('w3', 1);
+  await until(() => workers.isAlive('w3'));
+  giveUp.abort();
+  await told;
+  await expect(workers.whileAlive(['w1'], NEVER, async () => 'answer')).resolves.toBe('answer');
+});

@@ -28,6 +28,8 @@ export interface LocalClusterOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Starts services again that end by themselves. Default true. */
   readonly restart?: boolean;
+  /** Longest that a service is left alone that ends again and again, in milliseconds. Default 10 s. */
+  readonly longestDelayMs?: number;
   readonly onEvent?: (event: ServiceEvent) => void;
 }
 
@@ -173,7 +175,8 @@ export class LocalCluster {
     if (performance.now() - supervised.started > STEADY_MS) supervised.delayMs = FIRST_DELAY_MS;
     await sleep(supervised.delayMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
     if (this.#stop.signal.aborted || this.#services.get(supervised.id) !== supervised) return;
-    supervised.delayMs = Math.min(supervised.delayMs * 2, LONGEST_DELAY_MS);
+    const { longestDelayMs = LONGEST_DELAY_MS } = this.#options;
+    supervised.delayMs = Math.min(supervised.delayMs * 2, longestDelayMs);
     supervised.process = this.#spawn(supervised.role, supervised.id);
     supervised.started = performance.now();
     this.#watch(supervised);

@@ -12,6 +12,8 @@ beforeAll(async () => {
     coordinators: 2,
     workers: 3,
     storages: 2,
+    // The same one is killed again and again.
+    longestDelayMs: 1_000,
     args: { coordinator: ['--describe-timeout', '5s'] },
   });
   wire = await Wire.tap(cluster.cluster.natsUrl);

@@ -91,22 +91,6 @@ describe('a checkpoint', () => {
     await client.kill(pid);
   }, 90_000);
 
-  test('in a fork storm is as good as any', async () => {
-    const { client } = cluster;
-    const pid = freshPid();
-    const storm = { program: 'forkstorm', params: { forks: 1_000_000, width: 8, work: 20 } };
-    const root = { pid, program: 'idle', params: { forever: true }, children: [{ pid: pid + 1, ...storm }] };
-    const placement = { [pid]: 'worker-1', [pid + 1]: 'worker-2' };
-    const { tree } = await client.spawn({ root }, { placement });
-    for (let round = 0; round < 3; round++) {
-      const checkpoint = await client.checkpoint(pid);
-      await checkpoint.done;
-      await checkListed(client, checkpoint.id, true);
-    }
-    await client.kill(pid);
-    await untilGone(tree);
-  }, 90_000);
-
   test.each(['prepare', 'resume', 'describe', 'dump', 'status', 'result', 'release'])(
     'that is cancelled at its first %s message has one end, and its tasks go on',
     async (verb) => {

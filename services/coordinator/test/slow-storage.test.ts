@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CheckpointHandle, Client } from '@ckptree/client';
 import { Kernel, parseSpec, type TaskExit } from '@ckptree/kernel';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseExposition } from '../../../packages/service/test/support/exposition.js';
 import { checkListed, endsIn, eventsOf } from './support/checkpoint-ends.js';
 import { residentMemory } from './support/resident-memory.js';
@@ -20,8 +20,16 @@ const STOP_MS = 12_000;
 const PID = 1_000;
 const LOOK_MS = 100;
 
+/** Of which the root has half: it writes to all of its memory in a second. */
+const TICKS_PER_SECOND = 200_000;
+
 let cluster: TestCluster;
 let wire: Wire;
+/** How the root ends when nothing disturbs it. */
+let digest: string;
+beforeAll(async () => {
+  digest = await undisturbed(PID);
+}, 120_000);
 afterEach(async () => {
   for (const id of cluster?.cluster.ids ?? [])
     if (id.startsWith('storage')) cluster.cluster.get(id).signal('SIGCONT');
@@ -31,12 +39,11 @@ afterEach(async () => {
 
 /** Memory that does not compress, which is written to all the time; and a task that never ends. */
 const specOf = (pid: number) => {
-  const params = { memoryMiB: MEMORY_MIB, writesPerTick: 1, ticks: 2_000_000 };
+  const params = { memoryMiB: MEMORY_MIB, writesPerTick: 1, ticks: 400_000 };
   const child = { pid: pid + 1, program: 'idle', params: { memoryMiB: 1, forever: true } };
   return { root: { pid, program: 'idle', params, children: [child] } };
 };
 
-/** How the root ends when nothing disturbs it. */
 async function undisturbed(pid: number): Promise<string> {
   const kernel = Kernel.boot({ cpus: 1, memoryBytes: 2 * MEMORY_MIB * MIB });
   try {
@@ -130,7 +137,6 @@ async function checkCompleted(checkpoint: CheckpointHandle, pid: number): Promis
   await until(async () => (await client.ps()).tasks.length === 0);
 
   const { tree } = await client.restart(checkpoint.id);
-  const digest = await undisturbed(pid);
   const endOfRoot = async () => (await client.ends(tree)).ends.find((end) => end.pid === pid);
   await until(async () => (await endOfRoot()) !== undefined);
   expect(await endOfRoot()).toMatchObject({ exitCode: 0, digest });
@@ -144,7 +150,18 @@ describe.each(['volume', 'nats'] as const)('storage that stands still, with pack
   test('holds up no task and fills no memory, and the checkpoint goes on when it does', async () => {
     cluster = await testCluster({
       carrier,
-      args: { worker: ['--cpus', '1', '--threads', '1', '--memory', '900M'] },
+      args: {
+        worker: [
+          '--cpus',
+          '1',
+          '--threads',
+          '1',
+          '--memory',
+          '900M',
+          '--ticks-per-second',
+          `${TICKS_PER_SECOND}`,
+        ],
+      },
     });
     const { client, cluster: services } = cluster;
     wire = await Wire.tap(services.natsUrl);

@@ -4,13 +4,14 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '@ckptree/client';
 import { Kernel, parseSpec, type TaskExit } from '@ckptree/kernel';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type TestCluster, testCluster, until } from './support/test-cluster.js';
+import { checkListed } from './support/checkpoint-ends.js';
+import { FAST_WORKER, type TestCluster, testCluster, until } from './support/test-cluster.js';
 
 const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'examples');
 
 let cluster: TestCluster;
 beforeAll(async () => {
-  cluster = await testCluster({ workers: 3, storages: 2 });
+  cluster = await testCluster({ workers: 3, storages: 2, args: { worker: FAST_WORKER } });
 }, 120_000);
 afterAll(() => cluster?.stop());
 
@@ -46,6 +47,21 @@ async function endsOf(client: Client, tree: string): Promise<Map<number, string>
 
 /** What has ended may have left zombies, until those are told whose parents they were waiting for. */
 const untilEmpty = (): Promise<void> => until(async () => (await cluster.client.ps()).tasks.length === 0);
+
+test('a checkpoint in a fork storm is as good as any', async () => {
+  const { client } = cluster;
+  const pid = 1_000;
+  const storm = { program: 'forkstorm', params: { forks: 1_000_000, width: 8, work: 20 } };
+  const root = { pid, program: 'idle', params: { forever: true }, children: [{ pid: pid + 1, ...storm }] };
+  await client.spawn({ root }, { placement: { [pid]: 'worker-1', [pid + 1]: 'worker-2' } });
+  for (let round = 0; round < 3; round++) {
+    const checkpoint = await client.checkpoint(pid);
+    await checkpoint.done;
+    await checkListed(client, checkpoint.id, true);
+  }
+  await client.kill(pid);
+  await untilEmpty();
+}, 90_000);
 
 test('a tree over three workers goes on from any checkpoint, on three, two and one, to the same ends', async () => {
   const { client } = cluster;

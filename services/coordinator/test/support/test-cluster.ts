@@ -5,8 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, type ConnectOptions, connect } from '@ckptree/client';
 import { LocalCluster, type LocalClusterOptions } from '@ckptree/local-cluster';
 
-/** A worker of a test needs little. */
-export const SMALL_WORKER = ['--cpus', '1', '--threads', '1', '--memory', '256M'];
+/** A worker of a test needs little, but for its tasks to run. */
+export const FAST_WORKER = ['--cpus', '1', '--threads', '1', '--memory', '256M'];
+/** Its tasks write all the time, and yet leave the processor to what is tested. */
+export const SMALL_WORKER = [...FAST_WORKER, '--ticks-per-second', '20000'];
 
 export interface TestCluster {
   readonly cluster: LocalCluster;

@@ -3,9 +3,12 @@ import { ARENA_FRAMES, arenaOf, offsetInArena, PAGE_SHIFT, PAGE_SIZE } from '@ck
 import { FrameAllocator } from './frame-allocator.js';
 import { BLOCK_FRAMES, FrameMap, type FrameStats } from './frame-map.js';
 import { Userfault, type UserfaultHandle } from './userfault.js';
+import { type CopyPage, pageCopier, sharedMemory, type WasmMemory } from './wasm-memory.js';
 
 /** What another thread needs to use the same memory: structured clone shares it, never copies it. */
 export interface PhysicalMemoryHandle {
+  /** Those of the arenas. */
+  readonly memories: readonly WasmMemory[];
   readonly arenas: readonly SharedArrayBuffer[];
   /** The words of the frame map. */
   readonly control: SharedArrayBuffer;
@@ -13,16 +16,6 @@ export interface PhysicalMemoryHandle {
   readonly frames: number;
 }
 
-/** Part of the language's host that neither its library types nor Node's declare. */
-declare const WebAssembly: {
-  readonly Memory: new (descriptor: {
-    readonly initial: number;
-    readonly maximum: number;
-    readonly shared: true;
-  }) => { readonly buffer: SharedArrayBuffer };
-};
-
-const WASM_PAGE_SIZE = 65_536;
 /** As many frames as a leaf entry can name: 26 bits, 256 GiB. */
 const MAX_FRAMES = 1 << 26;
 
@@ -42,6 +35,8 @@ export class PhysicalMemory {
   /** Frames whose contents are still on their way. */
   readonly userfault: Userfault;
   readonly #buffers: readonly Buffer[];
+  /** By arena. */
+  readonly #copiers: readonly CopyPage[];
   readonly #map: FrameMap;
   readonly #allocator: FrameAllocator;
   /** Page tables lie together, so that the references that a snapshot counts are neighbours. */
@@ -53,6 +48,7 @@ export class PhysicalMemory {
     this.words = handle.arenas.map((arena) => new Int32Array(arena));
     this.userfault = new Userfault(handle.userfault);
     this.#buffers = handle.arenas.map((arena) => Buffer.from(arena));
+    this.#copiers = handle.memories.map(pageCopier);
     this.#map = map;
     this.#allocator = new FrameAllocator(map);
     this.#tableAllocator = new FrameAllocator(map);
@@ -68,17 +64,18 @@ export class PhysicalMemory {
       const limit = (MAX_FRAMES * PAGE_SIZE) / 2 ** 30;
       throw new CkptError('EINVAL', `physical memory of ${bytes} bytes: must be from 1 byte to ${limit} GiB`);
     }
-    const arenas = Array.from({ length: Math.ceil(frames / ARENA_FRAMES) }, (_, arena) =>
-      sharedPages(Math.min(ARENA_FRAMES, frames - arena * ARENA_FRAMES) * PAGE_SIZE),
+    const memories = Array.from({ length: Math.ceil(frames / ARENA_FRAMES) }, (_, arena) =>
+      sharedMemory(Math.min(ARENA_FRAMES, frames - arena * ARENA_FRAMES) * PAGE_SIZE),
     );
-    const control = sharedPages(FrameMap.sizeFor(frames));
+    const arenas = memories.map(({ buffer }) => buffer);
+    const control = sharedMemory(FrameMap.sizeFor(frames)).buffer;
     const map = new FrameMap(control, frames);
     map.initialise();
     const userfault = {
-      words: sharedPages(Userfault.sizeFor(frames)),
-      records: sharedPages(Userfault.RECORDS_SIZE),
+      words: sharedMemory(Userfault.sizeFor(frames)).buffer,
+      records: sharedMemory(Userfault.RECORDS_SIZE).buffer,
     };
-    return new PhysicalMemory({ arenas, control, userfault, frames }, map);
+    return new PhysicalMemory({ memories, arenas, control, userfault, frames }, map);
   }
 
   /** The same memory in another thread. */
@@ -158,12 +155,9 @@ export class PhysicalMemory {
   }
 
   copy(from: number, to: number): void {
-    const source = offsetInArena(from);
-    const target = offsetInArena(to);
-    const arena = this.bytes[arenaOf(to)]!;
-    // Within an arena without a view object for the source.
-    if (arenaOf(from) === arenaOf(to)) arena.copyWithin(target, source, source + PAGE_SIZE);
-    else arena.set(this.view(from), target);
+    const arena = arenaOf(to);
+    if (arenaOf(from) === arena) this.#copiers[arena]!(offsetInArena(to), offsetInArena(from));
+    else this.bytes[arena]!.set(this.view(from), offsetInArena(to));
   }
 
   isZero(frame: number): boolean {
@@ -189,15 +183,5 @@ function take(allocator: FrameAllocator, other: FrameAllocator): number {
   } catch (error) {
     if (!other.releaseBlock()) throw error;
     return allocator.take();
-  }
-}
-
-/** Zeroed shared memory that starts at a page boundary, which a plain SharedArrayBuffer does not. */
-function sharedPages(bytes: number): SharedArrayBuffer {
-  const pages = Math.ceil(bytes / WASM_PAGE_SIZE);
-  try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
-  } catch (error) {
-    throw new CkptError('ENOMEM', `cannot reserve ${bytes} bytes of shared memory`, {}, error);
   }
 }

@@ -11,6 +11,8 @@ export interface UseOptions {
   readonly create?: boolean;
   /** Threads that hash and compress; as many as there are cores unless said. */
   readonly threads?: number | undefined;
+  /** They give way to others, as tasks that go on meanwhile. */
+  readonly givesWay?: boolean;
 }
 
 /**
@@ -33,10 +35,10 @@ export async function withStore<Result>(
 /** As withStore(); the caller closes it. */
 export async function openStore(
   options: StoreOptions,
-  { create = false, threads }: UseOptions,
+  { create = false, threads, givesWay = false }: UseOptions,
 ): Promise<Store> {
   const path = storeFolder(options);
-  const engine = poolEngine(threads);
+  const engine = poolEngine(threads, givesWay);
   const open = () => Store.open(path, { engine, secrets: () => secretsToOpen(options, path) });
   if (await isThere(path)) return open();
   if (!create)

@@ -34,7 +34,7 @@ async function openStoreFor(
   { options, name, labels }: Extract<Destination, { kind: 'store' }>,
   threads: number | undefined,
 ): Promise<OpenDestination> {
-  const store = await openStore(options, { create: true, threads });
+  const store = await openStore(options, { create: true, threads, givesWay: true });
   const sink = storeSink(store, { ...(name !== undefined && { name }), labels });
   return {
     sink: placed(sink, ({ id, sizes }) => ({ id, newBytes: sizes.new, storedBytes: sizes.stored })),

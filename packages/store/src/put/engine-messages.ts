@@ -4,6 +4,12 @@ import type { ChunkId } from '../content-hash.js';
 import type { Ranges, RecordPlace, RecordSource } from './chunk-engine.js';
 import type { SlabPages, SlabScan } from './scan-slab.js';
 
+/** What a thread is started with. */
+export interface EngineThreadData {
+  /** It gives way to the other threads of the machine. */
+  readonly givesWay: boolean;
+}
+
 /** What the pool asks of a thread. `bytes` are in shared memory. */
 export type EngineRequest = { readonly settings: ChunkSettings } & (
   | { readonly kind: 'scan'; readonly pages: SlabPages }

@@ -1,9 +1,13 @@
+import { workerData } from 'node:worker_threads';
 import { errorToData } from '@ckptree/errors';
 import { openChunk } from '../chunk.js';
+import { giveWay } from '../give-way.js';
 import { StretchReader } from '../stretch-reader.js';
 import { digestRanges, openAllInto, sealRanges } from './chunk-engine.js';
-import type { EngineAnswer, EngineRequest, EngineResult } from './engine-messages.js';
+import type { EngineAnswer, EngineRequest, EngineResult, EngineThreadData } from './engine-messages.js';
 import { scanSlab } from './scan-slab.js';
+
+if ((workerData as EngineThreadData).givesWay) giveWay();
 
 const NOTHING = new Uint8Array(0);
 /** Of this thread. */

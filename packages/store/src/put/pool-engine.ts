@@ -12,7 +12,7 @@ import {
   type RecordSource,
   rangesSize,
 } from './chunk-engine.js';
-import type { EngineAnswer, EngineRequest, EngineResult } from './engine-messages.js';
+import type { EngineAnswer, EngineRequest, EngineResult, EngineThreadData } from './engine-messages.js';
 import type { SlabPages, SlabScan } from './scan-slab.js';
 
 /** Bytes: less than this is done sooner than handed over. */
@@ -30,12 +30,14 @@ export class PoolEngine implements ChunkEngine {
   readonly #piscina: Piscina<EngineRequest, EngineAnswer>;
   #closed = false;
 
-  /** @param threads as many as there are cores unless said */
-  constructor(settings: ChunkSettings, threads: number = availableParallelism()) {
+  /** @param threads as many as there are cores unless said. @param givesWay they give way to all others; see giveWay() */
+  constructor(settings: ChunkSettings, threads: number = availableParallelism(), givesWay = false) {
     this.lanes = threads;
     this.#settings = settings;
     this.#inline = inlineEngine(settings);
+    const workerData: EngineThreadData = { givesWay };
     this.#piscina = new Piscina({
+      workerData,
       filename: new URL('./engine.worker.cjs', import.meta.url).href,
       name: 'answer',
       minThreads: 0,
@@ -119,8 +121,8 @@ const isShared = ({ buffer }: Uint8Array): boolean => buffer instanceof SharedAr
 const isWorthwhile = (bytes: Uint8Array, ranges: Ranges): boolean =>
   isShared(bytes) && rangesSize(ranges) >= WORTHWHILE;
 
-/** For Store.open: the work of a store in threads. */
+/** For Store.open: the work of a store in threads. @param givesWay for a process whose tasks go on meanwhile */
 export const poolEngine =
-  (threads?: number) =>
+  (threads?: number, givesWay?: boolean) =>
   (settings: ChunkSettings): ChunkEngine =>
-    new PoolEngine(settings, threads);
+    new PoolEngine(settings, threads, givesWay);

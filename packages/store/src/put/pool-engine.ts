@@ -109,7 +109,8 @@ export class PoolEngine implements ChunkEngine {
   }
 }
 
-const IDLE_MS = 30_000;
+/** Longer than the usual time between two checkpoints of a schedule: a thread that has to start costs more than its share of a small one. */
+const IDLE_MS = 120_000;
 
 /** A buffer of its own goes over without a copy; nobody looks at the bytes again. */
 const ownBuffers = ({ buffer, byteLength }: Uint8Array): ArrayBuffer[] =>

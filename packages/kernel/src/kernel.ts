@@ -12,6 +12,7 @@ import { membersLocked, partOfTree, subtrees, subtreesIfAny } from './cut/scope.
 import { Exclusive } from './exclusive.js';
 import { OpenFiles } from './files/open-files.js';
 import { releaseLeaves } from './hosting.js';
+import { checkKernelOptions, type KernelOptions } from './kernel-options.js';
 import { type PageFill, PageFills } from './memory/page-fills.js';
 import { PhysicalMemory } from './memory/physical-memory.js';
 import { type PopulateOptions, populate } from './memory/populate.js';
@@ -34,19 +35,6 @@ import { type TaskStatus, taskStatus } from './process/task-status.js';
 import type { SpawnForest } from './spec/spawn-forest.js';
 import type { SpawnTree } from './spec/spawn-tree.js';
 import { wholeTree } from './spec/split-tree.js';
-
-export interface KernelOptions {
-  /** Threads that run tasks; default: as many as the machine has cores. */
-  readonly cpus?: number;
-  /** Most ticks that each cpu executes in a second, of all its tasks together; default: as many as the host can. */
-  readonly ticksPerSecond?: number;
-  /** Simulated physical memory in bytes; default: half of the machine's. The host commits it as it is touched, or by populate(). */
-  readonly memoryBytes?: number;
-  /** Default 131,072. */
-  readonly maxTasks?: number;
-  /** Default 262,144. */
-  readonly maxOpenFiles?: number;
-}
 
 const FREEZE_TIMEOUT_MS = 5_000;
 
@@ -109,15 +97,7 @@ export class Kernel implements SnapshotSource {
 
   /** @throws EINVAL an option is out of range; ENOMEM the memory cannot be reserved */
   static boot(options: KernelOptions = {}): Kernel {
-    const { cpus = 1, ticksPerSecond = 1, maxTasks = 1, maxOpenFiles = 1 } = options;
-    for (const [name, value, most] of [
-      ['cpus', cpus, 64],
-      ['ticksPerSecond', ticksPerSecond, 1_000_000_000],
-      ['maxTasks', maxTasks, 4_000_000],
-      ['maxOpenFiles', maxOpenFiles, 16_000_000],
-    ] as const)
-      if (!Number.isInteger(value) || value < 1 || value > most)
-        throw new CkptError('EINVAL', `${name} is ${value}; it must be from 1 to ${most}`, { field: name });
+    checkKernelOptions(options);
     return new Kernel(options);
   }
 

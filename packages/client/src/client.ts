@@ -38,7 +38,7 @@ export interface TaskList {
 
 export interface EndList {
   readonly ends: readonly TaskEnd[];
-  /** Tasks of the tree that have not ended. */
+  /** Tasks of the tree that had not ended when this was asked; `ends` may tell of them already. */
   readonly running: number;
   readonly missing: readonly string[];
 }
@@ -141,12 +141,13 @@ export class Client {
     return { tasks: pages.flatMap(({ tasks }) => tasks), missing: missingIn(pages) };
   }
 
-  /** How the tasks of a tree ended. @throws ENOENT no such tree */
+  /** How the tasks of a tree ended; all of them, when `running` is 0 and nothing is missing. @throws ENOENT no such tree */
   async ends(tree: string, options: AskOptions = {}): Promise<EndList> {
     const pages = await allPages((page) =>
       ask(this.connection, coordinator.ends, { tree, ...page }, options),
     );
-    const running = pages.at(-1)?.running ?? 0;
+    // As long as tasks run, what is behind a page may have grown since.
+    const running = pages[0]?.running ?? 0;
     return { ends: pages.flatMap(({ ends }) => ends), running, missing: missingIn(pages) };
   }
 

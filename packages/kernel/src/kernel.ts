@@ -199,8 +199,7 @@ export class Kernel implements SnapshotSource {
     );
     this.#control.ringAll(IRQ.WAKE);
     await this.#ended(slots);
-    const ended = this.#table.endedTasks;
-    await this.#until(() => this.#toldExits >= ended);
+    await this.exitsTold();
   }
 
   /** The parts of a tree that are here. @param rootPid of the whole tree */
@@ -242,6 +241,16 @@ export class Kernel implements SnapshotSource {
   onExit(listener: (exit: TaskExit) => void): () => void {
     this.#exitListeners.add(listener);
     return () => this.#exitListeners.delete(listener);
+  }
+
+  /**
+   * Resolves when listeners were told of every task that has ended by now: who is not in the process table any more may not have been
+   * heard of yet.
+   * @throws EPIPE as settled()
+   */
+  exitsTold(): Promise<void> {
+    const ended = this.#table.endedTasks;
+    return this.#until(() => this.#toldExits >= ended);
   }
 
   /**

@@ -63,6 +63,22 @@ test('a checkpoint in a fork storm is as good as any', async () => {
   await untilEmpty();
 }, 90_000);
 
+test('no task is neither running nor among the ends, however soon it is asked', async () => {
+  const { client } = cluster;
+  const ticks = Array.from({ length: 120 }, (_, child) => 2_000 * (child + 1));
+  const children = ticks.map((ticks) => ({ program: 'idle', params: { ticks } }));
+  const { tree, tasks } = await client.spawn({
+    root: { program: 'idle', params: { ticks: 300_000 }, children },
+  });
+  expect(tasks).toBe(121);
+  for (let running = tasks; running > 0; ) {
+    const listing = await client.ends(tree);
+    running = listing.running;
+    expect(listing.ends.length + running).toBeGreaterThanOrEqual(tasks);
+  }
+  await untilEmpty();
+}, 60_000);
+
 test('a tree over three workers goes on from any checkpoint, on three, two and one, to the same ends', async () => {
   const { client } = cluster;
   const spec = example('mixed');

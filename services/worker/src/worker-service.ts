@@ -174,8 +174,11 @@ function taskHandlers({ worker, kernel, trees }: WorkerParts) {
     },
     ends: async ({ tree, after, limit }) => {
       const hosted = trees.get(tree);
+      const running = trees.running(hosted);
+      // A task neither runs nor has ended until its end is told.
+      await kernel.exitsTold();
       const { items, next } = pageOf(hosted.ends, { after, limit });
-      return { ends: items, running: trees.running(hosted), ...next };
+      return { ends: items, running, ...next };
     },
   } satisfies Partial<WorkerHandlers>;
 }

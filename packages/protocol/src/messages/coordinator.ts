@@ -136,7 +136,7 @@ export const coordinatorMessages = {
     request: { tree: TreeId(), ...pageRequest },
     reply: {
       ends: TaskEnds,
-      running: Count('Tasks of the tree that have not ended.'),
+      running: Count('Tasks of the tree that had not ended when this was asked.'),
       next: Next,
       missing: Type.Optional(
         Type.Array(WorkerId(), { maxItems: 10_000, description: 'Workers that did not answer in time.' }),

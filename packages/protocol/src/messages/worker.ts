@@ -268,7 +268,11 @@ export const workerMessages = {
   ends: message({
     summary: 'Tells how the tasks of a tree that were hosted here ended, in the order in which they did.',
     request: { tree: TreeId(), ...pageRequest },
-    reply: { ends: TaskEnds, running: Count('Tasks of the tree here that have not ended.'), next: Next },
+    reply: {
+      ends: TaskEnds,
+      running: Count('Tasks of the tree here that had not ended when this was asked.'),
+      next: Next,
+    },
     example: { request: { tree }, reply: { ends: [exampleEnd], running: 0 } },
   }),
 

@@ -87,16 +87,16 @@ export class ProcessTable {
         );
   }
 
-  /** How the tasks of a tree ended, as far as the workers that are left know. */
+  /** How the tasks of a tree ended, as far as the workers that are left know; those that ran before they were asked may be among them. */
   async ends(tree: string): Promise<Listing<TaskEnd> & { readonly running: number }> {
     let running = 0;
     const listing = await this.#gather(this.workersOf(tree), async (id) => {
       const ends: TaskEnd[] = [];
       for (let after: number | undefined = 0; after !== undefined; ) {
         const page = await this.#endsPage(id, tree, after);
+        if (after === 0) running += page.running;
         ends.push(...page.ends);
         after = page.next;
-        if (after === undefined) running += page.running;
       }
       return ends;
     });

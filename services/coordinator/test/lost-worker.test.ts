@@ -5,6 +5,7 @@ import {
   ensureCluster,
   recordsOf,
   request,
+  serveAll,
   type WorkerRecord,
   worker,
 } from '@ckptree/protocol';
@@ -12,6 +13,7 @@ import { newManifestId } from '@ckptree/store';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { connect, type NatsConnection } from 'nats';
 import { Workers } from '../dist/cluster/workers.js';
+import { startTree } from '../dist/tree/start-tree.js';
 import { until } from './support/test-cluster.js';
 
 let nats: TestServer;
@@ -109,3 +111,34 @@ test('heartbeats interrupt nothing; who gives up is told why, and what is answer
   await told;
   await expect(workers.whileAlive(['w1'], NEVER, async () => 'answer')).resolves.toBe('answer');
 });
+
+test('a worker that lives, and is too busy to say how far it has loaded, is asked again', async () => {
+  const { start, restore, status, abandon } = worker('w1');
+  let asked = 0;
+  let answer: () => void = () => undefined;
+  const served = serveAll(
+    connection,
+    { start, restore, status, abandon },
+    {
+      restore: async () => ({}),
+      status: async () => {
+        asked++;
+        if (asked === 1) await new Promise<void>((resolve) => (answer = resolve));
+        return { state: 'loaded' };
+      },
+      start: async () => ({ tasks: 7 }),
+      abandon: async () => ({}),
+    },
+  );
+  const beats = setInterval(() => void beat('w1', 1), 500);
+  try {
+    const parts = new Map([['w1', {}]]);
+    const tree = { tree: 't-00000000000a', rootPid: 1, parts, checkpoint: CHECKPOINT, signal: NEVER };
+    await expect(startTree({ connection, workers }, tree)).resolves.toBe(7);
+    expect(asked).toBe(2);
+  } finally {
+    clearInterval(beats);
+    answer();
+    await served.stop();
+  }
+}, 30_000);

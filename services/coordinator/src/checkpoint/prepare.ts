@@ -1,4 +1,5 @@
 import { asCkptError, CkptError } from '@ckptree/errors';
+import type { Connection, RequestOf, worker } from '@ckptree/protocol';
 import { askAll, isUnreachable, tellAll } from '../cluster/fan-out.js';
 import type { StepParts, Underway } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
@@ -18,32 +19,14 @@ export async function prepare(parts: StepParts, { keeper, signal }: Underway): P
   const workers = [...located.workers];
   await keeper.change({ state: 'preparing', tree, rootPid, workers });
   const leaseMs = request.leaseMs ?? limits.leaseMs;
-  const started = performance.now();
   try {
     // Of everything that belongs to the tree: which tasks are below the one that is saved is known when all stand still.
     const body = { checkpoint, pid: request.pid, tree, roots: [rootPid], leaseMs };
-    const prepared = await askAll(connection, workers, 'prepare', () => body, { timeoutMs: leaseMs, signal });
-    const prepareMs = performance.now() - started;
-    if (prepareMs > leaseMs)
-      throw new CkptError(
-        'ETIMEDOUT',
-        `the workers took ${Math.round(prepareMs)} ms to stop the tasks; the lease is ${leaseMs} ms`,
-      );
-    const resumed = await askAll(
-      connection,
-      workers,
-      'resume',
-      () => ({ checkpoint, leaveFrozen: request.leaveFrozen ?? false }),
-      { signal },
+    const leaveFrozen = request.leaveFrozen ?? false;
+    const { figures, downtimeUs } = await parts.workers.whileAlive(workers, signal, (signal) =>
+      cut(connection, workers, { body, leaveFrozen, signal }),
     );
-    const figures = {
-      workers: workers.length,
-      tasks: sum(prepared.values(), ({ tasks }) => tasks),
-      freezeUs: most(prepared.values(), ({ freezeUs }) => freezeUs),
-      snapshotUs: most(prepared.values(), ({ snapshotUs }) => snapshotUs),
-      prepareMs,
-    };
-    const whole = { ...figures, downtimeUs: most(resumed.values(), ({ downtimeUs }) => downtimeUs) };
+    const whole = { ...figures, downtimeUs };
     await keeper.change({ state: 'dumping', figures: whole });
     const { record } = keeper;
     events.tell({ type: 'prepared', ...ofCheckpoint(record), workers, figures }, eventId(record, 'prepared'));
@@ -52,6 +35,41 @@ export async function prepare(parts: StepParts, { keeper, signal }: Underway): P
     await tellAll(connection, workers, 'abort', () => ({ checkpoint }));
     throw lostWorker(error);
   }
+}
+
+async function cut(
+  connection: Connection,
+  workers: readonly string[],
+  {
+    body,
+    leaveFrozen,
+    signal,
+  }: {
+    readonly body: RequestOf<ReturnType<typeof worker>['prepare']['definition']>;
+    readonly leaveFrozen: boolean;
+    readonly signal: AbortSignal;
+  },
+) {
+  const { checkpoint, leaseMs } = body;
+  const started = performance.now();
+  const prepared = await askAll(connection, workers, 'prepare', () => body, { timeoutMs: leaseMs, signal });
+  const prepareMs = performance.now() - started;
+  if (prepareMs > leaseMs)
+    throw new CkptError(
+      'ETIMEDOUT',
+      `the workers took ${Math.round(prepareMs)} ms to stop the tasks; the lease is ${leaseMs} ms`,
+    );
+  const resumed = await askAll(connection, workers, 'resume', () => ({ checkpoint, leaveFrozen }), {
+    signal,
+  });
+  const figures = {
+    workers: workers.length,
+    tasks: sum(prepared.values(), ({ tasks }) => tasks),
+    freezeUs: most(prepared.values(), ({ freezeUs }) => freezeUs),
+    snapshotUs: most(prepared.values(), ({ snapshotUs }) => snapshotUs),
+    prepareMs,
+  };
+  return { figures, downtimeUs: most(resumed.values(), ({ downtimeUs }) => downtimeUs) };
 }
 
 /** @throws EPIPE a part of the tree is gone with its worker */

@@ -18,7 +18,7 @@ export async function restart(
   { checkpoint, on, placement = {}, frozen = false, name, labels }: RequestOf<Restart>,
   signal: AbortSignal,
 ): Promise<ReplyOf<Restart>> {
-  const { connection, workers, trees, events, store } = parts;
+  const { workers, trees, events, store } = parts;
   const { tree: image } = await readTree((await (await store()).source(checkpoint)).withoutPages());
   await makeRoom(parts, image);
   const where = on === undefined ? workers.serving() : [workers.get(on)];
@@ -41,7 +41,7 @@ export async function restart(
   await trees.put({ ...record, state: 'starting' });
   try {
     const loads = new Map(placed.workers.map((id) => [id, placed]));
-    const tasks = await startTree(connection, { tree, rootPid, parts: loads, checkpoint, frozen, signal });
+    const tasks = await startTree(parts, { tree, rootPid, parts: loads, checkpoint, frozen, signal });
     await trees.put({ ...record, state: 'running' });
     const event = { ...told(record), checkpoint, tasks, workers: placed.workers, frozen };
     events.tell({ type: 'restarted', ...event }, `${tree}.restarted`);

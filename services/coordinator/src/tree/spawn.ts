@@ -21,7 +21,7 @@ export async function spawn(
   { spec, baseFolder = '/', placement = {}, name, labels }: RequestOf<Spawn>,
   signal: AbortSignal,
 ): Promise<ReplyOf<Spawn>> {
-  const { connection, workers, trees, events } = parts;
+  const { workers, trees, events } = parts;
   const spawned = freePids(spec, baseFolder, new Set((await livingRows(parts)).map(({ pid }) => pid)));
   const workerOf = placeSpawn(spawned, {
     workers: workers.serving().map(placingWorker),
@@ -43,7 +43,7 @@ export async function spawn(
   // Before its tasks run: whoever leads next must know of them.
   await trees.put({ ...record, state: 'starting' });
   try {
-    const tasks = await startTree(connection, { tree, rootPid, parts: split, signal });
+    const tasks = await startTree(parts, { tree, rootPid, parts: split, signal });
     await trees.put({ ...record, state: 'running' });
     events.tell({ type: 'spawned', ...told(record), tasks, workers: ids }, `${tree}.spawned`);
     return { tree, rootPid, tasks, workers: ids };

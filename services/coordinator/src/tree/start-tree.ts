@@ -1,9 +1,15 @@
 import { asCkptError, CkptError, errorFromData } from '@ckptree/errors';
-import { type Connection, type DocumentRef, sendDocument } from '@ckptree/protocol';
+import { type Connection, type DocumentRef, retrying, sendDocument } from '@ckptree/protocol';
 import { ask, askAll, tellAll } from '../cluster/fan-out.js';
+import type { Workers } from '../cluster/workers.js';
 
 const LOAD_TIMEOUT_MS = 600_000;
 const LOOK_MS = 1_000;
+
+export interface StartParts {
+  readonly connection: Connection;
+  readonly workers: Workers;
+}
 
 export interface StartOptions {
   readonly tree: string;
@@ -19,17 +25,19 @@ export interface StartOptions {
 /**
  * Loads a tree on its workers, and lets it run once all have loaded theirs: all of it runs, or nothing.
  * @returns its tasks
- * @throws what a worker throws, with its name; then nothing is left
+ * @throws what a worker throws, with its name; EPIPE a worker is gone; then nothing is left
  */
-export async function startTree(connection: Connection, options: StartOptions): Promise<number> {
+export async function startTree({ connection, workers }: StartParts, options: StartOptions): Promise<number> {
   const { tree, frozen = false, parts, signal } = options;
-  const workers = [...parts.keys()];
+  const ids = [...parts.keys()];
   try {
-    await load(connection, options);
-    const started = await askAll(connection, workers, 'start', () => ({ tree, frozen }), { signal });
-    return [...started.values()].reduce((sum, { tasks }) => sum + tasks, 0);
+    return await workers.whileAlive(ids, signal, async (signal) => {
+      await load(connection, { ...options, signal });
+      const started = await askAll(connection, ids, 'start', () => ({ tree, frozen }), { signal });
+      return [...started.values()].reduce((sum, { tasks }) => sum + tasks, 0);
+    });
   } catch (error) {
-    await undo(connection, workers, options);
+    await undo(connection, ids, options);
     throw error;
   }
 }
@@ -50,11 +58,14 @@ async function load(connection: Connection, options: StartOptions): Promise<void
   await Promise.all(workers.map((id) => loaded(connection, id, tree, signal)));
 }
 
-/** Waits until a worker has loaded its part. */
+/** Waits until a worker has loaded its part. One that is busy may leave a question unanswered: as long as it lives, it is asked again. */
 async function loaded(connection: Connection, id: string, tree: string, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + LOAD_TIMEOUT_MS;
   while (performance.now() < deadline) {
-    const { state, error } = await ask(connection, id, 'status', { tree, waitMs: LOOK_MS }, { signal });
+    const left = { timeoutMs: deadline - performance.now(), signal };
+    const { state, error } = await retrying(connection, left, () =>
+      ask(connection, id, 'status', { tree, waitMs: LOOK_MS }, { signal }),
+    );
     if (state === 'loaded' || state === 'started') return;
     if (error !== undefined) throw errorFromData(error);
     if (state === 'unknown')

@@ -1,4 +1,4 @@
-import { encodeFile, encodeFileDesc, encodeFileTable } from '@ckptree/image';
+import { putFile, putFileDesc, putFileTable } from '@ckptree/image';
 import type { FileTable, OpenFile } from '@ckptree/model';
 import type { CheckpointContext } from './checkpoint-context.js';
 
@@ -6,7 +6,7 @@ import type { CheckpointContext } from './checkpoint-context.js';
 export function checkpointFile(context: CheckpointContext, file: OpenFile): number {
   return context.checkpointObject('FILE', file, (objref) => {
     context.debug.file?.(`file ${objref} ${file.path} pos ${file.pos}`);
-    context.plan.addRecords(encodeFile(file, objref));
+    putFile(context.plan, file, objref);
   });
 }
 
@@ -14,10 +14,10 @@ export function checkpointFile(context: CheckpointContext, file: OpenFile): numb
 export function checkpointFileTable(context: CheckpointContext, table: FileTable): number {
   return context.checkpointObject('FILE_TABLE', table, (objref) => {
     context.debug.file?.(`file table ${objref} of ${table.descriptors.length} descriptors`);
-    context.plan.addRecords(encodeFileTable(table, objref));
+    putFileTable(context.plan, table, objref);
     for (const descriptor of table.descriptors) {
       const fileObjref = checkpointFile(context, descriptor.file);
-      context.plan.addRecords(encodeFileDesc(descriptor, fileObjref));
+      putFileDesc(context.plan, descriptor, fileObjref);
     }
   });
 }

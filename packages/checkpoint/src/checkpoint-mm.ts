@@ -1,5 +1,5 @@
 import { at, CkptError } from '@ckptree/errors';
-import { encodeAuxv, encodeMm, encodeMmContext, encodeObjref } from '@ckptree/image';
+import { putAuxv, putMm, putMmContext, putObjref } from '@ckptree/image';
 import { type Mm, PAGE_SIZE, type Vma, vmaRange } from '@ckptree/model';
 import type { CheckpointContext } from './checkpoint-context.js';
 import { checkpointFile } from './checkpoint-file.js';
@@ -26,15 +26,15 @@ export function checkpointMm(context: CheckpointContext, mm: Mm, pid: number): n
 function writeMm(context: CheckpointContext, mm: Mm, objref: number): void {
   const { plan, debug } = context;
   checkAddressSpace(mm);
-  plan.addRecords(encodeObjref('MM', objref));
+  putObjref(plan, 'MM', objref);
   const exeObjref = mm.exe === undefined ? 0 : checkpointFile(context, mm.exe);
-  plan.addRecords(encodeMm(mm, exeObjref));
-  plan.addRecords(encodeAuxv(mm.auxv));
+  putMm(plan, mm, exeObjref);
+  putAuxv(plan, mm.auxv);
 
   checkpointVmas(context, mm);
 
   debug.mm?.(`ldt of ${mm.context.ldt.length} bytes, vdso 0x${mm.context.vdso.toString(16)}`);
-  plan.addRecords(encodeMmContext(mm.context));
+  putMmContext(plan, mm.context);
 }
 
 function checkpointVmas(context: CheckpointContext, { vmas, memory }: Mm): void {

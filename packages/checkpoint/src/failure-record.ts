@@ -1,9 +1,9 @@
 import { asCkptError, CATALOGUE } from '@ckptree/errors';
-import { encodeErrorRecord } from '@ckptree/image';
+import { encode, putErrorRecord } from '@ckptree/image';
 
 /** What a failed checkpoint ends its image with. @param position bytes written before it */
 export const encodeFailure = (failure: unknown, position: number): Uint8Array =>
-  encodeErrorRecord(failureText(failure, position));
+  encode(putErrorRecord, failureText(failure, position));
 
 /** The failure as one line, with the place in the tags that Linux-CR uses: errno, position, source, task, object. */
 export function failureText(failure: unknown, position: number): string {

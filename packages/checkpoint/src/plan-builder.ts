@@ -1,11 +1,11 @@
-import { batchSize } from '@ckptree/image';
+import { batchSize, type RecordTarget } from '@ckptree/image';
 import type { MemorySnapshot } from '@ckptree/model';
 import type { Debug } from './debug.js';
 import type { Batch, Plan, PlanFigures, Segment, SegmentKind } from './plan.js';
 import { RecordBytes } from './record-bytes.js';
 
-/** Puts a plan together, in the order of the image. */
-export class PlanBuilder {
+/** Puts a plan together, in the order of the image: records are put into it. */
+export class PlanBuilder implements RecordTarget {
   readonly #debug: Debug;
   readonly #batches: Batch[] = [];
   readonly #segments: Segment[] = [];
@@ -31,10 +31,18 @@ export class PlanBuilder {
     this.#open = { kind, pid, objref, position: this.position, records, batches };
   }
 
-  /** One or several whole records. @throws E2BIG there are too many */
-  addRecords(bytes: Uint8Array): void {
-    this.#debug.rw?.(`records at ${this.position}, ${bytes.length} bytes`);
-    this.#records.append(bytes);
+  get view(): DataView {
+    return this.#records.view;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#records.bytes;
+  }
+
+  /** @throws E2BIG there are too many */
+  room(size: number): number {
+    this.#debug.rw?.(`record at ${this.position}, ${size} bytes`);
+    return this.#records.room(size);
   }
 
   /** @param pages how many pages from `start` to before `end` belong into the image; not 0 */

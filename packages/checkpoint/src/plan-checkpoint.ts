@@ -1,12 +1,5 @@
 import { at } from '@ckptree/errors';
-import {
-  encodeHead,
-  encodeTail,
-  encodeTask,
-  encodeTaskObjs,
-  encodeTree,
-  type ImageHead,
-} from '@ckptree/image';
+import { type ImageHead, putHead, putTail, putTask, putTaskObjs, putTree } from '@ckptree/image';
 import type { Task, TaskTree } from '@ckptree/model';
 import { CheckpointContext } from './checkpoint-context.js';
 import { checkpointFileTable } from './checkpoint-file.js';
@@ -33,8 +26,8 @@ export function planCheckpoint(tree: TaskTree, hash: ObjectHash, { head, debug =
   const context = new CheckpointContext(hash, plan, head.subtree, debug);
 
   plan.beginSegment('head');
-  plan.addRecords(encodeHead(head));
-  plan.addRecords(encodeTree(tree.tasks));
+  putHead(plan, head);
+  putTree(plan, tree.tasks);
   for (const task of tree.tasks) {
     try {
       checkpointTask(context, task);
@@ -43,7 +36,7 @@ export function planCheckpoint(tree: TaskTree, hash: ObjectHash, { head, debug =
     }
   }
   plan.beginSegment('tail');
-  plan.addRecords(encodeTail());
+  putTail(plan);
   context.checkVisited();
   return plan.finish({
     tasks: tree.tasks.length,
@@ -56,12 +49,12 @@ export function planCheckpoint(tree: TaskTree, hash: ObjectHash, { head, debug =
 export function checkpointTask(context: CheckpointContext, task: Task): void {
   const { plan, debug } = context;
   plan.beginSegment('task', task.pid);
-  plan.addRecords(encodeTask(task));
+  putTask(plan, task);
   if (task.exitState !== 0) return;
 
   const files = task.files === undefined ? 0 : checkpointFileTable(context, task.files);
   debug.obj?.(`files: objref ${files}`);
   const mm = task.mm === undefined ? 0 : checkpointMm(context, task.mm, task.pid);
   debug.obj?.(`mm: objref ${mm}`);
-  plan.addRecords(encodeTaskObjs({ files, mm }));
+  putTaskObjs(plan, { files, mm });
 }

@@ -1,49 +1,56 @@
 import { CkptError } from '@ckptree/errors';
+import type { RecordTarget } from '@ckptree/image';
 
-/** Bytes of small records that are put together before they are copied to where all are. */
+/** Bytes of records that are put together before they are copied to where all are. */
 const GATHERED = 64 * 1024;
 /** Bytes that there may be at most: addresses are set aside for so many, and memory for those that are used. */
 const MAX_CAPACITY = 2 ** 32;
 
 /** The records of an image, one behind the other, as they come. */
-export class RecordBytes {
-  /** Grows where it is: records of many tasks are hundreds of MiB, and to move them is to touch as much memory anew. */
+export class RecordBytes implements RecordTarget {
+  /** The last of them: to put a small record by itself into memory that is shared, and grows, costs more than to make it. */
+  bytes = new Uint8Array(GATHERED);
+  view = new DataView(this.bytes.buffer);
+  #used = 0;
+  /** Those before. Grows where it is: records of many tasks are hundreds of MiB, and to move them is to touch as much memory anew. */
   readonly #buffer = new SharedArrayBuffer(GATHERED, { maxByteLength: MAX_CAPACITY });
   /** All of the buffer, also when it has grown. */
-  readonly #bytes = new Uint8Array(this.#buffer);
-  /** The last of them: to copy a small record by itself into memory that is shared, and grows, costs more than to make it. */
-  readonly #gathered = new Uint8Array(GATHERED);
-  #gatheredSize = 0;
-  /** Bytes before those that are gathered. */
-  #moved = 0;
+  readonly #moved = new Uint8Array(this.#buffer);
+  #movedSize = 0;
 
   get size(): number {
-    return this.#moved + this.#gatheredSize;
+    return this.#movedSize + this.#used;
   }
 
   /** @throws E2BIG there are too many */
-  append(bytes: Uint8Array): void {
-    if (this.#gatheredSize + bytes.length > GATHERED) this.#moveGathered();
-    if (bytes.length > GATHERED) return this.#move(bytes);
-    this.#gathered.set(bytes, this.#gatheredSize);
-    this.#gatheredSize += bytes.length;
+  room(size: number): number {
+    if (this.#used + size > this.bytes.length) this.#begin(Math.max(GATHERED, size));
+    const at = this.#used;
+    this.#used += size;
+    return at;
   }
 
-  /** All of them, in shared memory. @throws E2BIG as append() */
+  /** All of them, in shared memory. @throws E2BIG as room() */
   finish(): Uint8Array {
-    this.#moveGathered();
-    return new Uint8Array(this.#buffer, 0, this.#moved);
+    this.#move();
+    return new Uint8Array(this.#buffer, 0, this.#movedSize);
   }
 
-  #moveGathered(): void {
-    this.#move(this.#gathered.subarray(0, this.#gatheredSize));
-    this.#gatheredSize = 0;
+  /** Makes room for so many bytes to be gathered. */
+  #begin(size: number): void {
+    this.#move();
+    if (this.bytes.length === size) this.bytes.fill(0);
+    else {
+      this.bytes = new Uint8Array(size);
+      this.view = new DataView(this.bytes.buffer);
+    }
   }
 
-  #move(bytes: Uint8Array): void {
-    this.#reserve(this.#moved + bytes.length);
-    this.#bytes.set(bytes, this.#moved);
-    this.#moved += bytes.length;
+  #move(): void {
+    this.#reserve(this.size);
+    this.#moved.set(this.bytes.subarray(0, this.#used), this.#movedSize);
+    this.#movedSize += this.#used;
+    this.#used = 0;
   }
 
   #reserve(needed: number): void {

@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { BATCH_PAGES, encodePagesEnd, encodeVma, VMA_NOT_SUPPORTED } from '@ckptree/image';
+import { BATCH_PAGES, putPagesEnd, putVma, VMA_NOT_SUPPORTED } from '@ckptree/image';
 import { type MemorySnapshot, type Vma, type VmaOps, vmaRange, vmFlagNames } from '@ckptree/model';
 import type { CheckpointContext } from './checkpoint-context.js';
 import { checkpointFile } from './checkpoint-file.js';
@@ -65,10 +65,8 @@ function privateVmaCheckpoint(
 /** The description of a vma. */
 function genericVmaCheckpoint({ plan, debug }: CheckpointContext, vma: Vma, fileObjref: number): void {
   debug.mm?.(`vma ${vmaRange(vma)} flags ${vmFlagNames(vma.flags)} ops ${vma.ops}`);
-  plan.addRecords(encodeVma(vma, fileObjref));
+  putVma(plan, vma, fileObjref);
 }
-
-const PAGES_END = encodePagesEnd();
 
 /** The contents of a private vma: batches of its private pages, and the mark that ends them. */
 function checkpointMemoryContents(
@@ -85,7 +83,7 @@ function checkpointMemoryContents(
     logPages(debug, memory, from, scan.address);
     plan.addBatch(memory, from, scan.address, pages);
   }
-  plan.addRecords(PAGES_END);
+  putPagesEnd(plan);
 }
 
 function logPages({ page: log }: Debug, memory: MemorySnapshot, start: number, end: number): void {

@@ -41,7 +41,7 @@ describe('debug output', () => {
   });
 
   test('of the area rw tells what stands where in the image', () => {
-    expect(debugOutput('rw')[0]).toMatch(/^rw: records at 0, \d+ bytes$/);
+    expect(debugOutput('rw')[0]).toMatch(/^rw: record at 0, \d+ bytes$/);
     expect(debugOutput('rw').some((line) => /^rw: batch at \d+, 8232 bytes$/.test(line))).toBe(true);
   });
 

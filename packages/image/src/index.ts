@@ -3,20 +3,20 @@ export * from './constants.js';
 export { type DiffSide, diffTrees } from './diff/diff-trees.js';
 export { formatDiff } from './diff/format-diff.js';
 export { DIFF_SCHEMA, type DiffReport } from './diff/report.js';
-export { encodeBuffer, encodeString } from './encode/buffer.js';
-export { encodeErrorRecord } from './encode/error-record.js';
-export { encodeFile, encodeFileDesc, encodeFileTable, encodeObjref } from './encode/file.js';
-export { encodeHead, encodeTail, type ImageHead } from './encode/head.js';
-export { encodeAuxv, encodeMm, encodeMmContext, encodeVma, hasContents } from './encode/mm.js';
+export { putErrorRecord } from './encode/error-record.js';
+export { putFile, putFileDesc, putFileTable, putObjref } from './encode/file.js';
+export { type ImageHead, putHead, putTail } from './encode/head.js';
+export { hasContents, putAuxv, putMm, putMmContext, putVma } from './encode/mm.js';
 export {
   batchSize,
   batchStart,
   contentsSize,
-  encodePagesEnd,
   pagesHeader,
+  putPagesEnd,
   putPagesHeader,
 } from './encode/pages.js';
-export { encodeTask, encodeTaskObjs, encodeTree, type TaskPids } from './encode/task.js';
+export { encode, type RecordTarget } from './encode/target.js';
+export { putTask, putTaskObjs, putTree, type TaskPids } from './encode/task.js';
 export { FINDING_SCHEMA, type Finding, findingError } from './finding.js';
 export type { DecodedHead } from './grammar/visitor.js';
 export { formatInspect, type InspectSections } from './inspect/format-inspect.js';
@@ -27,8 +27,9 @@ export { readFailure } from './read/failure.js';
 export { readTree } from './read/read-tree.js';
 export { storedPageCount } from './read/runs.js';
 export {
-  encodePayload,
-  encodeRecord,
+  putPayload,
+  putRecord,
+  putText,
   type RecordName,
   type RecordValues,
   recordSize,

@@ -1,5 +1,6 @@
 import { CkptError } from '@ckptree/errors';
 import { RECORD_HEADER_SIZE, RECORD_TYPE, type RecordTypeName } from './constants.js';
+import type { RecordTarget } from './encode/target.js';
 import { atLeast, exactly, type Lengths } from './lengths.js';
 import { CPU } from './records/cpu.js';
 import type { RecordDefinition } from './records/definition.js';
@@ -8,7 +9,7 @@ import { CONTAINER, ERROR, HEADER, HEADER_ARCH, TAIL } from './records/head.js';
 import { MM, MM_CONTEXT, PGARR, SHORT_VMA_SIZE, VMA } from './records/mm.js';
 import { OBJREF } from './records/objref.js';
 import { RESTART_BLOCK, TASK, TASK_OBJS, THREAD, TREE } from './records/task.js';
-import { allocate } from './slab.js';
+import { encodeText } from './text.js';
 
 /** Every record of fixed size. The others (BUFFER, STRING, FILE_NAME, ...) are a header and plain bytes. */
 export const RECORDS = {
@@ -59,22 +60,29 @@ const USUAL_LENGTHS: ReadonlyMap<RecordTypeName, Lengths> = new Map(
 /** How long a record may be wherever it stands. */
 export const usualLengths = (name: RecordTypeName): Lengths => USUAL_LENGTHS.get(name) ?? PLAIN_BYTES;
 
-/** The record as bytes, header included. They may share their buffer with other records. */
-export function encodeRecord<Name extends RecordName>(name: Name, values: RecordValues<Name>): Uint8Array {
+/** A record of fixed size. @throws EOVERFLOW a value does not fit its field */
+export function putRecord<Name extends RecordName>(
+  target: RecordTarget,
+  name: Name,
+  values: RecordValues<Name>,
+): void {
   const { body, size } = RECORDS[name] as RecordDefinition<RecordValues<Name>>;
-  const { bytes, view, offset } = allocate(size);
-  putHeader(view, offset, name, size);
-  body.write(view, offset + RECORD_HEADER_SIZE, values);
-  return bytes;
+  const at = target.room(size);
+  putHeader(target.view, at, name, size);
+  body.write(target.view, at + RECORD_HEADER_SIZE, values);
 }
 
-/** A record of plain bytes: header, then `payload` as it is. */
-export function encodePayload(name: RecordTypeName, payload: Uint8Array): Uint8Array {
-  const { bytes, view, offset } = allocate(RECORD_HEADER_SIZE + payload.length);
-  putHeader(view, offset, name, bytes.length);
-  bytes.set(payload, RECORD_HEADER_SIZE);
-  return bytes;
+/** A record of plain bytes: header, then `payload` as it is. @throws EOVERFLOW it is longer than a record can say */
+export function putPayload(target: RecordTarget, name: RecordTypeName, payload: Uint8Array): void {
+  const size = RECORD_HEADER_SIZE + payload.length;
+  const at = target.room(size);
+  putHeader(target.view, at, name, size);
+  target.bytes.set(payload, at + RECORD_HEADER_SIZE);
 }
+
+/** Text and its NUL, filled up with zeros to `size` bytes when that is given. @throws EINVAL, EOVERFLOW as encodeText() */
+export const putText = (target: RecordTarget, name: RecordTypeName, text: string, size?: number): void =>
+  putPayload(target, name, encodeText(text, size));
 
 /** Writes `type` and `len` at `offset`. @param length bytes of the whole record */
 export function putHeader(view: DataView, offset: number, name: RecordTypeName, length: number): void {

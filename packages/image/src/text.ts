@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import { CkptError } from '@ckptree/errors';
-import { allocate } from './slab.js';
 
 /**
  * Text as the format keeps it: UTF-8, ended by a NUL. In a field of given size zeros fill the rest.
@@ -18,7 +17,7 @@ export function encodeText(text: string, size?: number): Uint8Array {
   if (encoded.includes(0)) throw new CkptError('EINVAL', `the text ${JSON.stringify(text)} holds a NUL`);
   if (size !== undefined && encoded.length >= size)
     throw new CkptError('EOVERFLOW', `the text ${JSON.stringify(text)} is longer than ${size - 1} bytes`);
-  const { bytes } = allocate(size ?? encoded.length + 1);
+  const bytes = new Uint8Array(size ?? encoded.length + 1);
   bytes.set(encoded);
   return bytes;
 }

@@ -2,20 +2,20 @@ import {
   BATCH_PAGES,
   batchStart,
   bytesSource,
-  encodeAuxv,
-  encodeBuffer,
-  encodeErrorRecord,
-  encodeFile,
-  encodeHead,
-  encodeMmContext,
-  encodePayload,
-  encodeString,
-  encodeTail,
-  encodeTask,
-  encodeVma,
+  encode,
   hasContents,
   pagesHeader,
+  putAuxv,
+  putErrorRecord,
+  putFile,
+  putHead,
+  putMmContext,
   putPagesHeader,
+  putPayload,
+  putTail,
+  putTask,
+  putText,
+  putVma,
   readFailure,
   readTree,
 } from '@ckptree/image';
@@ -34,13 +34,13 @@ const words = (bytes: Uint8Array) => {
 
 describe('bytes as the format has them', () => {
   test('a buffer of 65 bytes is a record of 73', () => {
-    const record = encodeBuffer(new Uint8Array(65));
+    const record = encode(putPayload, 'BUFFER', new Uint8Array(65));
     expect(record).toHaveLength(73);
     expect([...record.subarray(0, 8)]).toEqual([4, 0, 0, 0, 73, 0, 0, 0]);
   });
 
   test('a string ends with a NUL', () => {
-    expect([...encodeString('ab')]).toEqual([5, 0, 0, 0, 11, 0, 0, 0, 0x61, 0x62, 0]);
+    expect([...encode(putText, 'STRING', 'ab')]).toEqual([5, 0, 0, 0, 11, 0, 0, 0, 0x61, 0x62, 0]);
   });
 
   test('a batch: PGARR, the length of all, the addresses in halves', () => {
@@ -79,35 +79,35 @@ describe('bytes as the format has them', () => {
   });
 
   test('the error record: a NUL, the text, a NUL', () => {
-    expect([...encodeErrorRecord('no')]).toEqual([
+    expect([...encode(putErrorRecord, 'no')]).toEqual([
       15, 39, 0, 0, 8, 0, 0, 0, 5, 0, 0, 0, 12, 0, 0, 0, 0, 0x6e, 0x6f, 0,
     ]);
   });
 
   test('the name of a task fills 16 bytes, and a zombie ends with it', () => {
     const { registers: _, ...dead } = task(5, { exitState: 16, comm: 'fifteen letters' });
-    expect(encodeTask(dead)).toHaveLength(72 + 24);
-    expect(encodeTask(task(5))).toHaveLength(72 + 24 + 16 + 56 + 192);
+    expect(encode(putTask, dead)).toHaveLength(72 + 24);
+    expect(encode(putTask, task(5))).toHaveLength(72 + 24 + 16 + 56 + 192);
   });
 });
 
 describe('what the format has no place for is refused', () => {
   test.each<[string, string, () => unknown]>([
-    ['a name of 16 bytes', 'EOVERFLOW', () => encodeTask(task(5, { comm: '0123456789abcdef' }))],
+    ['a name of 16 bytes', 'EOVERFLOW', () => encode(putTask, task(5, { comm: '0123456789abcdef' }))],
     [
       'a live task without registers',
       'EINVAL',
-      () => encodeTask({ ...task(5), registers: new Uint8Array(8) }),
+      () => encode(putTask, { ...task(5), registers: new Uint8Array(8) }),
     ],
-    ['a path of 4096 bytes', 'EOVERFLOW', () => encodeFile(file(`/${'x'.repeat(4095)}`), 1)],
-    ['a path with a NUL', 'EINVAL', () => encodeFile(file('/a\0b'), 1)],
+    ['a path of 4096 bytes', 'EOVERFLOW', () => encode(putFile, file(`/${'x'.repeat(4095)}`), 1)],
+    ['a path with a NUL', 'EINVAL', () => encode(putFile, file('/a\0b'), 1)],
     [
       'a release of 65 bytes',
       'EOVERFLOW',
-      () => encodeHead({ ...HEAD, uts: { ...HEAD.uts, release: 'x'.repeat(65) } }),
+      () => encode(putHead, { ...HEAD, uts: { ...HEAD.uts, release: 'x'.repeat(65) } }),
     ],
-    ['an auxiliary vector of 43 entries', 'EINVAL', () => encodeAuxv(new BigUint64Array(43))],
-    ['half an entry of an LDT', 'EINVAL', () => encodeMmContext({ vdso: 0, ldt: new Uint8Array(4) })],
+    ['an auxiliary vector of 43 entries', 'EINVAL', () => encode(putAuxv, new BigUint64Array(43))],
+    ['half an entry of an LDT', 'EINVAL', () => encode(putMmContext, { vdso: 0, ldt: new Uint8Array(4) })],
     ['an empty batch', 'EINVAL', () => pagesHeader([])],
     ['a batch of too many pages', 'EINVAL', () => batchStart(BATCH_PAGES + 1)],
     ['more pages than addresses', 'EINVAL', () => pagesHeader([4096], 2)],
@@ -125,15 +125,15 @@ describe('what the format has no place for is refused', () => {
   ])('a vma of kind %s', (ops, contents) => {
     const vma = anonymous(0x1000, 1, { ops });
     if (contents === undefined) {
-      expect(() => encodeVma(vma, 0)).toThrow(
+      expect(() => encode(putVma, vma, 0)).toThrow(
         expect.objectContaining({ code: 'ENOSYS', fields: { vma: '1000-2000' } }),
       );
-    } else expect(encodeVma(vma, 0)).toHaveLength(72);
+    } else expect(encode(putVma, vma, 0)).toHaveLength(72);
     expect(hasContents(vma)).toBe(contents ?? false);
   });
 
   test('flags and protections of a vma are kept to the last bit', () => {
-    const record = encodeVma(anonymous(0x1000, 1, { flags: VM.SAO, pageProt: 2n ** 63n + 1n }), 0);
+    const record = encode(putVma, anonymous(0x1000, 1, { flags: VM.SAO, pageProt: 2n ** 63n + 1n }), 0);
     expect(words(record).slice(12, 16)).toEqual([1, 0x8000_0000, VM.SAO, 0]);
   });
 });
@@ -166,11 +166,13 @@ describe('the image of a failed checkpoint', () => {
 
   test('tells its text, wherever it failed', async () => {
     for (const length of [0, 72, 334, 350, whole.length - 16])
-      expect(await readFailure(failed(whole.subarray(0, length), encodeErrorRecord(text)))).toBe(text);
+      expect(await readFailure(failed(whole.subarray(0, length), encode(putErrorRecord, text)))).toBe(text);
   });
 
   test('is an error to a reader, with the text', async () => {
-    await expect(readTree(failed(whole.subarray(0, 350), encodeErrorRecord(text)))).rejects.toMatchObject({
+    await expect(
+      readTree(failed(whole.subarray(0, 350), encode(putErrorRecord, text))),
+    ).rejects.toMatchObject({
       code: 'EIO',
       message: `image byte 358: the checkpoint failed: ${text}`,
     });
@@ -181,7 +183,7 @@ describe('the image of a failed checkpoint', () => {
     expect(await readFailure(bytesSource(whole.subarray(0, 1000)))).toBeUndefined();
     expect(await readFailure(bytesSource(new Uint8Array(64)))).toBeUndefined();
     expect(
-      await readFailure(failed(encodePayload('ERROR', new Uint8Array(0)), encodeTail())),
+      await readFailure(failed(encode(putPayload, 'ERROR', new Uint8Array(0)), encode(putTail))),
     ).toBeUndefined();
   });
 });

@@ -3,9 +3,10 @@ import {
   batchSize,
   bytesSource,
   contentsSize,
-  encodePagesEnd,
-  encodeVma,
+  encode,
   pagesHeader,
+  putPagesEnd,
+  putVma,
   readTree,
   storedPageCount,
   verifyImage,
@@ -149,10 +150,14 @@ test('reading can be cancelled', async () => {
 
 test('the findings that are kept are bounded, and the others counted', async () => {
   const vma = anonymous(0x1000_0000, 4);
-  const wrong = encodeVma({ ...vma, end: vma.start }, 0);
+  const wrong = encode(putVma, { ...vma, end: vma.start }, 0);
   const image = imageParts(HEAD, [task(10, { mm: mm([vma], new Map()) })]).flatMap(({ label, bytes }) =>
     label === 'vma'
-      ? [bytes, encodePagesEnd(), ...Array.from({ length: 1500 }, () => [wrong, encodePagesEnd()]).flat()]
+      ? [
+          bytes,
+          encode(putPagesEnd),
+          ...Array.from({ length: 1500 }, () => [wrong, encode(putPagesEnd)]).flat(),
+        ]
       : [bytes],
   );
   const report = await verifyImage(bytesSource(new Uint8Array(Buffer.concat(image))));
@@ -174,7 +179,7 @@ test.each(Object.keys(DAMAGED))(
 describe('sizes are known without encoding', () => {
   test('of batches', () => {
     expect(pagesHeader([4096, 8192]).length + 2 * PAGE_SIZE).toBe(batchSize(2));
-    expect(batchSize(0)).toBe(encodePagesEnd().length);
+    expect(batchSize(0)).toBe(encode(putPagesEnd).length);
     expect(contentsSize(BATCH_PAGES)).toBe(33_619_976);
   });
 });

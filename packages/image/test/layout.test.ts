@@ -1,4 +1,4 @@
-import { encodeRecord, RECORD_TYPE, type RecordName, recordSize } from '@ckptree/image';
+import { encode, putRecord, RECORD_TYPE, type RecordName, recordSize } from '@ckptree/image';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { constants } from '../dist/records/head.js';
@@ -152,7 +152,7 @@ describe.each(names)('%s', (name) => {
 
   test('has its fields where the format has them, and zeros between', () => {
     const values = distinct(fields);
-    const bytes = encodeRecord(name, values as never);
+    const bytes = encode(putRecord, name, values as never);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     expect([bytes.length, view.getUint32(0, true), view.getUint32(4, true)]).toEqual([size, type, size]);
     const seen = new Set([0, 1, 2, 3, 4, 5, 6, 7]);
@@ -202,7 +202,7 @@ describe('a record round-trips', () => {
   test.each(names)('%s', (name) => {
     fc.assert(
       fc.property(arbitrary(name), (values) => {
-        const bytes = encodeRecord(name, values as never);
+        const bytes = encode(putRecord, name, values as never);
         const { body } = RECORDS[name];
         const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
         expect({ ...body.read(view, 8) }).toEqual({ ...values });
@@ -214,10 +214,10 @@ describe('a record round-trips', () => {
 });
 
 test('a value that does not fit its field is refused', () => {
-  expect(() => encodeRecord('TREE', { nr_tasks: 2 ** 31 })).toThrow(
+  expect(() => encode(putRecord, 'TREE', { nr_tasks: 2 ** 31 })).toThrow(
     expect.objectContaining({ code: 'EOVERFLOW' }),
   );
-  expect(() => encodeRecord('PGARR', { nr_pages: -1n })).toThrow(
+  expect(() => encode(putRecord, 'PGARR', { nr_pages: -1n })).toThrow(
     expect.objectContaining({ code: 'EOVERFLOW' }),
   );
 });

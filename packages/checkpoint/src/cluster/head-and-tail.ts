@@ -1,4 +1,4 @@
-import { encodeHead, encodeTail, encodeTree, type ImageHead } from '@ckptree/image';
+import { type ImageHead, putHead, putTail, putTree } from '@ckptree/image';
 import type { Plan } from '../plan.js';
 import { PlanBuilder } from '../plan-builder.js';
 import type { MergedTree } from './merged-tree.js';
@@ -15,14 +15,17 @@ export function planHeadAndTail(
   head: Omit<ImageHead, 'subtree'>,
 ): HeadAndTail {
   return {
-    head: recordsOnly('head', encodeHead({ ...head, subtree }), encodeTree(tasks)),
-    tail: recordsOnly('tail', encodeTail()),
+    head: recordsOnly('head', (plan) => {
+      putHead(plan, { ...head, subtree });
+      putTree(plan, tasks);
+    }),
+    tail: recordsOnly('tail', putTail),
   };
 }
 
-function recordsOnly(kind: 'head' | 'tail', ...records: readonly Uint8Array[]): Plan {
+function recordsOnly(kind: 'head' | 'tail', put: (plan: PlanBuilder) => void): Plan {
   const plan = new PlanBuilder();
   plan.beginSegment(kind);
-  for (const bytes of records) plan.addRecords(bytes);
+  put(plan);
   return plan.finish({ tasks: 0, mms: 0, files: 0 });
 }

@@ -1,9 +1,12 @@
-import { encodePayload, encodeRecord } from '../records.js';
+import { putPayload, putRecord } from '../records.js';
 import { encodeText } from '../text.js';
-import { join } from './join.js';
+import type { RecordTarget } from './target.js';
 
 /** What a failed checkpoint ends its image with: ERROR and the text. A NUL in the text becomes a space. */
-export function encodeErrorRecord(text: string): Uint8Array {
-  const payload = join(Uint8Array.of(0), encodeText(text.replaceAll('\0', ' ')));
-  return join(encodeRecord('ERROR', {}), encodePayload('STRING', payload));
+export function putErrorRecord(target: RecordTarget, text: string): void {
+  putRecord(target, 'ERROR', {});
+  const clean = encodeText(text.replaceAll('\0', ' '));
+  const payload = new Uint8Array(1 + clean.length);
+  payload.set(clean, 1);
+  putPayload(target, 'STRING', payload);
 }

@@ -1,17 +1,18 @@
 import { CkptError } from '@ckptree/errors';
 import type { FileDescriptor, FileTable, OpenFile } from '@ckptree/model';
 import { FILE_TYPE, OBJECT_TYPE, type ObjectTypeName, PATH_MAX } from '../constants.js';
-import { encodePayload, encodeRecord } from '../records.js';
+import { putPayload, putRecord } from '../records.js';
 import { encodeText } from '../text.js';
-import { join } from './join.js';
+import type { RecordTarget } from './target.js';
 
 /** Announces a shared object. @param objref from 1 */
-export const encodeObjref = (type: ObjectTypeName, objref: number): Uint8Array =>
-  encodeRecord('OBJREF', { objtype: OBJECT_TYPE[type], objref });
+export const putObjref = (target: RecordTarget, type: ObjectTypeName, objref: number): void =>
+  putRecord(target, 'OBJREF', { objtype: OBJECT_TYPE[type], objref });
 
 /** An open file where it is first met: OBJREF, FILE, FILE_NAME. @throws EOVERFLOW the path is too long */
-export function encodeFile(file: OpenFile, objref: number): Uint8Array {
-  const description = encodeRecord('FILE', {
+export function putFile(target: RecordTarget, file: OpenFile, objref: number): void {
+  putObjref(target, 'FILE', objref);
+  putRecord(target, 'FILE', {
     f_type: FILE_TYPE.GENERIC,
     f_mode: file.mode,
     f_flags: file.flags,
@@ -25,16 +26,22 @@ export function encodeFile(file: OpenFile, objref: number): Uint8Array {
     throw new CkptError('EOVERFLOW', `the path ${file.path} is longer than ${PATH_MAX - 1} bytes`, {
       path: file.path,
     });
-  return join(encodeObjref('FILE', objref), description, encodePayload('FILE_NAME', name));
+  putPayload(target, 'FILE_NAME', name);
 }
 
 /** A descriptor table where it is first met: OBJREF, FILE_TABLE. Its descriptors follow, each behind its file. */
-export const encodeFileTable = ({ descriptors }: FileTable, objref: number): Uint8Array =>
-  join(encodeObjref('FILE_TABLE', objref), encodeRecord('FILE_TABLE', { fdt_nfds: descriptors.length }));
+export function putFileTable(target: RecordTarget, { descriptors }: FileTable, objref: number): void {
+  putObjref(target, 'FILE_TABLE', objref);
+  putRecord(target, 'FILE_TABLE', { fdt_nfds: descriptors.length });
+}
 
 /** One descriptor. @param objref of its open file */
-export const encodeFileDesc = ({ fd, closeOnExec }: FileDescriptor, objref: number): Uint8Array =>
-  encodeRecord('FILE_DESC', {
+export const putFileDesc = (
+  target: RecordTarget,
+  { fd, closeOnExec }: FileDescriptor,
+  objref: number,
+): void =>
+  putRecord(target, 'FILE_DESC', {
     fd_objref: objref,
     fd_descriptor: fd,
     fd_close_on_exec: closeOnExec ? 1 : 0,

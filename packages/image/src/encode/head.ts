@@ -8,9 +8,8 @@ import {
   TAIL_MAGIC,
   VERSION,
 } from '../constants.js';
-import { encodePayload, encodeRecord } from '../records.js';
-import { encodeText } from '../text.js';
-import { join } from './join.js';
+import { putRecord, putText } from '../records.js';
+import type { RecordTarget } from './target.js';
 
 /** What an image says of itself before its tasks. */
 export interface ImageHead {
@@ -23,26 +22,24 @@ export interface ImageHead {
 }
 
 /** The records up to the task tree. @throws EOVERFLOW a uts text does not fit */
-export function encodeHead({ uts, time, subtree }: ImageHead): Uint8Array {
+export function putHead(target: RecordTarget, { uts, time, subtree }: ImageHead): void {
   const { uts_release_len, uts_version_len, uts_machine_len } = KERNEL_CONSTANTS;
-  return join(
-    encodeRecord('HEADER', {
-      magic: HEAD_MAGIC,
-      arch_id: ARCH.X86_64,
-      ...VERSION,
-      constants: KERNEL_CONSTANTS,
-      time,
-      uflags: subtree ? IMAGE_FLAG.SUBTREE : 0n,
-    }),
-    encodePayload('BUFFER', encodeText(uts.release, uts_release_len)),
-    encodePayload('BUFFER', encodeText(uts.version, uts_version_len)),
-    encodePayload('BUFFER', encodeText(uts.machine, uts_machine_len)),
-    // The state of the floating point unit as x86-64 without xsave keeps it: struct i387_fxsave_struct.
-    encodeRecord('HEADER_ARCH', { has_fxsr: 1, has_xsave: 0, xstate_size: 512 }),
-    encodeRecord('CONTAINER', {}),
-    encodePayload('BUFFER', encodeText(LSM_NONE, LSM_NAME_LEN)),
-  );
+  putRecord(target, 'HEADER', {
+    magic: HEAD_MAGIC,
+    arch_id: ARCH.X86_64,
+    ...VERSION,
+    constants: KERNEL_CONSTANTS,
+    time,
+    uflags: subtree ? IMAGE_FLAG.SUBTREE : 0n,
+  });
+  putText(target, 'BUFFER', uts.release, uts_release_len);
+  putText(target, 'BUFFER', uts.version, uts_version_len);
+  putText(target, 'BUFFER', uts.machine, uts_machine_len);
+  // The state of the floating point unit as x86-64 without xsave keeps it: struct i387_fxsave_struct.
+  putRecord(target, 'HEADER_ARCH', { has_fxsr: 1, has_xsave: 0, xstate_size: 512 });
+  putRecord(target, 'CONTAINER', {});
+  putText(target, 'BUFFER', LSM_NONE, LSM_NAME_LEN);
 }
 
 /** The record that ends a whole image. */
-export const encodeTail = (): Uint8Array => encodeRecord('TAIL', { magic: TAIL_MAGIC });
+export const putTail = (target: RecordTarget): void => putRecord(target, 'TAIL', { magic: TAIL_MAGIC });

@@ -9,16 +9,16 @@ import {
   vmaRange,
 } from '@ckptree/model';
 import { VMA_TYPE } from '../constants.js';
-import { encodePayload, encodeRecord } from '../records.js';
-import { join } from './join.js';
+import { putPayload, putRecord } from '../records.js';
+import type { RecordTarget } from './target.js';
 
 /**
- * The description of an address space. Before it come `encodeObjref('MM', ...)` and, where it is first met, the
- * executable; behind it `encodeAuxv`.
+ * The description of an address space. Before it come its OBJREF and, where it is first met, the executable; behind it
+ * its auxiliary vector.
  * @param exeObjref 0 when it has no executable
  */
-export const encodeMm = (mm: Mm<unknown>, exeObjref: number): Uint8Array =>
-  encodeRecord('MM', {
+export const putMm = (target: RecordTarget, mm: Mm<unknown>, exeObjref: number): void =>
+  putRecord(target, 'MM', {
     map_count: mm.mapCount,
     exe_objref: exeObjref,
     def_flags: mm.defFlags,
@@ -37,10 +37,10 @@ export const encodeMm = (mm: Mm<unknown>, exeObjref: number): Uint8Array =>
   });
 
 /** The auxiliary vector. @throws EINVAL it has not AT_VECTOR_SIZE entries */
-export function encodeAuxv(auxv: BigUint64Array): Uint8Array {
+export function putAuxv(target: RecordTarget, auxv: BigUint64Array): void {
   if (auxv.length !== AT_VECTOR_SIZE)
     throw new CkptError('EINVAL', `an auxiliary vector of ${auxv.length} entries; it has ${AT_VECTOR_SIZE}`);
-  return encodePayload('BUFFER', littleEndian(auxv));
+  putPayload(target, 'BUFFER', littleEndian(auxv));
 }
 
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
@@ -69,7 +69,7 @@ export const hasContents = ({ ops }: Pick<Vma, 'ops'>): boolean => ops === 'none
  * @param fileObjref of the file behind it; 0 for none
  * @throws ENOSYS the format has no type for such a vma
  */
-export function encodeVma(vma: Vma, fileObjref: number): Uint8Array {
+export function putVma(target: RecordTarget, vma: Vma, fileObjref: number): void {
   const type = TYPE_OF_OPS[vma.ops];
   if (type === undefined)
     throw new CkptError(
@@ -79,7 +79,7 @@ export function encodeVma(vma: Vma, fileObjref: number): Uint8Array {
         vma: vmaRange(vma),
       },
     );
-  return encodeRecord('VMA', {
+  putRecord(target, 'VMA', {
     vma_type: type,
     vma_objref: fileObjref,
     ino_objref: 0,
@@ -93,18 +93,16 @@ export function encodeVma(vma: Vma, fileObjref: number): Uint8Array {
 }
 
 /** Ends an address space: MM_CONTEXT and MM_CONTEXT_LDT. @throws EINVAL the table is not made of whole entries */
-export function encodeMmContext({ vdso, ldt }: MmContext): Uint8Array {
+export function putMmContext(target: RecordTarget, { vdso, ldt }: MmContext): void {
   if (ldt.length % LDT_ENTRY_SIZE !== 0)
     throw new CkptError(
       'EINVAL',
       `a local descriptor table of ${ldt.length} bytes is not made of entries of ${LDT_ENTRY_SIZE}`,
     );
-  return join(
-    encodeRecord('MM_CONTEXT', {
-      vdso: BigInt(vdso),
-      ldt_entry_size: LDT_ENTRY_SIZE,
-      nldt: ldt.length / LDT_ENTRY_SIZE,
-    }),
-    encodePayload('MM_CONTEXT_LDT', ldt),
-  );
+  putRecord(target, 'MM_CONTEXT', {
+    vdso: BigInt(vdso),
+    ldt_entry_size: LDT_ENTRY_SIZE,
+    nldt: ldt.length / LDT_ENTRY_SIZE,
+  });
+  putPayload(target, 'MM_CONTEXT_LDT', ldt);
 }

@@ -1,8 +1,8 @@
 import { CkptError } from '@ckptree/errors';
 import { PAGE_SIZE } from '@ckptree/model';
 import { ADDRESS_SIZE, BATCH_PAGES, RECORD_HEADER_SIZE } from '../constants.js';
-import { encodeRecord, putHeader, recordSize } from '../records.js';
-import { allocate } from '../slab.js';
+import { putHeader, putRecord, recordSize } from '../records.js';
+import { encode, type RecordTarget } from './target.js';
 
 const TWO_32 = 2 ** 32;
 const PAGE_WITH_ADDRESS = ADDRESS_SIZE + PAGE_SIZE;
@@ -23,11 +23,11 @@ export const batchSize = (pages: number): number =>
 export function batchStart(pages: number): Uint8Array {
   if (!Number.isInteger(pages) || pages < 1 || pages > BATCH_PAGES)
     throw new CkptError('EINVAL', `a batch of ${pages} pages; it has 1 to ${BATCH_PAGES}`);
-  const pgarr = encodeRecord('PGARR', { nr_pages: BigInt(pages) });
-  const { bytes, view, offset } = allocate(pgarr.length + RECORD_HEADER_SIZE);
-  bytes.set(pgarr);
-  putHeader(view, offset + pgarr.length, 'BUFFER', contentsSize(pages));
-  return bytes;
+  return encode((target) => {
+    putRecord(target, 'PGARR', { nr_pages: BigInt(pages) });
+    const at = target.room(RECORD_HEADER_SIZE);
+    putHeader(target.view, at, 'BUFFER', contentsSize(pages));
+  });
 }
 
 /**
@@ -79,4 +79,4 @@ export function putPagesHeader(
 }
 
 /** Ends the contents of a vma: PGARR with 0 pages. */
-export const encodePagesEnd = (): Uint8Array => encodeRecord('PGARR', { nr_pages: 0n });
+export const putPagesEnd = (target: RecordTarget): void => putRecord(target, 'PGARR', { nr_pages: 0n });

@@ -1,10 +1,9 @@
 import { CkptError } from '@ckptree/errors';
 import { REGISTERS_SIZE, type Task } from '@ckptree/model';
-import { KERNEL_CONSTANTS, RESTART_BLOCK_NONE } from '../constants.js';
+import { KERNEL_CONSTANTS, RECORD_HEADER_SIZE, RESTART_BLOCK_NONE } from '../constants.js';
 import { pids } from '../records/task.js';
-import { encodePayload, encodeRecord } from '../records.js';
-import { encodeText } from '../text.js';
-import { join } from './join.js';
+import { putHeader, putPayload, putRecord, putText } from '../records.js';
+import type { RecordTarget } from './target.js';
 
 /** Bytes of struct robust_list_head on x86-64. */
 const ROBUST_LIST_HEAD_SIZE = 24;
@@ -13,21 +12,25 @@ const ROBUST_LIST_HEAD_SIZE = 24;
 export type TaskPids = Pick<Task<unknown>, 'pid' | 'ppid' | 'tgid' | 'pgid' | 'sid'>;
 
 /** TREE and the buffer of pids. @param tasks depth-first from the root */
-export function encodeTree(tasks: readonly TaskPids[]): Uint8Array {
-  const entries = new Uint8Array(tasks.length * pids.size);
-  const view = new DataView(entries.buffer);
-  for (const [index, { pid, ppid, tgid, pgid, sid }] of tasks.entries())
-    pids.write(view, index * pids.size, { vpid: pid, vppid: ppid, vtgid: tgid, vpgid: pgid, vsid: sid });
-  return join(encodeRecord('TREE', { nr_tasks: tasks.length }), encodePayload('BUFFER', entries));
+export function putTree(target: RecordTarget, tasks: readonly TaskPids[]): void {
+  putRecord(target, 'TREE', { nr_tasks: tasks.length });
+  const size = RECORD_HEADER_SIZE + tasks.length * pids.size;
+  let at = target.room(size);
+  putHeader(target.view, at, 'BUFFER', size);
+  at += RECORD_HEADER_SIZE;
+  for (const { pid, ppid, tgid, pgid, sid } of tasks) {
+    pids.write(target.view, at, { vpid: pid, vppid: ppid, vtgid: tgid, vpgid: pgid, vsid: sid });
+    at += pids.size;
+  }
 }
 
 /**
  * A task's records up to its shared objects: all of them for a zombie, and behind a live task's come its objects
- * and `encodeTaskObjs`.
+ * and `putTaskObjs`.
  * @throws EINVAL a live task without registers, or with a wrong number of bytes; EOVERFLOW the name is too long
  */
-export function encodeTask(task: Task<unknown>): Uint8Array {
-  const description = encodeRecord('TASK', {
+export function putTask(target: RecordTarget, task: Task<unknown>): void {
+  putRecord(target, 'TASK', {
     state: task.state,
     exit_state: task.exitState,
     exit_code: task.exitCode,
@@ -41,34 +44,38 @@ export function encodeTask(task: Task<unknown>): Uint8Array {
     robust_futex_head_len: ROBUST_LIST_HEAD_SIZE,
     robust_futex_list: task.robustList,
   });
-  const comm = encodePayload('STRING', encodeText(task.comm, KERNEL_CONSTANTS.task_comm_len));
-  return task.exitState === 0 ? join(description, comm, encodeLive(task)) : join(description, comm);
+  putText(target, 'STRING', task.comm, KERNEL_CONSTANTS.task_comm_len);
+  if (task.exitState === 0) putLive(target, task);
 }
 
-function encodeLive({ pid, comm, registers }: Task<unknown>): Uint8Array {
+function putLive(target: RecordTarget, { pid, comm, registers }: Task<unknown>): void {
   if (registers?.length !== REGISTERS_SIZE)
     throw new CkptError(
       'EINVAL',
       `task ${pid} (${comm}) is alive and has ${registers?.length ?? 0} bytes of registers instead of ${REGISTERS_SIZE}`,
       { pid, comm },
     );
-  return join(
-    encodeRecord('THREAD', { thread_info_flags: 0, gdt_entry_tls_entries: 0, sizeof_tls_array: 0 }),
-    encodeRecord('RESTART_BLOCK', {
-      function_type: RESTART_BLOCK_NONE,
-      arg_0: 0n,
-      arg_1: 0n,
-      arg_2: 0n,
-      arg_3: 0n,
-      arg_4: 0n,
-    }),
-    encodePayload('CPU', registers),
-  );
+  putRecord(target, 'THREAD', { thread_info_flags: 0, gdt_entry_tls_entries: 0, sizeof_tls_array: 0 });
+  putRecord(target, 'RESTART_BLOCK', NO_RESTART);
+  putPayload(target, 'CPU', registers);
 }
 
+/** No system call was interrupted. */
+const NO_RESTART = {
+  function_type: RESTART_BLOCK_NONE,
+  arg_0: 0n,
+  arg_1: 0n,
+  arg_2: 0n,
+  arg_3: 0n,
+  arg_4: 0n,
+};
+
 /** Ends a live task: the objrefs of its shared objects, 0 for none. */
-export const encodeTaskObjs = (objrefs: { readonly files: number; readonly mm: number }): Uint8Array =>
-  encodeRecord('TASK_OBJS', {
+export const putTaskObjs = (
+  target: RecordTarget,
+  objrefs: { readonly files: number; readonly mm: number },
+): void =>
+  putRecord(target, 'TASK_OBJS', {
     files_objref: objrefs.files,
     mm_objref: objrefs.mm,
     fs_objref: 0,

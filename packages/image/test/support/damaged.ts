@@ -1,11 +1,12 @@
 import {
-  encodeErrorRecord,
-  encodeObjref,
-  encodePayload,
-  encodeRecord,
-  encodeTail,
-  encodeTask,
+  encode,
   type ObjectTypeName,
+  putErrorRecord,
+  putObjref,
+  putPayload,
+  putRecord,
+  putTail,
+  putTask,
   type RecordName,
   recordTypeName,
 } from '@ckptree/image';
@@ -105,7 +106,7 @@ const set =
   (name: RecordName, field: string, value: number | bigint, index = 0): Spoil =>
   (image) =>
     image.get(name, index).set(field, value);
-const objref = (type: ObjectTypeName, number: number) => encodeObjref(type, number);
+const objref = (type: ObjectTypeName, number: number) => encode(putObjref, type, number);
 const text = (characters: string) => new TextEncoder().encode(characters);
 
 /** Images with one thing wrong, named after it, by the rule that it breaks first. */
@@ -121,7 +122,7 @@ export const DAMAGED: Readonly<Record<string, () => Uint8Array>> = {
   'truncated.before-the-tail': cut((image) => image.length - 16),
   'truncated.inside-the-tail': cut((image) => image.length - 1),
   'trailing-bytes.one': ofSingle((image) =>
-    image.after(image.get('TAIL'), encodePayload('BUFFER', page(9).slice(0, 1))),
+    image.after(image.get('TAIL'), encode(putPayload, 'BUFFER', page(9).slice(0, 1))),
   ),
   'record-length.shorter-than-a-header': ofSingle((image) => image.get('TASK').put(4, 7)),
   'record-length.one-more': ofSingle((image) => image.get('TASK').put(4, 73)),
@@ -130,10 +131,10 @@ export const DAMAGED: Readonly<Record<string, () => Uint8Array>> = {
   'record-length.contents-one-page-short': ofSingle((image) => image.get('PGARR').set('nr_pages', 2n)),
   'record-length.auxv-too-short': ofSingle((image) => {
     const auxv = image.get('BUFFER', -2);
-    image.replace(auxv, encodePayload('BUFFER', auxv.bytes.slice(8, -8)));
+    image.replace(auxv, encode(putPayload, 'BUFFER', auxv.bytes.slice(8, -8)));
   }),
   'record-length.path-too-long': ofFamily((image) =>
-    image.replace(image.get('FILE_NAME'), encodePayload('FILE_NAME', text(`${'/x'.repeat(2048)}\0`))),
+    image.replace(image.get('FILE_NAME'), encode(putPayload, 'FILE_NAME', text(`${'/x'.repeat(2048)}\0`))),
   ),
   'record-type.unknown': ofFamily((image) => image.get('THREAD', 1).put(0, 4242)),
   'record-type.of-a-task': ofFamily((image) => image.get('TASK', 1).put(0, 110)),
@@ -149,7 +150,7 @@ export const DAMAGED: Readonly<Record<string, () => Uint8Array>> = {
     image.before(
       image.get('TASK_OBJS'),
       objref('FILE_TABLE', 3),
-      encodeRecord('FILE_TABLE', { fdt_nfds: 0 }),
+      encode(putRecord, 'FILE_TABLE', { fdt_nfds: 0 }),
     ),
   ),
   'record-order.mm-as-a-file': ofFamily((image) => image.get('OBJREF', 1).set('objtype', 4)),
@@ -158,10 +159,10 @@ export const DAMAGED: Readonly<Record<string, () => Uint8Array>> = {
     image.get('FILE_TABLE').set('fdt_nfds', 0x7fff_ffff),
   ),
   'record-unsupported.floating-point-state': ofSingle((image) =>
-    image.after(image.get('CPU'), encodePayload('CPU_FPU', page(1).slice(0, 512))),
+    image.after(image.get('CPU'), encode(putPayload, 'CPU_FPU', page(1).slice(0, 512))),
   ),
   'record-unsupported.security-context': ofSingle((image) =>
-    image.before(image.get('TREE'), encodePayload('LSM_INFO', page(1).slice(0, 24))),
+    image.before(image.get('TREE'), encode(putPayload, 'LSM_INFO', page(1).slice(0, 24))),
   ),
   'framing-lost.length-and-type': ofFamily((image) => {
     image.get('STRING').put(0, 4242);
@@ -175,7 +176,7 @@ export const DAMAGED: Readonly<Record<string, () => Uint8Array>> = {
   'not-zero.inode-of-a-private-vma': ofSingle((image) => image.get('VMA').put(24, 4096n, 8)),
   'not-zero.restart-argument': ofSingle(set('RESTART_BLOCK', 'arg_3', 5n)),
   'text.comm-not-ended': ofSingle((image) =>
-    image.replace(image.get('STRING'), encodePayload('STRING', text('0123456789abcdef'))),
+    image.replace(image.get('STRING'), encode(putPayload, 'STRING', text('0123456789abcdef'))),
   ),
   'text.behind-the-nul': ofSingle((image) => image.get('BUFFER').put(8 + 64, 0x78, 1)),
   'text.path-not-utf8': ofFamily((image) => image.get('FILE_NAME').put(9, 0xff, 1)),
@@ -207,7 +208,7 @@ export const DAMAGED: Readonly<Record<string, () => Uint8Array>> = {
   ),
   'task-count.task-too-many': ofSingle((image) => {
     const { registers: _, ...dead } = task(99, { exitState: 16 });
-    image.before(image.get('TAIL'), encodeTask(dead));
+    image.before(image.get('TAIL'), encode(putTask, dead));
   }),
   'pid.zero': ofSingle((image) => image.get('BUFFER', 3 + 1).put(8, 0)),
   'pid.twice': ofFamily((image) => image.get('BUFFER', 4).put(8 + 24, 10)),
@@ -263,8 +264,8 @@ export const DAMAGED: Readonly<Record<string, () => Uint8Array>> = {
 
   'checkpoint-failed.busy': ofFamily((image) => {
     const records = [...'x'].map(() =>
-      encodeErrorRecord('[err -16][pos 1234][E @ dump:mm][pid 12 tsk child]Outstanding aio'),
+      encode(putErrorRecord, '[err -16][pos 1234][E @ dump:mm][pid 12 tsk child]Outstanding aio'),
     );
-    image.replace(image.get('MM', 1), ...records, encodeTail());
+    image.replace(image.get('MM', 1), ...records, encode(putTail));
   }),
 };

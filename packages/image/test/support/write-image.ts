@@ -1,22 +1,23 @@
 import {
   BATCH_PAGES,
-  encodeAuxv,
-  encodeFile,
-  encodeFileDesc,
-  encodeFileTable,
-  encodeHead,
-  encodeMm,
-  encodeMmContext,
-  encodeObjref,
-  encodePagesEnd,
-  encodeTail,
-  encodeTask,
-  encodeTaskObjs,
-  encodeTree,
-  encodeVma,
+  encode,
   hasContents,
   type ImageHead,
   pagesHeader,
+  putAuxv,
+  putFile,
+  putFileDesc,
+  putFileTable,
+  putHead,
+  putMm,
+  putMmContext,
+  putObjref,
+  putPagesEnd,
+  putTail,
+  putTask,
+  putTaskObjs,
+  putTree,
+  putVma,
 } from '@ckptree/image';
 import type { FileTable, Mm, OpenFile, Task } from '@ckptree/model';
 
@@ -49,24 +50,24 @@ export function imageParts(
     return objref;
   }
   const fileObjref = (file: OpenFile | undefined) =>
-    file === undefined ? 0 : objrefOf(file, (_, objref) => put('file', encodeFile(file, objref)));
+    file === undefined ? 0 : objrefOf(file, (_, objref) => put('file', encode(putFile, file, objref)));
 
-  function putTable(table: FileTable, objref: number): void {
-    put('file-table', encodeFileTable(table, objref));
+  function addTable(table: FileTable, objref: number): void {
+    put('file-table', encode(putFileTable, table, objref));
     for (const descriptor of table.descriptors) {
       const file = fileObjref(descriptor.file);
-      put('file-desc', encodeFileDesc(descriptor, file));
+      put('file-desc', encode(putFileDesc, descriptor, file));
     }
   }
 
-  function putMm(mm: Mm<Pages>, objref: number): void {
-    put('mm-objref', encodeObjref('MM', objref));
+  function addMm(mm: Mm<Pages>, objref: number): void {
+    put('mm-objref', encode(putObjref, 'MM', objref));
     const exe = fileObjref(mm.exe);
-    put('mm', encodeMm(mm, exe));
-    put('auxv', encodeAuxv(mm.auxv));
+    put('mm', encode(putMm, mm, exe));
+    put('auxv', encode(putAuxv, mm.auxv));
     for (const vma of mm.vmas) {
       const file = fileObjref(vma.file);
-      put('vma', encodeVma(vma, file));
+      put('vma', encode(putVma, vma, file));
       if (!hasContents(vma)) continue;
       const inside = [...mm.memory].filter(([address]) => address >= vma.start && address < vma.end);
       for (let first = 0; first < inside.length; first += pagesPerBatch) {
@@ -74,21 +75,21 @@ export function imageParts(
         put('batch', pagesHeader(batch.map(([address]) => address)));
         for (const [, page] of batch) put('page', page);
       }
-      put('pages-end', encodePagesEnd());
+      put('pages-end', encode(putPagesEnd));
     }
-    put('mm-context', encodeMmContext(mm.context));
+    put('mm-context', encode(putMmContext, mm.context));
   }
 
-  put('head', encodeHead(head));
-  put('tree', encodeTree(tasks));
+  put('head', encode(putHead, head));
+  put('tree', encode(putTree, tasks));
   for (const task of tasks) {
-    put('task', encodeTask(task));
+    put('task', encode(putTask, task));
     if (task.exitState !== 0) continue;
-    const files = task.files === undefined ? 0 : objrefOf(task.files, putTable);
-    const mm = task.mm === undefined ? 0 : objrefOf(task.mm, putMm);
-    put('task-objs', encodeTaskObjs({ files, mm }));
+    const files = task.files === undefined ? 0 : objrefOf(task.files, addTable);
+    const mm = task.mm === undefined ? 0 : objrefOf(task.mm, addMm);
+    put('task-objs', encode(putTaskObjs, { files, mm }));
   }
-  put('tail', encodeTail());
+  put('tail', encode(putTail));
   return parts;
 }
 

@@ -1,16 +1,17 @@
 import {
-  encodeAuxv,
-  encodeHead,
-  encodeMm,
-  encodeMmContext,
-  encodeObjref,
-  encodePagesEnd,
-  encodeTail,
-  encodeTask,
-  encodeTaskObjs,
-  encodeTree,
-  encodeVma,
+  encode,
   pagesHeader,
+  putAuxv,
+  putHead,
+  putMm,
+  putMmContext,
+  putObjref,
+  putPagesEnd,
+  putTail,
+  putTask,
+  putTaskObjs,
+  putTree,
+  putVma,
 } from '@ckptree/image';
 import { AT_VECTOR_SIZE, type Mm, PAGE_SIZE, REGISTERS_SIZE, type Task, VM, type Vma } from '@ckptree/model';
 
@@ -103,15 +104,18 @@ const mm: Mm<unknown> = {
 /** A valid image of a tree of tasks, each with one anonymous mapping. The first task is the root. */
 export function buildImage(tasks: readonly TaskSpec[], time = 0n, batchPages = 8192): Buffer {
   const uts = { release: '6.1', version: '#1', machine: 'x86_64' };
-  const parts: Uint8Array[] = [encodeHead({ uts, time, subtree: true }), encodeTree(tasks.map(taskOf))];
+  const parts: Uint8Array[] = [
+    encode(putHead, { uts, time, subtree: true }),
+    encode(putTree, tasks.map(taskOf)),
+  ];
   for (const [index, task] of tasks.entries()) {
     const objref = index + 1;
     parts.push(
-      encodeTask(taskOf(task)),
-      encodeObjref('MM', objref),
-      encodeMm(mm, 0),
-      encodeAuxv(mm.auxv),
-      encodeVma(vma, 0),
+      encode(putTask, taskOf(task)),
+      encode(putObjref, 'MM', objref),
+      encode(putMm, mm, 0),
+      encode(putAuxv, mm.auxv),
+      encode(putVma, vma, 0),
     );
     const numbers = [...task.pages.keys()].sort((a, b) => a - b);
     for (let at = 0; at < numbers.length; at += batchPages) {
@@ -119,7 +123,11 @@ export function buildImage(tasks: readonly TaskSpec[], time = 0n, batchPages = 8
       parts.push(pagesHeader(batch.map((number) => BASE + number * PAGE_SIZE)));
       for (const number of batch) parts.push(task.pages.get(number)!);
     }
-    parts.push(encodePagesEnd(), encodeMmContext(mm.context), encodeTaskObjs({ files: 0, mm: objref }));
+    parts.push(
+      encode(putPagesEnd),
+      encode(putMmContext, mm.context),
+      encode(putTaskObjs, { files: 0, mm: objref }),
+    );
   }
-  return Buffer.concat([...parts, encodeTail()]);
+  return Buffer.concat([...parts, encode(putTail)]);
 }

@@ -9,13 +9,15 @@ import {
   ensureCluster,
   readEvents,
   recordsOf,
+  serve,
+  worker,
 } from '@ckptree/protocol';
 import { newManifestId, Store } from '@ckptree/store';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { put } from '../../../packages/store/test/support/folder.js';
 import { buildImage, pages } from '../../../packages/store/test/support/image.js';
 import { RecordKeeper } from '../dist/checkpoint/record-keeper.js';
-import { runCheckpoint } from '../dist/checkpoint/run-checkpoint.js';
+import { conclude, runCheckpoint } from '../dist/checkpoint/run-checkpoint.js';
 import { Telling } from '../dist/cluster/telling.js';
 import { Workers } from '../dist/cluster/workers.js';
 import { ProcessTable } from '../dist/tree/process-table.js';
@@ -44,8 +46,11 @@ const fail = (error: unknown): void => {
   throw error;
 };
 
-/** Takes over a checkpoint whose leader died while it put the manifest, and whose workers have nothing any more. */
-async function takeOver(checkpoint: string): Promise<CheckpointRecord> {
+/**
+ * Takes over a checkpoint whose leader died.
+ * @param left what it left; nothing said: it put the manifest, and the workers have nothing any more
+ */
+async function takeOver(checkpoint: string, left: Partial<CheckpointRecord> = {}): Promise<CheckpointRecord> {
   const records = recordsOf(connection);
   const now = new Date().toISOString();
   const record: CheckpointRecord = {
@@ -59,6 +64,7 @@ async function takeOver(checkpoint: string): Promise<CheckpointRecord> {
     updated: now,
     system: { release: '6.1', version: '1' },
     workers: [],
+    ...left,
   };
   const revision = await records.checkpoints.create(checkpoint, record);
   const publisher = new EventPublisher(connection);
@@ -72,19 +78,18 @@ async function takeOver(checkpoint: string): Promise<CheckpointRecord> {
   });
   const keeper = new RecordKeeper(records.checkpoints, record, revision!);
   const limits = { leaseMs: 1_000, describeMs: 1_000, dumpMs: 1_000, commitMs: 1_000 };
+  const parts = {
+    connection,
+    workers,
+    trees,
+    table: new ProcessTable({ connection, workers, trees }),
+    events: new Telling(publisher, fail),
+    store: async () => store,
+    limits,
+  };
   try {
-    await runCheckpoint(
-      {
-        connection,
-        workers,
-        trees,
-        table: new ProcessTable({ connection, workers, trees }),
-        events: new Telling(publisher, fail),
-        store: async () => store,
-        limits,
-      },
-      { keeper, signal: NEVER, term: NEVER },
-    );
+    if (keeper.isOver) await conclude(parts, keeper);
+    else await runCheckpoint(parts, { keeper, signal: NEVER, term: NEVER });
   } finally {
     await workers.close();
     await publisher.close();
@@ -115,4 +120,21 @@ describe('a checkpoint whose leader died while it committed, and that cannot be 
     await expect(takeOver(id)).resolves.toMatchObject({ state: 'failed', announced: true });
     expect(await eventsOf(id)).toEqual(['failed']);
   });
+});
+
+test('a checkpoint that is over is told, and its workers are let go, when its leader died before it had noted that', async () => {
+  const id = newManifestId();
+  const released: string[] = [];
+  const served = serve(connection, worker('w1').release, async ({ checkpoint }) => {
+    released.push(checkpoint);
+    return {};
+  });
+  try {
+    const left: Partial<CheckpointRecord> = { state: 'completed', workers: ['w1', 'gone'] };
+    await expect(takeOver(id, left)).resolves.toMatchObject({ state: 'completed', announced: true });
+    expect(released).toEqual([id]);
+    expect(await eventsOf(id)).toEqual(['completed']);
+  } finally {
+    await served.stop();
+  }
 });

@@ -1,7 +1,7 @@
 import { CONTROL_KEYS, recordsOf } from '@ckptree/protocol';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { checkListed, endOf, endsIn, eventsOf } from './support/checkpoint-ends.js';
-import { runningTree, untilAllGoOn, untilWhole } from './support/running-tree.js';
+import { runningTree, untilAllGoOn, untilReleased, untilWhole } from './support/running-tree.js';
 import { type TestCluster, testCluster } from './support/test-cluster.js';
 import { Wire } from './support/wire.js';
 
@@ -36,6 +36,7 @@ const STEPS = {
   status: { subject: worker('status') },
   result: { subject: worker('result') },
   manifest: { subject: storage, json: /"manifests\// },
+  completed: { subject: /^ckptree\.v1\.event\./, json: /"type":"completed"/ },
   release: { subject: worker('release') },
 } as const satisfies Record<string, { readonly subject: RegExp; readonly json?: RegExp }>;
 type Step = keyof typeof STEPS;
@@ -53,7 +54,7 @@ async function victimOf(role: string): Promise<number> {
 
 describe.each(['coordinator', 'worker', 'storage'])('kill -9 of a %s', (role) => {
   test.each(Object.keys(STEPS) as Step[])(
-    'at the first %s message: tasks go on, one end, nothing half listed',
+    'at the first %s message: tasks go on, one end, nothing half listed, nothing held',
     async (step) => {
       const { client } = cluster;
       await untilWhole(cluster);
@@ -77,6 +78,7 @@ describe.each(['coordinator', 'worker', 'storage'])('kill -9 of a %s', (role) =>
       last = { checkpoint: checkpoint.id, completed: end.type === 'completed' };
 
       await untilWhole(cluster);
+      await untilReleased(client, checkpoint.id);
       await client.kill(base);
       const fresh = await runningTree(client, base + 50);
       await (await client.checkpoint(base + 50)).done;

@@ -24,7 +24,11 @@ export const CheckpointRecord = Type.Object({
   durationMs: Type.Optional(Count('What the manifest says of how long it took.')),
   figures: Type.Optional(CheckpointFigures),
   error: Type.Optional(Failure),
-  announced: Type.Optional(Type.Boolean({ description: 'Its last event is published.' })),
+  announced: Type.Optional(
+    Type.Boolean({
+      description: 'Its last event is published, and its workers were told to give back what they hold.',
+    }),
+  ),
 });
 export type CheckpointRecord = Static<typeof CheckpointRecord>;
 

@@ -28,9 +28,6 @@ export async function runCheckpoint(parts: StepParts, underway: Underway): Promi
     await save(parts, underway);
   } catch (error) {
     await fail(parts, underway, error);
-  } finally {
-    // Another leader may have it now, and go on with what the workers hold.
-    if (keeper.isOver) await release(parts, keeper);
   }
 }
 
@@ -117,14 +114,16 @@ async function listedAs({ store }: StepParts, checkpoint: string): Promise<Manif
 
 /**
  * The last of a checkpoint that is over: a tree that was to be stopped is killed, and only then is its last event told, so
- * that whoever hears of it finds the pids free. It is told in any case.
+ * that whoever hears of it finds the pids free. The event is told, and the workers are let go, in any case; until that is
+ * noted, whoever leads next does it again.
  */
 export async function conclude(parts: StepParts, keeper: RecordKeeper): Promise<void> {
   if (keeper.record.announced === true) return;
   try {
     await stopTree(parts, keeper);
   } finally {
-    await announce(parts, keeper);
+    await Promise.all([announce(parts, keeper), release(parts, keeper)]);
+    await keeper.change({ announced: true });
   }
 }
 
@@ -146,7 +145,7 @@ async function treeOf({ table }: StepParts, pid: number): Promise<string | undef
   }
 }
 
-/** Tells the last event, and notes that it was told. */
+/** Tells the last event. */
 async function announce({ events }: StepParts, keeper: RecordKeeper): Promise<void> {
   const { record } = keeper;
   const { state, figures = {}, error } = record;
@@ -159,9 +158,9 @@ async function announce({ events }: StepParts, keeper: RecordKeeper): Promise<vo
     );
   else if (state === 'cancelled')
     await events.told({ type: state, ...ofCheckpoint(record) }, eventId(record, state));
-  await keeper.change({ announced: true });
 }
 
+/** Has the workers give back what they hold. */
 async function release({ connection }: StepParts, { record }: RecordKeeper): Promise<void> {
   const { checkpoint, workers = [] } = record;
   await tellAll(connection, workers, 'release', () => ({ checkpoint }));

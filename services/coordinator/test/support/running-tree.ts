@@ -22,17 +22,30 @@ export function runningTree(client: Client, pid: number, memoryMiB = 2): Promise
 
 /** Ticks of the tasks of a tree, by pid, as those workers say that answer: no coordinator need live. */
 export async function ticksOf({ connection }: Client, tree: string): Promise<Map<number, number>> {
-  const rows = await Promise.all(
-    WORKERS.map(async (id) => {
-      try {
-        return (await request(connection, worker(id).ps, { tree }, { timeoutMs: ANSWER_MS })).tasks;
-      } catch (error) {
-        if (isCkptError(error) && (isUnserved(error) || isUnanswered(error))) return [];
-        throw error;
-      }
-    }),
+  const answers = await fromAll((id) =>
+    request(connection, worker(id).ps, { tree }, { timeoutMs: ANSWER_MS }),
   );
-  return new Map(rows.flat().map(({ pid, ticks }) => [pid, ticks]));
+  return new Map(answers.flatMap(({ tasks }) => tasks).map(({ pid, ticks }) => [pid, ticks]));
+}
+
+/** Waits until no worker that answers holds anything of a checkpoint. */
+export const untilReleased = ({ connection }: Client, checkpoint: string): Promise<void> =>
+  until(async () => {
+    const states = await fromAll((id) =>
+      request(connection, worker(id).status, { checkpoint }, { timeoutMs: ANSWER_MS }),
+    );
+    return states.every(({ state }) => state === 'unknown');
+  });
+
+/** What the workers answer that can. */
+async function fromAll<Answer>(ask: (id: string) => Promise<Answer>): Promise<Answer[]> {
+  const answers = await Promise.allSettled(WORKERS.map(ask));
+  return answers.flatMap((answer) => {
+    if (answer.status === 'fulfilled') return [answer.value];
+    const { reason } = answer;
+    if (isCkptError(reason) && (isUnserved(reason) || isUnanswered(reason))) return [];
+    throw reason;
+  });
 }
 
 /** Waits until every task that is there by now has gone on, and there is at least one. */

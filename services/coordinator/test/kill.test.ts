@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { checkListed, endOf, endsIn, eventsOf } from './support/checkpoint-ends.js';
 import { runningTree, untilAllGoOn, untilReleased, untilWhole } from './support/running-tree.js';
 import { type TestCluster, testCluster } from './support/test-cluster.js';
-import { Wire } from './support/wire.js';
+import type { Wire } from './support/wire.js';
 
 let cluster: TestCluster;
 let wire: Wire;
@@ -16,12 +16,9 @@ beforeAll(async () => {
     longestDelayMs: 1_000,
     args: { coordinator: ['--describe-timeout', '5s'] },
   });
-  wire = await Wire.tap(cluster.cluster.natsUrl);
+  wire = await cluster.tap();
 }, 120_000);
-afterAll(async () => {
-  await wire?.close();
-  await cluster?.stop();
-}, 60_000);
+afterAll(() => cluster?.stop(), 60_000);
 
 const worker = (verb: string) => new RegExp(`^ckptree\\.v1\\.worker\\.worker-2\\.${verb}$`);
 const storage = /^ckptree\.v1\.storage\.(put|begin)$/;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { endOf } from './support/checkpoint-ends.js';
 import { runningTree } from './support/running-tree.js';
 import { type TestCluster, testCluster } from './support/test-cluster.js';
-import { Wire } from './support/wire.js';
+import type { Wire } from './support/wire.js';
 
 let cluster: TestCluster;
 let wire: Wire;
@@ -13,12 +13,9 @@ beforeAll(async () => {
     // Much longer than this test may take.
     args: { coordinator: ['--describe-timeout', '10m'] },
   });
-  wire = await Wire.tap(cluster.cluster.natsUrl);
+  wire = await cluster.tap();
 }, 120_000);
-afterAll(async () => {
-  await wire?.close();
-  await cluster?.stop();
-}, 60_000);
+afterAll(() => cluster?.stop(), 60_000);
 
 test('a checkpoint does not wait for the answer of a worker that was lost behind the question: it fails with its name', async () => {
   const { client } = cluster;

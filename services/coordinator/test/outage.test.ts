@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { checkListed, endsIn, eventsOf } from './support/checkpoint-ends.js';
 import { runningTree, untilAllGoOn } from './support/running-tree.js';
 import { type TestCluster, testCluster, until } from './support/test-cluster.js';
-import { Wire } from './support/wire.js';
+import type { Wire } from './support/wire.js';
 
 const OUTAGE_MS = 10_000;
 
@@ -12,12 +12,9 @@ let cluster: TestCluster;
 let wire: Wire;
 beforeAll(async () => {
   cluster = await testCluster({ workers: 3 });
-  wire = await Wire.tap(cluster.cluster.natsUrl);
+  wire = await cluster.tap();
 }, 120_000);
-afterAll(async () => {
-  await wire?.close();
-  await cluster?.stop();
-}, 60_000);
+afterAll(() => cluster?.stop(), 60_000);
 
 /** Everything that happens from the beginning on, until it is told to end. */
 function watch() {

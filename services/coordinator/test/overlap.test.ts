@@ -2,18 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { checkListed, endOf, endsIn, eventsOf } from './support/checkpoint-ends.js';
 import { runningTree, untilAllGoOn, untilWhole } from './support/running-tree.js';
 import { type TestCluster, testCluster, until } from './support/test-cluster.js';
-import { Wire } from './support/wire.js';
+import type { Wire } from './support/wire.js';
 
 let cluster: TestCluster;
 let wire: Wire;
 beforeAll(async () => {
   cluster = await testCluster({ workers: 3 });
-  wire = await Wire.tap(cluster.cluster.natsUrl);
+  wire = await cluster.tap();
 }, 120_000);
-afterAll(async () => {
-  await wire?.close();
-  await cluster?.stop();
-}, 60_000);
+afterAll(() => cluster?.stop(), 60_000);
 
 let bases = 0;
 const freshPid = (): number => 1_000 + 100 * bases++;

@@ -6,7 +6,7 @@ import { parseExposition } from '../../../packages/service/test/support/expositi
 import { checkListed, endsIn, eventsOf } from './support/checkpoint-ends.js';
 import { residentMemory } from './support/resident-memory.js';
 import { type TestCluster, testCluster, until } from './support/test-cluster.js';
-import { Wire } from './support/wire.js';
+import type { Wire } from './support/wire.js';
 
 const MIB = 2 ** 20;
 const MEMORY_MIB = 384;
@@ -33,7 +33,6 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const id of cluster?.cluster.ids ?? [])
     if (id.startsWith('storage')) cluster.cluster.get(id).signal('SIGCONT');
-  await wire?.close();
   await cluster?.stop();
 }, 60_000);
 
@@ -164,7 +163,7 @@ describe.each(['volume', 'nats'] as const)('storage that stands still, with pack
       },
     });
     const { client, cluster: services } = cluster;
-    wire = await Wire.tap(services.natsUrl);
+    wire = await cluster.tap();
     const process = services.get('worker-1');
     const before = (await residentMemory(process.pid)).now;
     const overhead = new Overhead(await process.ready);

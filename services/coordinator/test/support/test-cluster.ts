@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, type ConnectOptions, connect } from '@ckptree/client';
 import { LocalCluster, type LocalClusterOptions } from '@ckptree/local-cluster';
+import { Wire } from './wire.js';
 
 /** A worker of a test needs little, but for its tasks to run. */
 export const FAST_WORKER = ['--cpus', '1', '--threads', '1', '--memory', '256M'];
@@ -14,6 +15,8 @@ export interface TestCluster {
   readonly cluster: LocalCluster;
   readonly client: Client;
   readonly folder: string;
+  /** Hears every message, until the cluster is stopped. */
+  tap(): Promise<Wire>;
   stop(): Promise<void>;
 }
 
@@ -35,11 +38,18 @@ export async function testCluster(
   });
   const client = await connect({ url: cluster.natsUrl, ...access });
   await until(async () => (await client.workers()).length === (options.workers ?? 1));
+  const wires: Wire[] = [];
   return {
     cluster,
     client,
     folder,
+    tap: async () => {
+      const wire = await Wire.tap(cluster.natsUrl);
+      wires.push(wire);
+      return wire;
+    },
     stop: async () => {
+      for (const wire of wires) await wire.close();
       await client.close();
       await cluster.stop();
       await rm(folder, { recursive: true, force: true });

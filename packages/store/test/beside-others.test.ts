@@ -1,6 +1,7 @@
 import { CkptError } from '@ckptree/errors';
 import { type ObjectBackend, Store } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
+import { collecting } from './support/collecting.js';
 import { exported, put } from './support/folder.js';
 import { buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
@@ -78,4 +79,66 @@ describe('a collection', () => {
     watched.arm();
     expect((await collector.gc()).liveChunks).toBe(0);
   });
+});
+
+describe('a check finds nothing wrong', () => {
+  test('with a checkpoint that is committed meanwhile', async () => {
+    const backend = new MemoryBackend();
+    const store = await Store.initBackend(backend);
+    await put(store, OLDER);
+    const watched = interrupted(backend, 'list', 'packs', () => put(store, NEWER));
+    const checker = await Store.openBackend(watched);
+    watched.arm();
+    expect(await checker.verify()).toMatchObject({ ok: true, damaged: [] });
+    expect((await checker.list()).checkpoints).toHaveLength(2);
+  });
+
+  test('with chunks that a collector moves meanwhile', async () => {
+    const backend = new MemoryBackend();
+    const store = await Store.initBackend(backend);
+    await putBoth(store);
+    const watched = interrupted(backend, 'list', 'packs', async () => {
+      expect((await store.gc(GC)).deletedPacks).toHaveLength(1);
+    });
+    const checker = await Store.openBackend(watched);
+    watched.arm();
+    expect(await checker.verify()).toMatchObject({ ok: true, damaged: [] });
+  });
+
+  test('with a checkpoint that is forgotten and collected meanwhile', async () => {
+    const backend = new MemoryBackend();
+    const store = await Store.initBackend(backend);
+    const { id } = await put(store, OLDER);
+    const watched = interrupted(backend, 'read', 'manifests/', async () => {
+      await store.forget([id]);
+      expect((await store.gc()).deletedPacks).toHaveLength(1);
+    });
+    const checker = await Store.openBackend(watched);
+    watched.arm();
+    expect(await checker.verify()).toMatchObject({ ok: true, damaged: [] });
+  });
+});
+
+describe('a repair', () => {
+  test.each(['list', 'read'] as const)(
+    'needs no damaged pack that is collected meanwhile (%s)',
+    async (method) => {
+      const backend = new MemoryBackend();
+      const store = await Store.initBackend(backend);
+      const { id } = await put(store, OLDER);
+      const [pack] = await backend.list('packs');
+      backend.objects.get(pack!.name)![100]! ^= 1;
+      await store.forget([id]);
+      const collection = await collecting(backend, GC);
+      const watched = interrupted(backend, method, 'packs', async () => {
+        expect((await collection.finish()).deletedPacks).toHaveLength(1);
+      });
+      const repairer = await Store.openBackend(watched);
+      // When all packs are looked through.
+      const report = await repairer.repair({ onProgress: () => watched.arm() });
+      expect(report).toMatchObject({ quarantined: [], left: [] });
+      expect(await backend.list('quarantine')).toEqual([]);
+      expect(await store.verify({ readData: true })).toMatchObject({ ok: true });
+    },
+  );
 });

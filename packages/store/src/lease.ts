@@ -93,20 +93,7 @@ export class Lease {
   async release(): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewal;
-    let attempts = 1;
-    if (await this.#deleted()) return;
-    const timer = setInterval(async () => {
-      if ((await this.#deleted()) || ++attempts >= RELEASE_ATTEMPTS) clearInterval(timer);
-    }, RENEW_MS).unref();
-  }
-
-  async #deleted(): Promise<boolean> {
-    try {
-      for (const name of this.#names) await this.#backend.delete(name);
-      return true;
-    } catch {
-      return false; // tried again
-    }
+    await giveBack(this.#backend, this.#names);
   }
 
   async #renew(): Promise<void> {
@@ -134,6 +121,23 @@ export class Lease {
   async #isThere(name: string): Promise<boolean> {
     return (await this.#backend.list(KIND.leases)).some((lease) => lease.name === name);
   }
+}
+
+/** Deletes the objects of a lease, now or as soon as the store can be reached again. */
+async function giveBack(backend: ObjectBackend, names: readonly string[]): Promise<void> {
+  const deleted = async (): Promise<boolean> => {
+    try {
+      for (const name of names) await backend.delete(name);
+      return true;
+    } catch {
+      return false; // tried again
+    }
+  };
+  let attempts = 1;
+  if (await deleted()) return;
+  const timer = setInterval(async () => {
+    if ((await deleted()) || ++attempts >= RELEASE_ATTEMPTS) clearInterval(timer);
+  }, RENEW_MS).unref();
 }
 
 /** All leases, also those of the dead. */
@@ -195,7 +199,7 @@ export async function withLease<T>(
       );
     return await action();
   } finally {
-    await backend.delete(own);
+    await giveBack(backend, [own]);
   }
 }
 

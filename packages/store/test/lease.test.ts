@@ -49,6 +49,23 @@ describe('a lease that a service holds for a writer in another process', () => {
     expect(backend.objects.size).toBe(0);
   });
 
+  test('goes later when it cannot be deleted, and what was done is done', async () => {
+    jest.useFakeTimers();
+    try {
+      const [backend, invented] = [new MemoryBackend(), new InventedOwners()];
+      const lease = await Lease.take(backend, invented.next());
+      const remove = backend.delete.bind(backend);
+      backend.delete = () => Promise.reject(Object.assign(new Error('out of reach'), { code: 'EAGAIN' }));
+      expect(await withLease(backend, invented.next(), lease.name, async () => 'done')).toBe('done');
+      backend.delete = remove;
+      await lease.release();
+      await jest.advanceTimersByTimeAsync(60_000);
+      expect(backend.objects.size).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   test('a collector that removes a dead writer looks again, and sees who took over', async () => {
     const [backend, invented] = [new MemoryBackend(), new InventedOwners()];
     const [writer, service, collector] = [invented.next(), invented.next(), invented.next()];

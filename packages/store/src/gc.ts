@@ -6,7 +6,7 @@ import { KIND, objectId, objectName } from './layout.js';
 import { Lease, type LeaseInfo, liveLeases } from './lease.js';
 import { liveChunks } from './live-chunks.js';
 import type { PackId } from './pack/pack-format.js';
-import { packName, readPackEntries } from './pack/pack-reader.js';
+import { listPacks, packName, readPackEntries } from './pack/pack-reader.js';
 import { ChunkWriter } from './put/chunk-writer.js';
 import type { StoreContext } from './store-context.js';
 
@@ -179,7 +179,8 @@ async function evacuate(evacuation: Evacuation, pack: PackId): Promise<boolean> 
     return true;
   } catch (error) {
     const code = (error as { code?: unknown }).code;
-    if (code === 'ENOENT') return true;
+    // Gone it is only if a look says so: what is copied may find something else missing.
+    if (code === 'ENOENT' && !(await listPacks(backend)).has(pack)) return true;
     if (code === 'EIO') return false; // repair salvages it, and verify tells of it
     throw error;
   }

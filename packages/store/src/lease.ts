@@ -42,7 +42,8 @@ export class Lease {
   /** By the monotonic clock. */
   #renewedAt = 0;
   #timer: NodeJS.Timeout | undefined;
-  #renewal: Promise<void> = Promise.resolve();
+  /** The one under way. */
+  #renewal: Promise<void> | undefined;
 
   private constructor(backend: ObjectBackend, owners: Owners) {
     this.#backend = backend;
@@ -51,10 +52,21 @@ export class Lease {
 
   static async take(backend: ObjectBackend, owners: Owners): Promise<Lease> {
     const lease = new Lease(backend, owners);
-    await lease.#renew();
-    // A lease alone keeps no process alive. A failed renewal is tried again at the next turn, and shows in trusted().
+    try {
+      await lease.#renew();
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
+    // A lease alone keeps no process alive. A failed renewal is tried again at the next turn, and shows in check(). There
+    // is one at a time: release() waits for it.
     lease.#timer = setInterval(() => {
-      lease.#renewal = lease.#renew().catch(() => undefined);
+      lease.#renewal ??= lease
+        .#renew()
+        .catch(() => undefined)
+        .finally(() => {
+          lease.#renewal = undefined;
+        });
     }, RENEW_MS).unref();
     return lease;
   }
@@ -66,12 +78,8 @@ export class Lease {
 
   /** @throws ETIMEDOUT others may by now believe that we are dead, and have deleted what we rely on */
   async check(): Promise<void> {
-    const known = await this.#backend.list(KIND.leases);
-    if (
-      known.some(({ name }) => name === this.#names.at(-1)) &&
-      performance.now() - this.#renewedAt < TRUST_MS
-    )
-      return;
+    // The name that it has before the list: a renewal meanwhile keeps it, and gives one that may not be in the list.
+    if ((await this.#isThere(this.name)) && performance.now() - this.#renewedAt < TRUST_MS) return;
     throw new CkptError(
       'ETIMEDOUT',
       `this process stood still for so long that its lease on the store ${this.#backend.location} ended; start again`,
@@ -85,30 +93,51 @@ export class Lease {
   async release(): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewal;
-    let attempts = 1;
-    if (await this.#deleted()) return;
-    const timer = setInterval(async () => {
-      if ((await this.#deleted()) || ++attempts >= RELEASE_ATTEMPTS) clearInterval(timer);
-    }, RENEW_MS).unref();
-  }
-
-  async #deleted(): Promise<boolean> {
-    try {
-      for (const name of this.#names) await this.#backend.delete(name);
-      return true;
-    } catch {
-      return false; // tried again
-    }
+    await giveBack(this.#backend, this.#names);
   }
 
   async #renew(): Promise<void> {
     const started = performance.now();
     const name = objectName(KIND.leases, `${this.holder}.${this.#owners.self}.${Date.now()}`);
-    await this.#backend.put(name, []);
-    if (this.#names.at(-1) !== name) this.#names.push(name);
+    const last = this.#names.at(-1);
+    if (name === last) return;
+    try {
+      await this.#backend.put(name, []);
+      // Only now: if the last one is there still, no list was without both. Else others took us for dead, and a new name
+      // must not hide that.
+      if (last !== undefined && !(await this.#isThere(last))) return await this.#backend.delete(name);
+    } catch (error) {
+      this.#names.unshift(name); // it may be there all the same: it goes first
+      throw error;
+    }
+    this.#names.push(name);
     this.#renewedAt = started;
-    while (this.#names.length > 2) await this.#backend.delete(this.#names.shift()!);
+    while (this.#names.length > 2) {
+      await this.#backend.delete(this.#names[0]!);
+      this.#names.shift();
+    }
   }
+
+  async #isThere(name: string): Promise<boolean> {
+    return (await this.#backend.list(KIND.leases)).some((lease) => lease.name === name);
+  }
+}
+
+/** Deletes the objects of a lease, now or as soon as the store can be reached again. */
+async function giveBack(backend: ObjectBackend, names: readonly string[]): Promise<void> {
+  const deleted = async (): Promise<boolean> => {
+    try {
+      for (const name of names) await backend.delete(name);
+      return true;
+    } catch {
+      return false; // tried again
+    }
+  };
+  let attempts = 1;
+  if (await deleted()) return;
+  const timer = setInterval(async () => {
+    if ((await deleted()) || ++attempts >= RELEASE_ATTEMPTS) clearInterval(timer);
+  }, RENEW_MS).unref();
 }
 
 /** All leases, also those of the dead. */
@@ -170,7 +199,7 @@ export async function withLease<T>(
       );
     return await action();
   } finally {
-    await backend.delete(own);
+    await giveBack(backend, [own]);
   }
 }
 

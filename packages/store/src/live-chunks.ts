@@ -37,11 +37,11 @@ export async function liveChunks(
   return live;
 }
 
-/** Somebody forgot it while we were reading. */
+/** Somebody forgot it while we were reading; a collector may have given up its chunks since. */
 async function isForgotten(
   error: unknown,
   id: string,
   { backend }: Pick<StoreContext, 'backend'>,
 ): Promise<boolean> {
-  return isCkptError(error) && error.code === 'ENOENT' && !(await listManifestIds(backend)).includes(id);
+  return isCkptError(error) && !(await listManifestIds(backend)).includes(id);
 }

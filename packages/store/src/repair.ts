@@ -1,5 +1,6 @@
 import { asCkptError, isCkptError } from '@ckptree/errors';
 import type { ObjectBackend, ObjectInfo } from './backend/object-backend.js';
+import { codeOf } from './backend/store-folder.js';
 import { CHUNK_HEADER_SIZE, decodeChunkHeader, findChunkHeader, openChunk, recordLength } from './chunk.js';
 import { listManifestIds, manifestName, readManifest } from './image/manifest.js';
 import { isSpoiled } from './index/chunk-index.js';
@@ -47,8 +48,9 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
   const left: string[] = [];
   const move = async (name: string, size: number): Promise<void> => {
     signal?.throwIfAborted();
-    if (await quarantine(backend, name, size)) quarantined.push(name);
-    else left.push(`${name} is too large to be moved; look at it and delete it`);
+    const outcome = await quarantine(backend, name, size);
+    if (outcome === 'moved') quarantined.push(name);
+    if (outcome === 'left') left.push(`${name} is too large to be moved; look at it and delete it`);
   };
   // What we salvage must stay until the damaged packs are gone.
   const lease = await Lease.take(backend, owners);
@@ -58,12 +60,14 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
     await index.refresh();
     const { damagedPacks } = await surveyPacks(context, { ...options, readData: true });
     const packs = await listPacks(backend);
-    for (const pack of damagedPacks) {
+    // A collector may have given up others meanwhile.
+    const damaged = [...packs].filter(([pack]) => damagedPacks.has(pack));
+    for (const [pack, { size }] of damaged) {
       signal?.throwIfAborted();
-      await salvage(context, writer, pack, packs.get(pack)?.size ?? 0, damagedPacks);
+      await salvage(context, writer, pack, size, damagedPacks);
     }
     await writer.flush();
-    for (const pack of damagedPacks) await move(packName(pack), packs.get(pack)?.size ?? 0);
+    for (const [, { name, size }] of damaged) await move(name, size);
     for (const { name, size } of await damagedDocuments(context)) await move(name, size);
     await index.refresh();
     await index.publish(true);
@@ -97,18 +101,23 @@ async function salvage(
   size: number,
   damagedPacks: ReadonlySet<PackId>,
 ): Promise<void> {
-  const { settings, index } = context;
-  for await (const record of soundLookingRecords(context, pack, size)) {
-    const { id } = decodeChunkHeader(record)!;
-    const place = await index.find(id, true);
-    if (writer.isComing(id) || (place !== undefined && !damagedPacks.has(place.pack))) continue;
-    try {
-      openChunk(settings, id, record);
-    } catch (error) {
-      if (!isCkptError(error)) throw error;
-      continue; // this one is lost
+  const { backend, settings, index } = context;
+  try {
+    for await (const record of soundLookingRecords(context, pack, size)) {
+      const { id } = decodeChunkHeader(record)!;
+      const place = await index.find(id, true);
+      if (writer.isComing(id) || (place !== undefined && !damagedPacks.has(place.pack))) continue;
+      try {
+        openChunk(settings, id, record);
+      } catch (error) {
+        if (!isCkptError(error)) throw error;
+        continue; // this one is lost
+      }
+      await writer.addRecord(record);
     }
-    await writer.addRecord(record);
+  } catch (error) {
+    const isGone = codeOf(error) === 'ENOENT' && !(await listPacks(backend)).has(pack);
+    if (!isGone) throw error;
   }
 }
 
@@ -161,13 +170,22 @@ async function damagedDocuments({ backend, documentKey }: StoreContext): Promise
   return objects.filter(({ name }) => damaged.has(name));
 }
 
-/** Copies, then deletes. @returns false when it is larger than anything that belongs into a store */
-async function quarantine(backend: ObjectBackend, name: string, size: number): Promise<boolean> {
-  if (size > PACK_SIZE_LIMIT) return false;
+/** Copies, then deletes. @returns `left` when it is larger than anything that belongs into a store, `gone` when it was deleted */
+async function quarantine(
+  backend: ObjectBackend,
+  name: string,
+  size: number,
+): Promise<'moved' | 'left' | 'gone'> {
+  if (size > PACK_SIZE_LIMIT) return 'left';
   const parts: Uint8Array[] = [];
-  for (let at = 0; at < size; at += COPY_PIECE)
-    parts.push(await backend.read(name, at, Math.min(COPY_PIECE, size - at)));
+  try {
+    for (let at = 0; at < size; at += COPY_PIECE)
+      parts.push(await backend.read(name, at, Math.min(COPY_PIECE, size - at)));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 'gone';
+    throw error;
+  }
   await backend.put(objectName(KIND.quarantine, name.replace('/', '-')), parts);
   await backend.delete(name);
-  return true;
+  return 'moved';
 }

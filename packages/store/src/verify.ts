@@ -53,6 +53,8 @@ export interface PackSurvey {
 /** Checks structure, indexes, manifests and references, and the data when asked. Changes nothing. */
 export async function verifyStore(context: StoreContext, options: VerifyOptions): Promise<StoreReport> {
   const findings: StoreFinding[] = [];
+  // Before the packs: what a checkpoint needs that is listed now is in a pack by now.
+  const ids = await listManifestIds(context.backend);
   const survey = await surveyPacks(context, options);
   findings.push(...survey.findings);
   findings.push(
@@ -60,7 +62,6 @@ export async function verifyStore(context: StoreContext, options: VerifyOptions)
     ...(await keyFindings(context)),
     ...(await strays(context)),
   );
-  const ids = await listManifestIds(context.backend);
   const damaged: CheckpointDamage[] = [];
   for (const id of ids) {
     options.signal?.throwIfAborted();
@@ -78,7 +79,7 @@ export async function verifyStore(context: StoreContext, options: VerifyOptions)
   };
 }
 
-/** Looks through all packs. */
+/** Looks through all packs, and where a collector took one away, through those that came: there its chunks are now. */
 export async function surveyPacks(context: StoreContext, options: VerifyOptions): Promise<PackSurvey> {
   const { backend, hash } = context;
   const { signal } = options;
@@ -89,6 +90,7 @@ export async function surveyPacks(context: StoreContext, options: VerifyOptions)
   let done = 0;
   const packs = await listPacks(backend);
   const share = options.readData === true ? (options.sample ?? 1) : 0;
+  // Those that are added meanwhile are looked through, too.
   for (const [pack, { size }] of packs) {
     try {
       for (const entry of await readPackEntries(backend, pack, size, hash)) {
@@ -105,7 +107,10 @@ export async function surveyPacks(context: StoreContext, options: VerifyOptions)
     } catch (error) {
       signal?.throwIfAborted();
       const known = asCkptError(error);
-      if (known.code === 'ENOENT') continue; // collected meanwhile
+      if (known.code === 'ENOENT') {
+        for (const [other, info] of await listPacks(backend)) if (!packs.has(other)) packs.set(other, info);
+        continue;
+      }
       findings.push(findingOf(packName(pack), known));
       damagedPacks.add(pack);
     }

@@ -51,3 +51,63 @@ test('many chunks are found as each of them by itself, in the index and before t
     { numRuns: 50 },
   );
 });
+
+const ID = (number: number): string => number.toString(16).padStart(64, '0');
+const PACK = (number: number): string => number.toString(16).padStart(32, '0');
+const entryOf = (number: number) => ({ id: ID(number), pack: PACK(number), offset: 32, length: 100 });
+
+test('a pack that is sealed while an index is published is known afterwards', async () => {
+  const backend = new MemoryBackend();
+  const put = backend.put.bind(backend);
+  backend.put = async (name, content) => {
+    if (name.startsWith('index/')) index.add(PACK(2), 1000, [entryOf(2)]);
+    return put(name, content);
+  };
+  const index = await ChunkIndex.open(backend, contentHash());
+  index.add(PACK(1), 1000, [entryOf(1)]);
+  await index.publish(true);
+  expect(await index.find(ID(1))).toMatchObject({ pack: PACK(1) });
+  expect(await index.find(ID(2))).toMatchObject({ pack: PACK(2) });
+});
+
+test('a pack that is sealed while packs are listed is known afterwards, and in the next index', async () => {
+  let armed = false;
+  const backend = new MemoryBackend();
+  const list = backend.list.bind(backend);
+  backend.list = async (kind) => {
+    const found = await list(kind);
+    if (armed && kind === 'packs') {
+      armed = false;
+      await backend.put(`packs/${PACK(1)}`, []);
+      index.add(PACK(1), 1000, [entryOf(1)]);
+    }
+    return found;
+  };
+  const index = await ChunkIndex.open(backend, contentHash());
+  armed = true;
+  await index.refresh();
+  expect(await index.find(ID(1))).toMatchObject({ pack: PACK(1) });
+  await index.publish(true);
+  await index.refresh();
+  expect(await index.find(ID(1))).toMatchObject({ pack: PACK(1) });
+});
+
+test('of two indexes that are published at once, the one that knows less does not replace the other', async () => {
+  const backend = new MemoryBackend();
+  const put = backend.put.bind(backend);
+  let second: Promise<void> | undefined;
+  backend.put = async (name, content) => {
+    if (name.startsWith('index/') && second === undefined) {
+      index.add(PACK(2), 1000, [entryOf(2)]);
+      second = index.publish(true);
+      for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return put(name, content);
+  };
+  const index = await ChunkIndex.open(backend, contentHash());
+  index.add(PACK(1), 1000, [entryOf(1)]);
+  await index.publish(true);
+  await second;
+  for (const number of [1, 2]) expect(await index.find(ID(number))).toMatchObject({ pack: PACK(number) });
+  expect(await backend.list('index')).toHaveLength(1);
+});

@@ -105,10 +105,58 @@ describe('a pack that is given up', () => {
     const { id } = await session.commit();
     await expectSound(backend, id, image);
   });
+
+  test('is not relied upon because a reader whose index was replaced looked before it was marked', async () => {
+    const backend = new MemoryBackend();
+    const gate = new Gate();
+    const parent = await putParent(await Store.initBackend(backend));
+    await publishIndex(backend);
+    const store = await Store.openBackend(
+      Object.assign(Object.create(backend) as ObjectBackend, {
+        async list(kind: string) {
+          const found = await backend.list(kind);
+          if (kind === 'packs') await gate.pass();
+          return found;
+        },
+      }),
+    );
+    await publishIndex(backend);
+    gate.close(1);
+    // It finds that its index is gone, has seen that there are no marks, and is about to take over the packs.
+    const reading = exported(store, parent);
+    await gate.reached;
+    const collection = await collecting(backend, GC);
+    // Its lease comes after the mark, so the collector does not wait for it.
+    const beginning = store.begin();
+    await Promise.race([beginning, turns(100)]);
+    gate.open();
+    await reading;
+    const session = await beginning;
+    await store.forget([parent]);
+    const image = imageOf(CHILD);
+    await session.importImage(bytesSource(image));
+    expect((await collection.finish()).deletedPacks).toHaveLength(1);
+    const { id } = await session.commit();
+    await expectSound(backend, id, image);
+  });
 });
+
+/** Another process replaces the index. */
+async function publishIndex(backend: ObjectBackend): Promise<void> {
+  const store = await Store.openBackend(backend);
+  await store.repair();
+  await store.close();
+}
+
+/** Lets everybody go on who waits for nothing but memory. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Holds up who comes while it is closed. */
 class Gate {
+  /** How many it still holds up. */
+  #holds = 0;
   #opened: Promise<void> | undefined;
   open = (): void => undefined;
   #reach = (): void => undefined;
@@ -117,14 +165,16 @@ class Gate {
     this.#reach = resolve;
   });
 
-  close(): void {
+  /** @param holds how many it holds up; others pass */
+  close(holds = Number.POSITIVE_INFINITY): void {
+    this.#holds = holds;
     this.#opened = new Promise((resolve) => {
       this.open = resolve;
     });
   }
 
   async pass(): Promise<void> {
-    if (this.#opened === undefined) return;
+    if (this.#opened === undefined || this.#holds-- <= 0) return;
     this.#reach();
     await this.#opened;
   }

@@ -39,7 +39,10 @@ export class ChunkIndex {
   /** Index objects that turned out to be damaged or gone. */
   readonly #spoiled = new Set<string>();
   #baseName = '';
+  /** Refreshes and merges, one after the other. */
   #refreshing: Promise<void> = Promise.resolve();
+  /** Packs that came since the last refresh began: its list may be older than they are. */
+  readonly #sealed = new Map<PackId, { readonly size: number }>();
 
   private constructor(backend: ObjectBackend, hash: ContentHash) {
     this.#backend = backend;
@@ -76,8 +79,12 @@ export class ChunkIndex {
    * docs/store.md).
    */
   refresh(): Promise<void> {
-    // One after the other: two at once would mix an older list with a newer one.
-    const next = this.#refreshing.then(() => this.#refresh());
+    return this.#inTurn(() => this.#refresh());
+  }
+
+  /** One after the other: two at once would mix an older list with a newer one, or an older index with newer packs. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const next = this.#refreshing.then(work);
     this.#refreshing = next.catch(() => undefined); // its caller is told
     return next;
   }
@@ -95,11 +102,12 @@ export class ChunkIndex {
   }
 
   async #refresh(): Promise<void> {
+    this.#sealed.clear();
     const marks = await this.#backend.list(KIND.condemned);
     const packs = await listPacks(this.#backend, true);
     // Both at once: marks go after their packs, so newer marks say nothing of a pack that only the older list has.
     this.#condemned = new Set(marks.map(({ name }) => objectId(name)));
-    this.#packs = packs;
+    this.#packs = new Map([...packs, ...this.#sealed]);
     if (this.#base === undefined) await this.#openBase();
     await this.#readTrailers();
   }
@@ -139,6 +147,7 @@ export class ChunkIndex {
 
   /** Takes in a pack that was just sealed. */
   add(pack: PackId, size: number, entries: Iterable<IndexEntry>): void {
+    this.#sealed.set(pack, { size });
     this.#packs = new Map(this.#packs).set(pack, { size });
     this.#covered.add(pack);
     for (const entry of entries) this.#remember(entry);
@@ -149,14 +158,20 @@ export class ChunkIndex {
    * full, or somebody else published one and took ours away, the packs still tell all.
    */
   async publish(force = false): Promise<void> {
-    const due = Math.max(MERGE_MIN, Math.min((this.#base?.entries ?? 0) / 2, MERGE_MAX));
-    if (!force && this.#recent.size < due) return;
+    if (!force && !this.#isDue()) return;
     try {
-      await this.#merge();
+      await this.#inTurn(async () => {
+        // Somebody of the same process may have published one meanwhile.
+        if (force || this.#isDue()) await this.#merge();
+      });
     } catch (error) {
       if (!isCkptError(error)) throw error;
       if (isSpoiled(error)) await this.rebuild();
     }
+  }
+
+  #isDue(): boolean {
+    return this.#recent.size >= Math.max(MERGE_MIN, Math.min((this.#base?.entries ?? 0) / 2, MERGE_MAX));
   }
 
   #remember({ id, pack, offset, length }: IndexEntry): void {
@@ -230,8 +245,17 @@ export class ChunkIndex {
     const size = parts.reduce((sum, part) => sum + part.length, 0);
     this.#base = await IndexFile.open(this.#backend, name, size, this.#hash);
     this.#baseName = name;
-    this.#recent.clear();
+    this.#forgetMerged(new Set(packs));
     for (const object of older) await this.#backend.delete(object.name);
+  }
+
+  /** What came while the index was written stays: nobody reads the trailer of a pack again that was sealed here. */
+  #forgetMerged(merged: ReadonlySet<PackId>): void {
+    for (const [id, places] of this.#recent) {
+      const others = places.filter(({ pack }) => !merged.has(pack) && this.#packs.has(pack));
+      if (others.length === 0) this.#recent.delete(id);
+      else this.#recent.set(id, others);
+    }
   }
 
   /** All entries as they belong into an index of these packs. */

@@ -163,7 +163,7 @@ export class ChunkWriter {
     await this.#opening?.catch(() => undefined); // whoever waits for it is told
     const pack = this.#pack;
     this.#pack = undefined;
-    await pack?.close();
+    await pack?.close().catch(() => undefined); // it was given up: who ends must still give back the lease
     await Promise.allSettled(this.#putting);
   }
 

@@ -119,9 +119,11 @@ export class ChunkReader {
 
   #remember(id: ChunkId, reading: Promise<Uint8Array>): Promise<Uint8Array> {
     this.#cache.set(id, reading);
+    // It may have been given up, or read once more, before it came.
+    const isKept = (): boolean => this.#cache.get(id) === reading;
     reading.then(
-      (content) => this.#keep(id, content.length),
-      () => this.#cache.delete(id),
+      (content) => isKept() && this.#keep(id, content.length),
+      () => isKept() && this.#giveUp(id),
     );
     return reading;
   }
@@ -198,14 +200,18 @@ export class ChunkReader {
   }
 
   #keep(id: ChunkId, size: number): void {
+    this.#cached += size - (this.#sizes.get(id) ?? 0);
     this.#sizes.set(id, size);
-    this.#cached += size;
     for (const [oldest] of this.#cache) {
       if (this.#cached <= CACHE_SIZE || oldest === id) break;
-      this.#cache.delete(oldest);
-      this.#cached -= this.#sizes.get(oldest) ?? 0;
-      this.#sizes.delete(oldest);
+      this.#giveUp(oldest);
     }
+  }
+
+  #giveUp(id: ChunkId): void {
+    this.#cache.delete(id);
+    this.#cached -= this.#sizes.get(id) ?? 0;
+    this.#sizes.delete(id);
   }
 }
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, chown, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { FolderBackend } from '@ckptree/store';
+import { chmod, chown, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { type FileSystem, FolderBackend, realFileSystem } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
 import { backendConformance } from './support/conformance.js';
 import { scratch } from './support/folder.js';
@@ -46,6 +46,15 @@ describe('a folder that is not as it should be', () => {
     expect(await backend.strays('packs')).toEqual(['packs/p']);
   });
 
+  test('a subfolder that has gone is not taken for an empty one', async () => {
+    const path = await scratch();
+    const backend = await FolderBackend.open(path);
+    expect(await backend.list('manifests')).toEqual([]);
+    await backend.put('manifests/a', []);
+    await rm(join(path, 'manifests'), { recursive: true });
+    await expect(backend.list('manifests')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   test('a folder that anybody may write to, or that is somebody else’s, is refused', async () => {
     const path = join(await scratch(), 'store');
     await mkdir(path);
@@ -64,3 +73,37 @@ describe('a folder that is not as it should be', () => {
     await expect(FolderBackend.open(join(path, 'file'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
+
+test.each(['manifests', 'keys'])(
+  'what is deleted of %s is gone when that is told, whatever happens then',
+  async (kind) => {
+    const path = await scratch();
+    const calls: string[] = [];
+    const fileSystem: FileSystem = {
+      ...realFileSystem,
+      open: async (opened, ...options) => {
+        const file = await realFileSystem.open(opened, ...options);
+        return {
+          fd: file.fd,
+          read: (...parameters) => file.read(...parameters),
+          write: (bytes) => file.write(bytes),
+          stat: () => file.stat(),
+          close: () => file.close(),
+          sync: async (...parameters) => {
+            await file.sync(...parameters);
+            calls.push(`synced ${relative(path, opened)}`);
+          },
+        };
+      },
+      unlink: async (name) => {
+        await realFileSystem.unlink(name);
+        calls.push(`deleted ${relative(path, name)}`);
+      },
+    };
+    const backend = await FolderBackend.open(path, { fileSystem });
+    await backend.put(`${kind}/a`, []);
+    calls.length = 0;
+    await backend.delete(`${kind}/a`);
+    expect(calls).toEqual([`deleted ${kind}/a`, `synced ${kind}`]);
+  },
+);

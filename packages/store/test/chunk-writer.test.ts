@@ -1,18 +1,11 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FolderBackend, hostOwners, type ObjectBackend } from '@ckptree/store';
+import { FolderBackend } from '@ckptree/store';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { ChunkReader } from '../dist/chunk-reader.js';
-import { contentHash } from '../dist/content-hash.js';
-import { ChunkIndex } from '../dist/index/chunk-index.js';
-import { inlineEngine } from '../dist/put/chunk-engine.js';
-import { ChunkWriter } from '../dist/put/chunk-writer.js';
-import { SpareSlabs } from '../dist/put/spare-slabs.js';
+import { chunksOf } from './support/chunks.js';
 import { page } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
-
-const settings = { codec: 'none', level: 1 } as const;
 
 const folders: string[] = [];
 afterEach(async () => {
@@ -25,26 +18,12 @@ async function folder(): Promise<FolderBackend> {
   return FolderBackend.open(path);
 }
 
-/** Three chunks to a pack, so that whoever waited for a pack often finds it full. */
-async function writerTo(backend: ObjectBackend) {
-  const hash = contentHash();
-  const engine = inlineEngine(settings);
-  const index = await ChunkIndex.open(backend, hash);
-  const chunks = new ChunkReader(backend, index, engine);
-  const writer = new ChunkWriter({
-    ...{ backend, owners: hostOwners(), index, chunks, settings, hash, engine },
-    slabs: new SpareSlabs(),
-    packSize: 10_000,
-  });
-  return { writer, chunks };
-}
-
 describe.each([
   ['to objects that grow', folder],
   ['to objects that are sent whole', async () => new MemoryBackend()],
 ])('a chunk writer %s', (_, make) => {
   test('keeps every chunk when several callers fill packs at once', async () => {
-    const { writer, chunks } = await writerTo(await make());
+    const { writer, chunks } = await chunksOf(await make());
     const contents = Array.from({ length: 100 }, (_, seed) => page(seed));
     const ids = await Promise.all(contents.map((content) => writer.put(content)));
     await writer.flush();
@@ -54,7 +33,7 @@ describe.each([
   });
 
   test('gives back a content whose pack is not in the store yet, or is on its way', async () => {
-    const { writer } = await writerTo(await make());
+    const { writer } = await chunksOf(await make());
     const id = await writer.put(page(1));
     const open = writer.waiting(id);
     const [flushed, sealing] = [writer.flush(), writer.waiting(id)];
@@ -66,7 +45,7 @@ describe.each([
 
   test('leaves nothing behind when it is closed amid its work, and takes nothing more', async () => {
     const backend = await make();
-    const { writer } = await writerTo(backend);
+    const { writer } = await chunksOf(backend);
     const puts = Array.from({ length: 20 }, (_, seed) => writer.put(page(seed)));
     await puts[0];
     await writer.close();

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { CkptError } from '@ckptree/errors';
+import { KIND } from '../layout.js';
 import { hostOwners, type Owners } from '../owner.js';
 import { type FileSystem, type OpenedFile, realFileSystem } from './file-system.js';
 import {
@@ -18,6 +19,12 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
 /** A temporary file of another host is given up after so long without a write. */
 const FOREIGN_TEMPORARY_MS = 24 * 3600 * 1000;
+
+/**
+ * What was deleted of these must not be back after a crash: a checkpoint that was forgotten would miss its chunks, and a key
+ * that was taken away would open the store.
+ */
+const GONE_FOR_GOOD = [KIND.manifests, KIND.keys];
 
 /** One level, and nothing that a shell or a person would stumble over. */
 const INCOMING_NAME = /^[a-z0-9][a-z0-9._-]{0,199}$/;
@@ -148,9 +155,10 @@ export class FolderBackend implements ObjectBackend {
 
   async delete(name: string): Promise<void> {
     checkObjectName(name);
-    await this.#folder.folderOf(name, false);
+    const folder = await this.#folder.folderOf(name, false);
     try {
       await this.#folder.fs.unlink(this.#folder.pathOf(name));
+      if (GONE_FOR_GOOD.some((kind) => name.startsWith(`${kind}/`))) await this.#folder.sync(folder);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw this.#folder.failed('could not delete', name, error);
     }

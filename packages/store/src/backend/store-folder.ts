@@ -56,13 +56,14 @@ export class StoreFolder {
     return path;
   }
 
-  /** Names in a subfolder, in order; none when it is not there. */
+  /** Names in a subfolder, in order; none when it was never there. @throws ENOENT it has gone: what it held must not count as deleted */
   async entries(kind: string): Promise<string[]> {
+    const wasThere = this.#checked.has(kind);
     try {
       await this.subfolder(kind, false);
       return (await this.fs.readdir(join(this.path, kind))).sort();
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return [];
+      if (codeOf(error) === 'ENOENT' && !wasThere) return [];
       throw this.failed('could not list', kind, error);
     }
   }

@@ -12,7 +12,7 @@ import {
 } from '@ckptree/store';
 import { NatsBackend } from './nats-backend.js';
 import { type CarrierObserver, noObserver } from './observer.js';
-import type { PatienceOptions } from './patience.js';
+import { Patience, type PatienceOptions } from './patience.js';
 import { readVolumeMark } from './volume.js';
 
 /** A request costs less than a file that is written, read and linked. */
@@ -63,7 +63,10 @@ export class ClaimCheckBackend implements ObjectBackend {
   ): Promise<ClaimCheckBackend> {
     const folder = await FolderBackend.open(volume);
     const remote = await NatsBackend.open(connection, options);
-    const info = await request(connection, storage.info, {});
+    const patience = new Patience(connection, options);
+    const info = await patience.persist('looking for a storage service', (attempt) =>
+      request(connection, storage.info, {}, attempt),
+    );
     if (info.volume?.mark !== (await readVolumeMark(volume)))
       throw new CkptError(
         'EINVAL',

@@ -1,6 +1,7 @@
-import { CkptError } from '@ckptree/errors';
+import { CkptError, isCkptError } from '@ckptree/errors';
 import {
   type Connection,
+  isUnanswered,
   type ReplyOf,
   type RequestOf,
   request,
@@ -8,6 +9,9 @@ import {
   storageAt,
 } from '@ckptree/protocol';
 import { Patience, type PatienceOptions } from './patience.js';
+
+/** A service that has left so many questions unanswered, one after the other, is gone. */
+const JOB_ATTEMPTS = 3;
 
 type JobReply = ReplyOf<ReturnType<typeof storageAt>['job']['definition']>;
 export type GcSummary = NonNullable<JobReply['gc']>;
@@ -48,15 +52,29 @@ async function runJob(
   return patience.persist('a job of the storage service', async () => {
     const { instance, job } = await patience.persist('beginning a job of the storage service', begin);
     for (;;) {
-      const reply = await request(
-        connection,
-        storageAt(instance).job,
-        { job },
-        options.signal === undefined ? {} : { signal: options.signal },
-      );
+      const reply = await reportOf(connection, { instance, job }, options.signal);
       if (reply.done) return reply;
     }
   });
+}
+
+/** Of a job that may have run for long: one answer that is lost does not end it. */
+async function reportOf(
+  connection: Connection,
+  { instance, job }: { readonly instance: string; readonly job: string },
+  signal: AbortSignal | undefined,
+): Promise<JobReply> {
+  for (let unanswered = 1; ; unanswered++)
+    try {
+      return await request(
+        connection,
+        storageAt(instance).job,
+        { job },
+        signal === undefined ? {} : { signal },
+      );
+    } catch (error) {
+      if (!isCkptError(error) || !isUnanswered(error) || unanswered === JOB_ATTEMPTS) throw error;
+    }
 }
 
 function missing(what: string): never {

@@ -4,7 +4,7 @@ import { Checkpoints } from './checkpoint/checkpoints.js';
 import type { StepLimits } from './checkpoint/step-parts.js';
 import type { Term } from './cluster/leadership.js';
 import type { Telling } from './cluster/telling.js';
-import { Workers } from './cluster/workers.js';
+import { SILENT_MS, Workers } from './cluster/workers.js';
 import type { CoordinatorObserver } from './coordinator-observer.js';
 import { coordinatorHandlers } from './handlers.js';
 import { Retention } from './retention.js';
@@ -28,8 +28,9 @@ export interface LeadParts {
 /** Leads for a term. Everything that is known comes from the records and the workers, and is forgotten behind it. */
 export async function lead(parts: LeadParts, term: Term): Promise<void> {
   const { connection, records, publisher, observer, onError } = parts;
-  const trees = await Trees.load(records.trees);
+  const trees = await Trees.load(records.trees, term.signal);
   let keeper: TreeKeeper | undefined;
+  let absent: NodeJS.Timeout | undefined;
   const workers = new Workers({
     connection,
     workers: records.workers,
@@ -40,12 +41,17 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
     },
     onError,
   });
+  const onEnded = (): void => void workers.close();
+  term.signal.addEventListener('abort', onEnded, { once: true });
   try {
     await workers.ready;
     const table = new ProcessTable({ connection, workers, trees });
     const treeParts = { ...parts, workers, trees, table };
-    keeper = new TreeKeeper(treeParts, onError);
-    await loseAbsent(keeper, trees, workers);
+    const treeKeeper = new TreeKeeper(treeParts, onError);
+    keeper = treeKeeper;
+    // An outage takes the records of workers with it: each has as long to be heard as one that falls silent.
+    absent = setTimeout(() => void loseAbsent(treeKeeper, trees, workers).catch(onError), SILENT_MS);
+    await treeKeeper.undoHalfStarted();
     const onEnd = observer.ended.bind(observer);
     const checkpoints = new Checkpoints({ ...treeParts, records: records.checkpoints, onEnd }, term);
     const schedules = await Schedules.begin({
@@ -84,6 +90,8 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
       await served.stop();
     }
   } finally {
+    clearTimeout(absent);
+    term.signal.removeEventListener('abort', onEnded);
     await keeper?.close();
     await workers.close();
   }
@@ -91,6 +99,6 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
 
 /** Workers that were lost while nobody led. */
 async function loseAbsent(keeper: TreeKeeper, trees: Trees, workers: Workers): Promise<void> {
-  const absent = new Set(trees.running.flatMap((tree) => tree.workers.filter((id) => !workers.isAlive(id))));
+  const absent = new Set(trees.unended.flatMap((tree) => tree.workers.filter((id) => !workers.isAlive(id))));
   for (const worker of absent) await keeper.lost(worker);
 }

@@ -101,8 +101,7 @@ export class Schedules {
   async #request({ schedule: id, pid, name, labels, container }: Schedule): Promise<void> {
     const now = new Date();
     const checkpoint = newManifestId(now);
-    const current = this.#schedules.get(id);
-    if (current === undefined) return;
+    let outcome: Pick<Schedule, 'last' | 'lastError'>;
     try {
       await queueRequest(this.#parts.connection, {
         version: 1,
@@ -113,11 +112,15 @@ export class Schedules {
         labels: { ...labels, schedule: id },
         ...(container !== undefined && { container }),
       });
-      const { lastError: _, ...rest } = current;
-      this.#schedules.set(id, { ...rest, last: checkpoint });
+      outcome = { last: checkpoint };
     } catch (error) {
-      this.#schedules.set(id, { ...current, lastError: errorToData(error) });
+      outcome = { lastError: errorToData(error) };
     }
+    // It may have been removed, or be another one, by now.
+    const current = this.#schedules.get(id);
+    if (current === undefined) return;
+    const { lastError: _, ...rest } = current;
+    this.#schedules.set(id, { ...rest, ...outcome });
     await this.#save();
   }
 

@@ -6,7 +6,6 @@ import {
   recordsOf,
   request,
   serveAll,
-  type WorkerRecord,
   worker,
 } from '@ckptree/protocol';
 import { newManifestId } from '@ckptree/store';
@@ -14,6 +13,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/
 import { connect, type NatsConnection } from 'nats';
 import { Workers } from '../dist/cluster/workers.js';
 import { startTree } from '../dist/tree/start-tree.js';
+import { heartbeat } from './support/heartbeat.js';
 import { until } from './support/test-cluster.js';
 
 let nats: TestServer;
@@ -57,19 +57,7 @@ afterEach(async () => {
 
 /** A heartbeat. @param start which start of the worker it is of */
 async function beat(id: string, start: number): Promise<void> {
-  const record: WorkerRecord = {
-    version: 1,
-    worker: id,
-    host: 'here',
-    process: start,
-    software: '0.1.0',
-    started: `2026-11-23T15:00:0${start}.000Z`,
-    at: new Date().toISOString(),
-    state: 'serving',
-    capacity: { cpus: 1, memoryBytes: 2 ** 28, tasks: 10 },
-    load: { tasks: 0, memoryBytes: 0, dumps: 0 },
-  };
-  await recordsOf(connection).workers.put(id, record);
+  await recordsOf(connection).workers.put(id, heartbeat(id, start));
 }
 
 /** Asks for what never comes. */

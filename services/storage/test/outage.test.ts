@@ -60,10 +60,10 @@ describe('the NATS server goes away and comes back', () => {
     const connection = await cluster.connect();
     const leave = new AbortController();
     const patient = await NatsBackend.open(connection, { signal: leave.signal });
-    const hasty = await NatsBackend.open(connection, { patienceMs: 200 });
+    const hasty = await NatsBackend.open(connection, { patienceMs: 1_000 });
     await service.stop();
     await expect(hasty.list('packs')).rejects.toMatchObject({ code: 'EAGAIN' });
-    await expect(collectGarbage(connection, { patienceMs: 200 })).rejects.toMatchObject({ code: 'EAGAIN' });
+    await expect(collectGarbage(connection, { patienceMs: 1_000 })).rejects.toMatchObject({ code: 'EAGAIN' });
     const waiting = patient.read('config', 0, 10);
     const told = expect(waiting).rejects.toMatchObject({ code: 'EINTR' });
     await sleep(50);

@@ -79,11 +79,15 @@ async function followed(handle: CheckpointHandle, { signal, progress }: Session)
     handle.cancel({ timeoutMs: 3_000 }).catch(() => undefined);
   };
   signal.addEventListener('abort', onAbort);
-  const showing = show(handle, signal, progress);
+  const over = new AbortController();
+  const showing = show(handle, AbortSignal.any([signal, over.signal]), progress);
+  showing.catch(() => undefined); // told below
   try {
     return await handle.done;
   } finally {
     signal.removeEventListener('abort', onAbort);
+    // Who waits no longer, because it takes too long, sees no end of it.
+    over.abort();
     await showing;
     progress.end();
   }

@@ -16,7 +16,10 @@ export function listOnCluster(
   session: Session,
 ): Promise<Outcome<ListReport>> {
   return withClient(options, session, async (client) => {
-    const { checkpoints, damaged } = await client.list({ ...labels }, { secrets: secretsOf(options) });
+    const { checkpoints, damaged } = await client.list(
+      { ...labels },
+      { secrets: secretsOf(options), signal: session.signal },
+    );
     const report: ListReport = {
       checkpoints: checkpoints.map((info) => ({ ...info })),
       damaged: damaged.map(({ id, error }) => ({ id, error: failureOf(error) })),
@@ -32,7 +35,7 @@ export function showOnCluster(
   session: Session,
 ): Promise<Outcome<CheckpointInfo>> {
   return withClient(options, session, async (client) => ({
-    report: await client.show(text, { secrets: secretsOf(options) }),
+    report: await client.show(text, { secrets: secretsOf(options), signal: session.signal }),
     exitCode: 0,
   }));
 }

@@ -59,7 +59,7 @@ export function restartOnCluster(
   const { on, frozen } = options;
   const { signal, progress } = session;
   return withClient(options, session, async (client) => {
-    const { id } = await client.show(checkpoint);
+    const { id } = await client.show(checkpoint, { signal });
     const { tree, rootPid, tasks, workers } = await progress.during(
       'loading',
       () => id,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connect, type StartedTree } from '@ckptree/client';
+import { CkptError } from '@ckptree/errors';
 import { LocalCluster } from '@ckptree/local-cluster';
 import type { Outcome, Session } from '../session.js';
 import type { TreeReport } from '../tree/tree-report.js';
@@ -119,6 +120,10 @@ class Demo {
         await sleep(LOOK_MS, undefined, this.#signal);
         const workers = await client.workers(this.#signal);
         used = workers.reduce((sum, { load }) => sum + load.memoryBytes, 0);
+        const { running, missing } = await client.ends(spawned.tree, this.#signal);
+        // What has ended fills no memory any more.
+        if (running === 0 && missing.length === 0)
+          throw new CkptError('EIO', 'the tree ended before it had filled its memory; try again');
       }
     });
     return spawned;

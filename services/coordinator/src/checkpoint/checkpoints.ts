@@ -1,5 +1,6 @@
 import { release as osRelease, version as osVersion } from 'node:os';
-import { asCkptError, CkptError } from '@ckptree/errors';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asCkptError, CkptError, isCkptError } from '@ckptree/errors';
 import { KERNEL_CONSTANTS } from '@ckptree/image';
 import {
   type CheckpointRecord,
@@ -9,6 +10,7 @@ import {
   type Records,
   takeRequests,
 } from '@ckptree/protocol';
+import { isUnreachable } from '../cluster/fan-out.js';
 import type { Term } from '../cluster/leadership.js';
 import { RecordKeeper } from './record-keeper.js';
 import { conclude, runCheckpoint } from './run-checkpoint.js';
@@ -17,6 +19,8 @@ import { eventId, ofCheckpoint } from './tell.js';
 
 /** Accepting a request takes no longer: who had it for more than this, and did not say so, is gone. */
 const ACCEPT_MS = 5_000;
+/** After so long, one whose record could not be written is gone on with. */
+const AGAIN_MS = 1_000;
 /** Records of checkpoints that are over are remembered for so long; the store has those that were completed. */
 const REMEMBERED_MS = 7 * 24 * 3_600_000;
 
@@ -108,7 +112,7 @@ export class Checkpoints {
   async #takeOver(): Promise<void> {
     const { records, onError } = this.#parts;
     const oldest = Date.now() - REMEMBERED_MS;
-    for (const { key, value, revision } of await records.list()) {
+    for (const { key, value, revision } of await records.list(this.#term.signal)) {
       if (this.#term.signal.aborted) return;
       if (value.state === 'completed') this.#remember(value);
       if (!isTerminal(value.state) || value.announced !== true) {
@@ -116,7 +120,11 @@ export class Checkpoints {
         // From now on whoever had it finds out that it is not theirs any more.
         await keeper.change({ term: this.#term.number, owner: this.#parts.instance }).then(
           () => this.#run(keeper),
-          (error) => onError(error),
+          (error) => {
+            // It must not be left to nobody: who leads next, or this one anew, takes it.
+            if (isUnreachable(error)) throw error;
+            onError(error);
+          },
         );
       } else if (Date.parse(value.updated) < oldest) await records.delete(key);
     }
@@ -164,12 +172,15 @@ export class Checkpoints {
   async #work(underway: Underway): Promise<void> {
     const { keeper } = underway;
     const { onEnd, onError } = this.#parts;
-    try {
-      if (!keeper.isOver) await runCheckpoint(this.#parts, underway);
-    } catch (error) {
-      // Taken over, or cancelled: whoever did that tells.
-      if (!keeper.isOver && !this.#term.signal.aborted) onError(error);
-    }
+    while (!keeper.isOver && !this.#term.signal.aborted)
+      try {
+        await runCheckpoint(this.#parts, underway);
+      } catch (error) {
+        // Cancelled: whoever did that tells.
+        if (keeper.isOver || this.#term.signal.aborted) break;
+        onError(error);
+        if (!(await this.#isStillOurs(keeper))) return;
+      }
     if (!keeper.isOver || this.#term.signal.aborted) return;
     try {
       await conclude(this.#parts, keeper);
@@ -180,10 +191,28 @@ export class Checkpoints {
     onEnd(keeper.record);
   }
 
+  /** What its record says is read again until that succeeds: nobody else will see to it as long as this one leads. */
+  async #isStillOurs(keeper: RecordKeeper): Promise<boolean> {
+    const { signal } = this.#term;
+    for (;;) {
+      await sleep(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return true;
+      try {
+        await keeper.refresh();
+        return true;
+      } catch (error) {
+        this.#parts.onError(error);
+        if (isTakenOver(error)) return false;
+      }
+    }
+  }
+
   #remember(record: CheckpointRecord): void {
     if (record.state === 'completed') this.#newest.set(similar(record.request), record.checkpoint);
   }
 }
+
+const isTakenOver = (error: unknown): boolean => isCkptError(error) && error.code === 'EPERM';
 
 /** Checkpoints of the same task under the same name are likely to be much like each other. */
 const similar = ({ pid, name = '' }: CheckpointRequest): string => `${pid} ${name}`;

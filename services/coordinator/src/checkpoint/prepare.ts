@@ -1,8 +1,11 @@
 import { asCkptError, CkptError } from '@ckptree/errors';
-import type { Connection, RequestOf, worker } from '@ckptree/protocol';
-import { askAll, isUnreachable, tellAll } from '../cluster/fan-out.js';
+import { type Connection, type RequestOf, retrying, type worker } from '@ckptree/protocol';
+import { ask, askAll, isUnreachable, tellAll } from '../cluster/fan-out.js';
 import type { StepParts, Underway } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
+
+/** Letting tasks go on takes no time; an answer that is later than this may have been lost. */
+const ATTEMPT_MS = 5_000;
 
 /**
  * Takes the cut: every worker with a part of the tree freezes and snapshots it, and when all have answered within the lease
@@ -24,7 +27,7 @@ export async function prepare(parts: StepParts, { keeper, signal }: Underway): P
     const body = { checkpoint, pid: request.pid, tree, roots: [rootPid], leaseMs };
     const leaveFrozen = request.leaveFrozen ?? false;
     const { figures, downtimeUs } = await parts.workers.whileAlive(workers, signal, (signal) =>
-      cut(connection, workers, { body, leaveFrozen, signal }),
+      cut(connection, workers, { body, leaveFrozen, resumeMs: limits.describeMs, signal }),
     );
     const whole = { ...figures, downtimeUs };
     await keeper.change({ state: 'dumping', figures: whole });
@@ -43,10 +46,12 @@ async function cut(
   {
     body,
     leaveFrozen,
+    resumeMs,
     signal,
   }: {
     readonly body: RequestOf<ReturnType<typeof worker>['prepare']['definition']>;
     readonly leaveFrozen: boolean;
+    readonly resumeMs: number;
     readonly signal: AbortSignal;
   },
 ) {
@@ -59,9 +64,15 @@ async function cut(
       'ETIMEDOUT',
       `the workers took ${Math.round(prepareMs)} ms to stop the tasks; the lease is ${leaseMs} ms`,
     );
-  const resumed = await askAll(connection, workers, 'resume', () => ({ checkpoint, leaveFrozen }), {
-    signal,
-  });
+  // The cut is there: a worker that does not say at once that its tasks go on is asked again.
+  const resumed = await Promise.all(
+    workers.map((id) =>
+      retrying(connection, { timeoutMs: resumeMs, signal }, (leftMs) => {
+        const options = { timeoutMs: Math.min(ATTEMPT_MS, leftMs), signal };
+        return ask(connection, id, 'resume', { checkpoint, leaveFrozen }, options);
+      }),
+    ),
+  );
   const figures = {
     workers: workers.length,
     tasks: sum(prepared.values(), ({ tasks }) => tasks),
@@ -69,7 +80,7 @@ async function cut(
     snapshotUs: most(prepared.values(), ({ snapshotUs }) => snapshotUs),
     prepareMs,
   };
-  return { figures, downtimeUs: most(resumed.values(), ({ downtimeUs }) => downtimeUs) };
+  return { figures, downtimeUs: most(resumed, ({ downtimeUs }) => downtimeUs) };
 }
 
 /** @throws EPIPE a part of the tree is gone with its worker */

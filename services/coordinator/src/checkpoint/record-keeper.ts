@@ -44,6 +44,21 @@ export class RecordKeeper {
     });
   }
 
+  /**
+   * Reads it anew: a change of which nothing was heard may have been made, or not.
+   * @throws EPERM it is not ours any more; as Bucket.get()
+   */
+  refresh(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { checkpoint, term, owner } = this.#record;
+      const entry = await this.#bucket.get(checkpoint);
+      if (entry === undefined || entry.value.term !== term || entry.value.owner !== owner)
+        throw new CkptError('EPERM', `checkpoint ${checkpoint} was taken over by another coordinator`);
+      this.#record = entry.value;
+      this.#revision = entry.revision;
+    });
+  }
+
   #inTurn(work: () => Promise<void>): Promise<void> {
     const turn = this.#last.then(work);
     this.#last = turn.catch(() => undefined); // told to whoever asked for it

@@ -2,7 +2,7 @@ import { CkptError } from '@ckptree/errors';
 import type { Connection, EventPublisher, Records, WorkerRecord } from '@ckptree/protocol';
 
 /** A worker that has not been heard of for so long is lost. */
-const SILENT_MS = 6_000;
+export const SILENT_MS = 6_000;
 const LOOK_MS = 500;
 
 export interface WorkersParts {
@@ -15,6 +15,8 @@ export interface WorkersParts {
 
 interface Known {
   readonly record: WorkerRecord;
+  /** Of the record. */
+  readonly revision: number;
   /** When its last heartbeat came, by performance.now(). */
   heard: number;
   /** Aborted when what it hosts is lost. */
@@ -25,19 +27,24 @@ interface Known {
 export class Workers {
   readonly #parts: WorkersParts;
   readonly #known = new Map<string, Known>();
+  /** Silent ones whose record is being read. */
+  readonly #doubted = new Set<string>();
   readonly #abort = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #watching: Promise<void>;
-  /** Resolves when those that were there at the beginning are known. */
+  /** Resolves when those that were there at the beginning are known. @throws what kept it from knowing them; EINTR it was closed */
   readonly ready: Promise<void>;
 
   constructor(parts: WorkersParts) {
     this.#parts = parts;
     let caughtUp: () => void = () => undefined;
-    this.ready = new Promise((resolve) => {
+    let failed: (error: unknown) => void = () => undefined;
+    this.ready = new Promise((resolve, reject) => {
       caughtUp = resolve;
+      failed = reject;
     });
-    this.#watching = this.#watch(caughtUp).finally(caughtUp);
+    this.ready.catch(() => undefined); // told to whoever waits for it
+    this.#watching = this.#watch(caughtUp, failed);
     this.#timer = setInterval(() => this.#sweep(), LOOK_MS).unref();
   }
 
@@ -96,25 +103,27 @@ export class Workers {
     await this.#watching;
   }
 
-  async #watch(onCaughtUp: () => void): Promise<void> {
+  async #watch(onCaughtUp: () => void, onFailed: (error: unknown) => void): Promise<void> {
     const { workers, onError } = this.#parts;
     const { signal } = this.#abort;
     try {
-      for await (const { key, value } of workers.watch({ signal, onCaughtUp })) {
+      for await (const { key, value, revision } of workers.watch({ signal, onCaughtUp })) {
         if (value === undefined) this.#lose(key, 'left');
-        else this.#hear(value);
+        else this.#hear(value, revision);
       }
+      onFailed(signal.reason);
     } catch (error) {
+      onFailed(error);
       if (!signal.aborted) onError(error);
     }
   }
 
-  #hear(record: WorkerRecord): void {
+  #hear(record: WorkerRecord, revision: number): void {
     const { worker, host, started } = record;
     const known = this.#known.get(worker);
     const isKnown = known?.record.started === started;
     const lost = isKnown ? known.lost : new AbortController();
-    this.#known.set(worker, { record, heard: performance.now(), lost });
+    this.#known.set(worker, { record, revision, heard: performance.now(), lost });
     if (isKnown) return;
     // The same name, started anew: what the one before hosted is gone.
     if (known !== undefined) this.#gone(worker, known);
@@ -128,7 +137,29 @@ export class Workers {
       for (const known of this.#known.values()) known.heard = now;
       return;
     }
-    for (const [worker, { heard }] of this.#known) if (now - heard > SILENT_MS) this.#lose(worker, 'silent');
+    for (const [worker, { heard }] of this.#known)
+      if (now - heard > SILENT_MS && !this.#doubted.has(worker)) {
+        this.#doubted.add(worker);
+        void this.#doubt(worker).finally(() => this.#doubted.delete(worker));
+      }
+  }
+
+  /**
+   * Silence may be our own deafness: this process stood still, or the server that kept our consumer is gone. What the worker said
+   * last is in its record, and only when that is not newer than what was heard, it is lost.
+   */
+  async #doubt(worker: string): Promise<void> {
+    const { workers, onError } = this.#parts;
+    try {
+      const entry = await workers.get(worker);
+      const known = this.#known.get(worker);
+      if (known === undefined || this.#abort.signal.aborted) return;
+      if (entry !== undefined && entry.revision > known.revision) this.#hear(entry.value, entry.revision);
+      else if (performance.now() - known.heard > SILENT_MS) this.#lose(worker, 'silent');
+    } catch (error) {
+      // Asked again at the next look.
+      if (!this.#abort.signal.aborted) onError(error);
+    }
   }
 
   #lose(worker: string, reason: 'silent' | 'left'): void {

@@ -20,7 +20,7 @@ export async function restart(
 ): Promise<ReplyOf<Restart>> {
   const { workers, trees, events, store } = parts;
   const { tree: image } = await readTree((await (await store()).source(checkpoint)).withoutPages());
-  await makeRoom(parts, image);
+  await makeRoom(parts, image, signal);
   const where = on === undefined ? workers.serving() : [workers.get(on)];
   const placed = placeImage(image, {
     workers: where.map(placingWorker),
@@ -56,10 +56,10 @@ export async function restart(
  * What is left of a tree that lost a worker cannot go on: it gives way to its own restart. A whole tree does not.
  * @throws EEXIST a pid is taken
  */
-async function makeRoom(parts: TreeParts, image: TaskTree<StoredPages>): Promise<void> {
+async function makeRoom(parts: TreeParts, image: TaskTree<StoredPages>, signal: AbortSignal): Promise<void> {
   const { connection, trees, table } = parts;
   const wanted = new Set(image.tasks.map(({ pid }) => pid));
-  const taken = (await livingRows(parts)).filter(({ pid }) => wanted.has(pid));
+  const taken = (await livingRows(parts, signal)).filter(({ pid }) => wanted.has(pid));
   const broken = new Set<string>();
   for (const { pid, tree } of taken) {
     if ((trees.get(tree).lost ?? []).length === 0)

@@ -22,7 +22,11 @@ export async function spawn(
   signal: AbortSignal,
 ): Promise<ReplyOf<Spawn>> {
   const { workers, trees, events } = parts;
-  const spawned = freePids(spec, baseFolder, new Set((await livingRows(parts)).map(({ pid }) => pid)));
+  const spawned = freePids(
+    spec,
+    baseFolder,
+    new Set((await livingRows(parts, signal)).map(({ pid }) => pid)),
+  );
   const workerOf = placeSpawn(spawned, {
     workers: workers.serving().map(placingWorker),
     placement: placementMap(placement),

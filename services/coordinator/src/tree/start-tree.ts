@@ -1,10 +1,22 @@
-import { asCkptError, CkptError, errorFromData } from '@ckptree/errors';
-import { type Connection, type DocumentRef, retrying, sendDocument } from '@ckptree/protocol';
-import { ask, askAll, tellAll } from '../cluster/fan-out.js';
+import { CkptError, errorFromData, isCkptError } from '@ckptree/errors';
+import {
+  type Connection,
+  isUnanswered,
+  isUnserved,
+  type ReplyOf,
+  type RequestOf,
+  retrying,
+  sendDocument,
+  type worker,
+} from '@ckptree/protocol';
+import { ask } from '../cluster/fan-out.js';
 import type { Workers } from '../cluster/workers.js';
 
 const LOAD_TIMEOUT_MS = 600_000;
 const LOOK_MS = 1_000;
+/** A worker that lives is asked again when it has not answered for so long, and for so long in all. */
+const [ATTEMPT_MS, ANSWER_MS] = [15_000, 60_000];
+const UNDO_TIMEOUT_MS = 15_000;
 
 export interface StartParts {
   readonly connection: Connection;
@@ -32,30 +44,59 @@ export async function startTree({ connection, workers }: StartParts, options: St
   const ids = [...parts.keys()];
   try {
     return await workers.whileAlive(ids, signal, async (signal) => {
-      await load(connection, { ...options, signal });
-      const started = await askAll(connection, ids, 'start', () => ({ tree, frozen }), { signal });
-      return [...started.values()].reduce((sum, { tasks }) => sum + tasks, 0);
+      await all(ids, (id) => load(connection, id, { ...options, signal }));
+      const started = await all(ids, (id) => askAgain(connection, id, 'start', { tree, frozen }, signal));
+      return started.reduce((sum, { tasks }) => sum + tasks, 0);
     });
   } catch (error) {
-    await undo(connection, ids, options);
+    await undoStart({ connection, workers }, ids, options);
     throw error;
   }
 }
 
-async function load(connection: Connection, options: StartOptions): Promise<void> {
+async function load(connection: Connection, id: string, options: StartOptions): Promise<void> {
   const { tree, rootPid, checkpoint, parts, signal } = options;
-  const sent = new Map<string, DocumentRef>();
-  for (const [worker, part] of parts)
-    sent.set(worker, await sendDocument(connection, worker, part, { signal }));
-  const workers = [...parts.keys()];
+  const part = await retrying(connection, { timeoutMs: ANSWER_MS, signal }, () =>
+    sendDocument(connection, id, parts.get(id)!, { signal }),
+  );
   if (checkpoint === undefined) {
-    const bodyOf = (id: string) => ({ tree, rootPid, part: sent.get(id)! });
-    await askAll(connection, workers, 'spawn', bodyOf, { signal });
+    await askAgain(connection, id, 'spawn', { tree, rootPid, part }, signal);
     return;
   }
-  const bodyOf = (id: string) => ({ tree, rootPid, checkpoint, part: sent.get(id)! });
-  await askAll(connection, workers, 'restore', bodyOf, { signal });
-  await Promise.all(workers.map((id) => loaded(connection, id, tree, signal)));
+  await askAgain(connection, id, 'restore', { tree, rootPid, checkpoint, part }, signal);
+  await loaded(connection, id, tree, signal);
+}
+
+type Starting = Pick<ReturnType<typeof worker>, 'spawn' | 'restore' | 'start'>;
+
+/** For what does no harm when it is asked twice: an answer may be lost on its way, or be late. @throws what is answered */
+async function askAgain<Verb extends keyof Starting>(
+  connection: Connection,
+  id: string,
+  verb: Verb,
+  body: RequestOf<Starting[Verb]['definition']>,
+  signal: AbortSignal,
+): Promise<ReplyOf<Starting[Verb]['definition']>> {
+  const answer = await retrying(connection, { timeoutMs: ANSWER_MS, signal }, async (leftMs) => {
+    try {
+      const options = { timeoutMs: Math.min(ATTEMPT_MS, leftMs), signal };
+      return { reply: await ask(connection, id, verb, body as never, options) };
+    } catch (error) {
+      if (isCkptError(error) && (isUnserved(error) || isUnanswered(error))) throw error;
+      return { error };
+    }
+  });
+  if ('error' in answer) throw answer.error;
+  return answer.reply as ReplyOf<Starting[Verb]['definition']>;
+}
+
+/** Does something on several workers. @throws what the first that failed threw, when all are done */
+async function all<T>(ids: readonly string[], work: (id: string) => Promise<T>): Promise<T[]> {
+  const done = await Promise.allSettled(ids.map(work));
+  return done.map((one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return one.value;
+  });
 }
 
 /** Waits until a worker has loaded its part. One that is busy may leave a question unanswered: as long as it lives, it is asked again. */
@@ -76,13 +117,37 @@ async function loaded(connection: Connection, id: string, tree: string, signal: 
   });
 }
 
-/** Nothing of a tree that could not be started stays; parts that run already are killed. */
-async function undo(
+/**
+ * Nothing of a tree that could not be started stays on workers that live; parts that run already are killed.
+ * @returns whether all of them are known to have nothing of it any more
+ */
+export async function undoStart(
+  { connection, workers }: StartParts,
+  ids: readonly string[],
+  { tree, rootPid }: Pick<StartOptions, 'tree' | 'rootPid'>,
+): Promise<boolean> {
+  const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS);
+  const undone = await Promise.allSettled(
+    ids.map((id) =>
+      workers.whileAlive([id], signal, (signal) =>
+        retrying(connection, { timeoutMs: UNDO_TIMEOUT_MS, signal }, () =>
+          undoOn(connection, id, { tree, rootPid, signal }),
+        ),
+      ),
+    ),
+  );
+  return undone.every((one) => one.status === 'fulfilled');
+}
+
+async function undoOn(
   connection: Connection,
-  workers: readonly string[],
-  { tree, rootPid }: StartOptions,
+  id: string,
+  { tree, rootPid, signal }: Pick<StartOptions, 'tree' | 'rootPid' | 'signal'>,
 ): Promise<void> {
-  const running = await tellAll(connection, workers, 'abandon', () => ({ tree }));
-  const busy = [...running].filter(([, error]) => asCkptError(error).code === 'EBUSY').map(([id]) => id);
-  await tellAll(connection, busy, 'signal', () => ({ tree, roots: [rootPid], signal: 'kill' as const }));
+  try {
+    await ask(connection, id, 'abandon', { tree }, { signal });
+  } catch (error) {
+    if (!isCkptError(error) || error.code !== 'EBUSY') throw error;
+    await ask(connection, id, 'signal', { tree, roots: [rootPid], signal: 'kill' }, { signal });
+  }
 }

@@ -1,6 +1,7 @@
 import type { TreeRecord } from '@ckptree/protocol';
 import { askAll, tellAll } from '../cluster/fan-out.js';
 import { told } from './spawn.js';
+import { undoStart } from './start-tree.js';
 import type { TreeParts } from './tree-parts.js';
 
 const LOOK_MS = 1_000;
@@ -13,12 +14,15 @@ export class TreeKeeper {
   readonly #parts: TreeParts;
   readonly #onError: (error: unknown) => void;
   readonly #timer: NodeJS.Timeout;
+  /** Trees that another leader began to start, and died before they ran. */
+  #halfStarted: readonly TreeRecord[];
   #looking: Promise<void> | undefined;
   #closed = false;
 
   constructor(parts: TreeParts, onError: (error: unknown) => void) {
     this.#parts = parts;
     this.#onError = onError;
+    this.#halfStarted = parts.trees.all.filter(({ state }) => state === 'starting');
     this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
   }
 
@@ -39,13 +43,46 @@ export class TreeKeeper {
   /** A worker is gone with all that it hosted. */
   async lost(worker: string): Promise<void> {
     const { trees } = this.#parts;
-    for (const tree of trees.running)
+    const halfStarted = this.#halfStarted.flatMap(({ tree }) => trees.find(tree) ?? []);
+    for (const tree of [...trees.running, ...halfStarted])
       if (tree.workers.includes(worker) && !tree.lost?.includes(worker))
         await trees.put({ ...tree, lost: [...(tree.lost ?? []), worker] });
     this.look();
   }
 
+  /** What others left half started gives back its tasks and pids, on all workers that can be told. */
+  async undoHalfStarted(): Promise<void> {
+    const left = await Promise.all(
+      this.#halfStarted.map(async (tree) => {
+        try {
+          return (await this.#undo(tree)) ? [] : [tree];
+        } catch (error) {
+          this.#onError(error);
+          return [tree];
+        }
+      }),
+    );
+    this.#halfStarted = left.flat();
+  }
+
+  /** @returns false when it must be tried again */
+  async #undo({ tree: id }: TreeRecord): Promise<boolean> {
+    const { trees } = this.#parts;
+    const tree = trees.find(id);
+    if (tree === undefined) return true;
+    if (this.#absentOf(tree).length > 0) return false;
+    if (!(await undoStart(this.#parts, this.#parts.table.workersOf(tree.tree), tree))) return false;
+    await trees.remove(tree.tree);
+    return true;
+  }
+
+  /** Workers of a tree that are not there, and are not known to be lost: they may be heard any moment. */
+  #absentOf({ workers: placed, lost = [] }: TreeRecord): string[] {
+    return placed.filter((id) => !this.#parts.workers.isAlive(id) && !lost.includes(id));
+  }
+
   async #lookAtAll(): Promise<void> {
+    await this.undoHalfStarted();
     for (const tree of this.#parts.trees.running) {
       if (this.#closed) return;
       try {
@@ -58,6 +95,7 @@ export class TreeKeeper {
 
   async #lookAt(tree: TreeRecord): Promise<void> {
     const { connection, table } = this.#parts;
+    if (this.#absentOf(tree).length > 0) return;
     const ids = table.workersOf(tree.tree);
     const answers = await askAll(connection, ids, 'fragments', () => ({ tree: tree.tree }));
     const parents = new Set<number>();
@@ -86,7 +124,9 @@ export class TreeKeeper {
 
   async #ended(tree: TreeRecord): Promise<void> {
     const { trees, events, table } = this.#parts;
-    const { rows } = await table.ends(tree.tree);
+    const { rows, missing } = await table.ends(tree.tree);
+    // Told once, for good: as long as a worker does not say how its tasks ended, it is not told.
+    if (missing.length > 0) return;
     events.tell({ type: 'ended', ...told(tree), tasks: rows.length }, `${tree.tree}.ended`);
     await trees.put({ ...tree, state: 'ended', ended: new Date().toISOString() });
   }

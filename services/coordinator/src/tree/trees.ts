@@ -17,10 +17,11 @@ export class Trees {
     this.#records = records;
   }
 
-  static async load(records: Records['trees']): Promise<Trees> {
+  /** @throws EINTR `signal` */
+  static async load(records: Records['trees'], signal?: AbortSignal): Promise<Trees> {
     const trees = new Trees(records);
     const oldest = Date.now() - REMEMBERED_MS;
-    for (const { key, value } of await records.list()) {
+    for (const { key, value } of await records.list(signal)) {
       if (value.ended !== undefined && Date.parse(value.ended) < oldest) await records.delete(key);
       else trees.#trees.set(key, value);
     }
@@ -29,6 +30,11 @@ export class Trees {
 
   get all(): readonly TreeRecord[] {
     return [...this.#trees.values()];
+  }
+
+  /** Those that run, or are about to. */
+  get unended(): readonly TreeRecord[] {
+    return this.all.filter(({ state }) => state !== 'ended');
   }
 
   /** Those that have not ended. */

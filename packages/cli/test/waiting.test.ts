@@ -1,0 +1,35 @@
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LocalCluster } from '@ckptree/local-cluster';
+import { Connection, ensureCluster } from '@ckptree/protocol';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ckptree } from './support/ckptree.js';
+
+/** A cluster of which nothing is there but the NATS server: whatever is asked for, nobody sees to it. */
+let folder: string;
+let cluster: LocalCluster;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ckptree-waiting-'));
+  const nobody = { workers: 0, storages: 0, coordinators: 0 };
+  cluster = await LocalCluster.start({ dataFolder: folder, ...nobody });
+  const connection = await Connection.open({ url: cluster.natsUrl, name: 'test' });
+  await ensureCluster(connection);
+  await connection.close();
+}, 60_000);
+
+const children: ChildProcess[] = [];
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await cluster?.stop();
+  await rm(folder, { recursive: true, force: true });
+}, 60_000);
+
+test('a checkpoint that takes longer than its --timeout is not waited for any more', async () => {
+  const { code, stderr } = await ckptree(['checkpoint', '1', '--nats', cluster.natsUrl, '--timeout', '1s'], {
+    meanwhile: (child) => children.push(child),
+  });
+  expect(stderr).toMatch(/ETIMEDOUT.*had not ended within 1000 ms/);
+  expect(code).toBe(1);
+}, 60_000);

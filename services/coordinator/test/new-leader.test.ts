@@ -1,0 +1,178 @@
+import { CkptError } from '@ckptree/errors';
+import { type TestServer, testServer } from '@ckptree/nats-server/testing';
+import {
+  type CheckpointRecord,
+  Connection,
+  EventPublisher,
+  ensureCluster,
+  type Records,
+  recordsOf,
+  serveAll,
+  type TreeRecord,
+  worker,
+} from '@ckptree/protocol';
+import { newManifestId } from '@ckptree/store';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Telling } from '../dist/cluster/telling.js';
+import { lead } from '../dist/lead.js';
+import { heartbeat } from './support/heartbeat.js';
+import { until } from './support/test-cluster.js';
+
+let nats: TestServer;
+let connection: Connection;
+let records: Records;
+const beats = new Set<NodeJS.Timeout>();
+beforeEach(async () => {
+  nats = await testServer();
+  connection = await Connection.open({ url: nats.url, name: 'test' });
+  await ensureCluster(connection);
+  records = recordsOf(connection);
+});
+afterEach(async () => {
+  for (const timer of beats) clearInterval(timer);
+  beats.clear();
+  await connection?.close();
+  await nats?.remove();
+});
+
+const TREE: TreeRecord = {
+  version: 1,
+  tree: 't-5f0c6a1b2d3e',
+  rootPid: 1,
+  workers: ['w1'],
+  state: 'running',
+  created: '2026-11-23T15:39:26.123Z',
+};
+
+/** w1 is there, and says so. */
+async function join(): Promise<void> {
+  const beat = () => records.workers.put('w1', heartbeat('w1'));
+  await beat();
+  beats.add(setInterval(() => void beat().catch(() => undefined), 500));
+}
+
+type Parts = Parameters<typeof lead>[0];
+
+/** Leads while something is done. */
+async function leading(work: () => Promise<void>, other: Partial<Records> = {}): Promise<void> {
+  const publisher = new EventPublisher(connection);
+  const end = new AbortController();
+  const observer = { lost: () => 0, ended: () => 0, look: () => 0, rest: () => 0 };
+  const leads = lead(
+    {
+      connection,
+      records: { ...records, ...other },
+      publisher,
+      events: new Telling(publisher, () => undefined),
+      store: async () => {
+        throw new CkptError('ENOENT', 'there is no store here');
+      },
+      instance: 'coordinator-2',
+      observer: observer as unknown as Parts['observer'],
+      limits: { leaseMs: 1_000, describeMs: 1_000, dumpMs: 1_000, commitMs: 1_000 },
+      onError: () => undefined,
+    },
+    { number: 2, signal: end.signal },
+  );
+  try {
+    await work();
+  } finally {
+    end.abort(new CkptError('EPERM', 'the term is over'));
+    await leads.catch(() => undefined);
+    await publisher.close();
+  }
+}
+
+test('a worker that is heard a little later than the term begins is not lost, nor is its tree at an end', async () => {
+  await records.trees.put(TREE.tree, TREE);
+  const { fragments, living } = worker('w1');
+  const served = serveAll(
+    connection,
+    { fragments, living },
+    {
+      fragments: async () => ({ tasks: 1, roots: [{ pid: 1, ppid: 0 }] }),
+      living: async () => ({ pids: [1] }),
+    },
+  );
+  await leading(async () => {
+    const began = performance.now();
+    await until(() => performance.now() - began > 2_500);
+    await join();
+    await until(() => performance.now() - began > 8_000);
+    expect((await records.trees.get(TREE.tree))?.value).toEqual(TREE);
+  });
+  await served.stop();
+}, 60_000);
+
+test('a worker that is not heard is lost', async () => {
+  await records.trees.put(TREE.tree, TREE);
+  await leading(() => until(async () => (await records.trees.get(TREE.tree))?.value.lost?.[0] === 'w1'));
+}, 60_000);
+
+test('a tree that was half started when its leader died gives back what it has', async () => {
+  await records.trees.put(TREE.tree, { ...TREE, state: 'starting' });
+  await join();
+  const asked: string[] = [];
+  const { abandon, signal } = worker('w1');
+  const served = serveAll(
+    connection,
+    { abandon, signal },
+    {
+      abandon: async ({ tree }) => {
+        asked.push(`abandon ${tree}`);
+        throw new CkptError('EBUSY', 'it runs');
+      },
+      signal: async ({ tree, roots, signal }) => {
+        asked.push(`${signal} ${roots} of ${tree}`);
+        return { tasks: 1 };
+      },
+    },
+  );
+  await leading(() => until(async () => (await records.trees.get(TREE.tree)) === undefined));
+  expect(asked).toEqual([`abandon ${TREE.tree}`, `kill 1 of ${TREE.tree}`]);
+  await served.stop();
+}, 60_000);
+
+const now = new Date().toISOString();
+const left = (checkpoint: string): CheckpointRecord => ({
+  version: 1,
+  checkpoint,
+  state: 'preparing',
+  term: 1,
+  owner: 'coordinator-1',
+  request: { version: 1, checkpoint, pid: 1, requested: now },
+  created: now,
+  updated: now,
+  system: { release: '6.1', version: '1' },
+  workers: [],
+});
+
+test.each([
+  ['was not made', false],
+  ['was made', true],
+])(
+  'a checkpoint whose end could not be written in time comes to its end: the change %s',
+  async (_, isMade) => {
+    const id = newManifestId();
+    await records.checkpoints.create(id, left(id));
+    const { checkpoints } = records;
+    let late = true;
+    const sluggish = {
+      list: checkpoints.list.bind(checkpoints),
+      get: checkpoints.get.bind(checkpoints),
+      update: async (key: string, value: CheckpointRecord, revision: number) => {
+        if (value.state === 'failed' && late) {
+          late = false;
+          if (isMade) await checkpoints.update(key, value, revision);
+          throw new CkptError('ETIMEDOUT', 'JetStream did not answer');
+        }
+        return checkpoints.update(key, value, revision);
+      },
+    };
+    await leading(() => until(async () => (await checkpoints.get(id))?.value.announced === true), {
+      checkpoints: sluggish as unknown as Records['checkpoints'],
+    });
+    expect((await checkpoints.get(id))?.value).toMatchObject({ state: 'failed' });
+  },
+  60_000,
+);

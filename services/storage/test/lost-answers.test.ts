@@ -1,0 +1,63 @@
+import { ClaimCheckBackend, collectGarbage, ensureVolumeMark } from '@ckptree/carrier';
+import { type Connection, serve, storage, storageAt } from '@ckptree/protocol';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Cluster } from './support/cluster.js';
+
+let cluster: Cluster;
+let connection: Connection;
+beforeAll(async () => {
+  cluster = await Cluster.start();
+  connection = await cluster.connect();
+});
+afterAll(() => cluster.end());
+
+/** Answers all questions but one, which it leaves open until it is told to. */
+function losing(lost: number) {
+  let answer: () => void = () => undefined;
+  let asked = 0;
+  return {
+    get asked() {
+      return asked;
+    },
+    answer: () => answer(),
+    heard: async (): Promise<void> => {
+      if (++asked === lost) await new Promise<void>((resolve) => (answer = resolve));
+    },
+  };
+}
+
+const instance = 'storage-1';
+
+test('a volume is opened, whichever answer is lost', async () => {
+  const path = await cluster.folder();
+  const volume = { path, mark: await ensureVolumeMark(path) };
+  const answers = losing(2);
+  const served = serve(connection, storage.info, async () => {
+    await answers.heard();
+    return { instance, store: path, storeId: '0'.repeat(32), pieceBytes: 1_024, volume };
+  });
+  await expect(ClaimCheckBackend.open(connection, path)).resolves.toMatchObject({ location: path });
+  expect(answers.asked).toBe(3);
+  answers.answer();
+  await served.stop();
+}, 30_000);
+
+test('a job of which one answer is lost is not begun anew', async () => {
+  const job = '0123456789abcdef';
+  let begun = 0;
+  const gc = { deletedPacks: 1, freedBytes: 2, rewrittenBytes: 3, waitingPacks: 4, waitingFor: 5 };
+  const answers = losing(2);
+  const begins = serve(connection, storage.gc, async () => {
+    begun++;
+    return { instance, job };
+  });
+  const tells = serve(connection, storageAt(instance).job, async () => {
+    await answers.heard();
+    return answers.asked < 3 ? { done: false } : { done: true, gc };
+  });
+  await expect(collectGarbage(connection)).resolves.toEqual(gc);
+  expect(begun).toBe(1);
+  expect(answers.asked).toBe(3);
+  answers.answer();
+  await Promise.all([begins.stop(), tells.stop()]);
+}, 60_000);

@@ -31,4 +31,4 @@ test('the demo proves what it says, with the tree that it promises, and leaves n
   expect(workers).toHaveLength(3);
   expect(restartedOn).not.toContain(killed.worker);
   expect(scratch.list()).toEqual([]);
-}, 180_000);
+});

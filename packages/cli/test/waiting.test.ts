@@ -17,14 +17,14 @@ beforeAll(async () => {
   const connection = await Connection.open({ url: cluster.natsUrl, name: 'test' });
   await ensureCluster(connection);
   await connection.close();
-}, 60_000);
+});
 
 const children: ChildProcess[] = [];
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   await cluster?.stop();
   await rm(folder, { recursive: true, force: true });
-}, 60_000);
+});
 
 test('a checkpoint that takes longer than its --timeout is not waited for any more', async () => {
   const { code, stderr } = await ckptree(['checkpoint', '1', '--nats', cluster.natsUrl, '--timeout', '1s'], {
@@ -32,4 +32,4 @@ test('a checkpoint that takes longer than its --timeout is not waited for any mo
   });
   expect(stderr).toMatch(/ETIMEDOUT.*had not ended within 1000 ms/);
   expect(code).toBe(1);
-}, 60_000);
+});

@@ -181,5 +181,5 @@ describe('watching', () => {
       expect(other.server.running).toBe(true);
       await other.remove();
     }
-  }, 60_000);
+  });
 });

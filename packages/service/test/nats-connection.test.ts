@@ -73,7 +73,7 @@ describe('the connection of a service to NATS', () => {
     } finally {
       await connection.close();
     }
-  }, 60_000);
+  });
 
   test('that is refused ends the service, and the log says why', async () => {
     const strict = await Nats.start('nats-server.conf');

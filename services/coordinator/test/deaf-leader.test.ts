@@ -49,7 +49,7 @@ describe('a leader that hears nothing any more', () => {
       clearInterval(beats);
       await workers.close();
     }
-  }, 60_000);
+  });
 
   test('from the beginning says so: it does not take all workers for absent', async () => {
     // biome-ignore lint/correctness/useYield: it fails before there is anything

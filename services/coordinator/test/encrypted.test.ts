@@ -51,5 +51,4 @@ test.each(SECRETS)(
       await stop();
     }
   },
-  120_000,
 );

@@ -14,8 +14,8 @@ beforeAll(async () => {
     args: { coordinator: ['--describe-timeout', '10m'] },
   });
   wire = await cluster.tap();
-}, 120_000);
-afterAll(() => cluster?.stop(), 60_000);
+});
+afterAll(() => cluster?.stop());
 
 test('a checkpoint does not wait for the answer of a worker that was lost behind the question: it fails with its name', async () => {
   const { client } = cluster;

@@ -102,12 +102,12 @@ test('a worker that is heard a little later than the term begins is not lost, no
     expect((await records.trees.get(TREE.tree))?.value).toEqual(TREE);
   });
   await served.stop();
-}, 60_000);
+});
 
 test('a worker that is not heard is lost', async () => {
   await records.trees.put(TREE.tree, TREE);
   await leading(() => until(async () => (await records.trees.get(TREE.tree))?.value.lost?.[0] === 'w1'));
-}, 60_000);
+});
 
 test('a tree that was half started when its leader died gives back what it has', async () => {
   await records.trees.put(TREE.tree, { ...TREE, state: 'starting' });
@@ -131,7 +131,7 @@ test('a tree that was half started when its leader died gives back what it has',
   await leading(() => until(async () => (await records.trees.get(TREE.tree)) === undefined));
   expect(asked).toEqual([`abandon ${TREE.tree}`, `kill 1 of ${TREE.tree}`]);
   await served.stop();
-}, 60_000);
+});
 
 const now = new Date().toISOString();
 const left = (checkpoint: string): CheckpointRecord => ({
@@ -174,5 +174,4 @@ test.each([
     });
     expect((await checkpoints.get(id))?.value).toMatchObject({ state: 'failed' });
   },
-  60_000,
 );

@@ -9,8 +9,8 @@ let wire: Wire;
 beforeAll(async () => {
   cluster = await testCluster({ workers: 3 });
   wire = await cluster.tap();
-}, 120_000);
-afterAll(() => cluster?.stop(), 60_000);
+});
+afterAll(() => cluster?.stop());
 
 let bases = 0;
 const freshPid = (): number => 1_000 + 100 * bases++;
@@ -35,7 +35,7 @@ describe('checkpoints at the same time', () => {
     }
     await untilAllGoOn(client, tree);
     await client.kill(pid);
-  }, 90_000);
+  });
 
   test('with the same key are one', async () => {
     const { client } = cluster;
@@ -55,7 +55,7 @@ describe('checkpoints at the same time', () => {
     for (const once of ['accepted', 'prepared', 'resumed', 'stored', 'completed'])
       expect(types.filter((type) => type === once)).toEqual([once]);
     await client.kill(pid);
-  }, 60_000);
+  });
 });
 
 describe('a checkpoint', () => {
@@ -70,7 +70,7 @@ describe('a checkpoint', () => {
       await checkListed(client, checkpoint.id, end.type === 'completed');
       await untilGone(tree);
     }
-  }, 90_000);
+  });
 
   test('of a tree that is being restarted is of a whole tree, or refused', async () => {
     const { client } = cluster;
@@ -86,7 +86,7 @@ describe('a checkpoint', () => {
       expect((await client.show(checkpoint.id)).tree).toMatchObject({ rootPid: pid, tasks: 4 });
     await untilAllGoOn(client, restarted.tree);
     await client.kill(pid);
-  }, 90_000);
+  });
 
   test.each(['prepare', 'resume', 'describe', 'dump', 'status', 'result', 'release'])(
     'that is cancelled at its first %s message has one end, and its tasks go on',
@@ -112,7 +112,6 @@ describe('a checkpoint', () => {
       await checkListed(client, checkpoint.id, last === 'completed');
       await client.kill(pid);
     },
-    60_000,
   );
 
   test('that is asked for while no coordinator lives is done once when one comes', async () => {
@@ -129,5 +128,5 @@ describe('a checkpoint', () => {
     await checkListed(client, checkpoint.id, true);
     await untilWhole(cluster);
     await client.kill(pid);
-  }, 90_000);
+  });
 });

@@ -29,12 +29,12 @@ let wire: Wire;
 let digest: string;
 beforeAll(async () => {
   digest = await undisturbed(PID);
-}, 120_000);
+});
 afterEach(async () => {
   for (const id of cluster?.cluster.ids ?? [])
     if (id.startsWith('storage')) cluster.cluster.get(id).signal('SIGCONT');
   await cluster?.stop();
-}, 60_000);
+});
 
 /** Memory that does not compress, which is written to all the time; and a task that never ends. */
 const specOf = (pid: number) => {
@@ -178,5 +178,5 @@ describe.each(['volume', 'nats'] as const)('storage that stands still, with pack
     await checkCompleted(checkpoint, PID);
 
     expect(process.isRunning).toBe(true);
-  }, 300_000);
+  });
 });

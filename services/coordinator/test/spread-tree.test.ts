@@ -12,7 +12,7 @@ const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..',
 let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await testCluster({ workers: 3, storages: 2, args: { worker: FAST_WORKER } });
-}, 120_000);
+});
 afterAll(() => cluster?.stop());
 
 /** How each task ends when nothing disturbs it, by pid. */
@@ -61,7 +61,7 @@ test('a checkpoint in a fork storm is as good as any', async () => {
   }
   await client.kill(pid);
   await untilEmpty();
-}, 90_000);
+});
 
 test('no task is neither running nor among the ends, however soon it is asked', async () => {
   const { client } = cluster;
@@ -77,7 +77,7 @@ test('no task is neither running nor among the ends, however soon it is asked', 
     expect(listing.ends.length + running).toBeGreaterThanOrEqual(tasks);
   }
   await untilEmpty();
-}, 60_000);
+});
 
 test('a tree over three workers goes on from any checkpoint, on three, two and one, to the same ends', async () => {
   const { client } = cluster;
@@ -108,4 +108,4 @@ test('a tree over three workers goes on from any checkpoint, on three, two and o
   await cluster.cluster.remove('worker-3');
   await until(async () => (await client.workers()).length === 2);
   await restartAll({}, 2);
-}, 180_000);
+});

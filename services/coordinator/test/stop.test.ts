@@ -8,8 +8,8 @@ const ROUNDS = 5;
 let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await testCluster({ workers: 3 });
-}, 60_000);
-afterAll(() => cluster?.stop(), 60_000);
+});
+afterAll(() => cluster?.stop());
 
 const living = async (tree: string): Promise<number[]> =>
   (await cluster.client.ps({ tree })).tasks.filter(({ state }) => state !== 'zombie').map(({ pid }) => pid);
@@ -24,7 +24,7 @@ test('a tree that its checkpoint stops has ended when that is told complete: it 
     ({ tree } = await client.restart(checkpoint.id));
   }
   await client.kill(ROOT);
-}, 60_000);
+});
 
 test('a subtree that its checkpoint stops has ended on all workers, and the others go on', async () => {
   const { client } = cluster;
@@ -46,4 +46,4 @@ test('a subtree that its checkpoint stops has ended on all workers, and the othe
   const before = await ticks();
   await until(async () => (await ticks()) > before);
   await client.kill(200);
-}, 60_000);
+});

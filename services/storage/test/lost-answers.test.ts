@@ -60,4 +60,4 @@ test('a job of which one answer is lost is not begun anew', async () => {
   expect(answers.asked).toBe(3);
   answers.answer();
   await Promise.all([begins.stop(), tells.stop()]);
-}, 60_000);
+});

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { CpuControl } from '../dist/cpu/cpu-control.js';
+import type { CutPiece } from '../dist/cpu/messages.js';
 import { CutControl } from '../dist/cut/cut-control.js';
-import type { CutPiece } from '../dist/cut/cut-piece.js';
 import { Cutter } from '../dist/cut/cutter.js';
 import { Freezer } from '../dist/cut/freezer.js';
 import { OpenFiles } from '../dist/files/open-files.js';
@@ -22,6 +22,7 @@ function cutting() {
   const freezer = new Freezer(table, control);
   const cutter = new Cutter({ table, memory, control, cuts, freezer, fills: new PageFills() });
   const piece = (cut: number): CutPiece => ({
+    type: 'piece',
     ...{ cut, tasks: [], mms: [], tables: [], last: true },
     scene: { table: table.copy(), files: OpenFiles.create(4).copy() },
   });

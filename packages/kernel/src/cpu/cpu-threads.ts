@@ -1,10 +1,8 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { CkptError, errorFromData } from '@ckptree/errors';
-import type { CutPiece } from '../cut/cut-piece.js';
-import { unpackPiece } from '../cut/packed-piece.js';
 import type { CpuThreadData } from './cpu.worker.js';
 import { type CpuControl, IRQ } from './cpu-control.js';
-import type { FromCpu, TaskExit, ToCpu } from './messages.js';
+import type { CutPiece, FromCpu, TaskExit, ToCpu } from './messages.js';
 
 /** How long a cpu has to end by itself before its thread is ended. */
 const STOP_TIMEOUT_MS = 2_000;
@@ -133,7 +131,7 @@ export class CpuThreads {
       case 'stopped':
         return this.#listener.stopped(message.request);
       case 'piece':
-        return this.#listener.piece(unpackPiece(message));
+        return this.#listener.piece(message);
     }
   }
 

@@ -1,7 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { CkptError, errorToData } from '@ckptree/errors';
 import type { CutControl, CutPart } from '../cut/cut-control.js';
-import type { CutScene } from '../cut/cut-piece.js';
 import { CutRecorder } from '../cut/cut-recorder.js';
 import type { OpenFiles } from '../files/open-files.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
@@ -10,7 +9,7 @@ import type { ProcessTable } from '../process/process-table.js';
 import { FLAG, FROZEN_FLAGS, KERNEL_SLOT, SLOT, STATE } from '../process/slot.js';
 import type { Sys } from '../program.js';
 import { type CpuControl, IRQ } from './cpu-control.js';
-import type { FromCpu, TaskExit, ToCpu } from './messages.js';
+import type { CutScene, FromCpu, TaskExit, ToCpu } from './messages.js';
 import { dropMm, Nursery } from './nursery.js';
 import { Pace } from './pace.js';
 import { RunQueue } from './run-queue.js';

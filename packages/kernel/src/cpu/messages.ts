@@ -1,7 +1,10 @@
 import type { ErrorData } from '@ckptree/errors';
-import type { PackedPiece } from '../cut/packed-piece.js';
-import type { TableDescription } from '../files/descriptors.js';
-import type { AddressSpaceDescription } from '../memory/address-space.js';
+import type { MmContext, MmLayout } from '@ckptree/model';
+import type { Descriptor } from '../files/descriptors.js';
+import type { AddressSpaceDescription, MmSnapshot } from '../memory/address-space.js';
+import type { FileObject } from '../memory/file-object.js';
+import type { VmaList } from '../memory/vma-list.js';
+import type { ProcessTableHandle } from '../process/process-table.js';
 
 /** The messages between the main thread and the cpus, and among the cpus: one union for each direction. */
 
@@ -15,6 +18,12 @@ export interface SpawnedTask {
   readonly filesOf?: number;
   /** The descriptor table that it begins with, unless it shares one. */
   readonly table: TableDescription;
+}
+
+/** A descriptor table as it travels: open files ascending by fd; one reference each comes along. */
+export interface TableDescription {
+  readonly key?: string;
+  readonly list: readonly Descriptor[];
 }
 
 /** A task that goes on: restarted, or placed on another cpu by its parent. References come along. */
@@ -42,6 +51,50 @@ export type ToCpu =
   /** Freeze the task with this pid when it has executed so many ticks. */
   | { readonly type: 'stopAt'; readonly request: number; readonly pid: number; readonly tick: number };
 
+/** An address space at the cut, without what the main thread adds: files' states and the memory's arenas. */
+export interface MmPiece extends MmSnapshot {
+  readonly id: number;
+  readonly users: number;
+  readonly layout: MmLayout;
+  readonly flags: bigint;
+  readonly defFlags: bigint;
+  readonly auxv: BigUint64Array;
+  readonly context: MmContext;
+  readonly exe: FileObject | undefined;
+  readonly mapCount: number;
+  readonly vmas: VmaList;
+  readonly outstandingAio: number;
+}
+
+export interface TaskPiece {
+  readonly slot: number;
+  readonly registers: Uint8Array;
+  readonly setChildTid: bigint;
+  readonly clearChildTid: bigint;
+  readonly robustList: bigint;
+  readonly mm: number;
+  readonly files: number;
+}
+
+/** What a cpu saw of a cut; it may come in several pieces. */
+export interface CutPiece {
+  readonly type: 'piece';
+  readonly cut: number;
+  readonly tasks: readonly TaskPiece[];
+  readonly mms: readonly MmPiece[];
+  readonly tables: readonly (TableDescription & { readonly id: number; readonly users: number })[];
+  /** In one piece of each cut: copies of what all cpus share. */
+  readonly scene?: CutScene;
+  readonly last: boolean;
+}
+
+/** The tables that all tasks share, as they were while the tasks stood still. */
+export interface CutScene {
+  readonly table: ProcessTableHandle;
+  /** Handle of OpenFiles. */
+  readonly files: ArrayBufferLike;
+}
+
 /** How a task ended. */
 export interface TaskExit {
   readonly pid: number;
@@ -63,4 +116,4 @@ export type FromCpu =
   | { readonly type: 'answer'; readonly request: number; readonly error?: ErrorData }
   | { readonly type: 'exited'; readonly exits: readonly TaskExit[] }
   | { readonly type: 'stopped'; readonly request: number; readonly pid: number; readonly tick: number }
-  | ({ readonly type: 'piece' } & PackedPiece);
+  | CutPiece;

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { asCkptError } from '@ckptree/errors';
 import { SIGCHLD } from '@ckptree/model';
-import { Descriptors, type TableDescription } from '../files/descriptors.js';
+import { Descriptors } from '../files/descriptors.js';
 import { O, type OpenFiles, PROGRAM_FOLDER } from '../files/open-files.js';
 import { AddressSpace, emptyDescription } from '../memory/address-space.js';
 import { layoutFresh } from '../memory/fresh-layout.js';
@@ -14,7 +14,7 @@ import { prepareParams } from '../programs/params.js';
 import { programNamed } from '../programs/registry.js';
 import { Registers } from '../registers.js';
 import { type CpuControl, IRQ } from './cpu-control.js';
-import type { AdoptedTask, Adoption, SpawnedTask, ToCpu } from './messages.js';
+import type { AdoptedTask, Adoption, SpawnedTask, TableDescription, ToCpu } from './messages.js';
 import { Task } from './task.js';
 import { atTask } from './task-error.js';
 

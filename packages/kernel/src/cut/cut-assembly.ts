@@ -10,12 +10,12 @@ import {
   type TaskTree,
   type Vma,
 } from '@ckptree/model';
+import type { CutPiece, MmPiece, TaskPiece } from '../cpu/messages.js';
 import type { FileVersions } from '../files/file-versions.js';
 import { OpenFiles, PROGRAM_FOLDER } from '../files/open-files.js';
 import type { FileObject } from '../memory/file-object.js';
 import { ProcessTable } from '../process/process-table.js';
 import { SLOT, STATE } from '../process/slot.js';
-import type { CutPiece, MmPiece, TaskPiece } from './cut-piece.js';
 
 /** Puts the pieces of a cut together: plain data in which shared objects are shared references. */
 export class CutAssembly {

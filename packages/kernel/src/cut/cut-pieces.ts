@@ -1,4 +1,4 @@
-import type { CutPiece } from './cut-piece.js';
+import type { CutPiece } from '../cpu/messages.js';
 
 interface Settle {
   readonly done: (pieces: readonly CutPiece[]) => void;

@@ -1,9 +1,7 @@
-import type { FromCpu } from '../cpu/messages.js';
+import type { CutPiece, CutScene, FromCpu, MmPiece, TaskPiece } from '../cpu/messages.js';
 import type { Task } from '../cpu/task.js';
 import type { Descriptors } from '../files/descriptors.js';
 import type { AddressSpace } from '../memory/address-space.js';
-import type { CutPiece, CutScene, MmPiece, TaskPiece } from './cut-piece.js';
-import { packPiece } from './packed-piece.js';
 
 /** Tasks in one message: small enough that telling of a large tree does not hold up the tasks that run again. */
 const PIECE_TASKS = 256;
@@ -63,6 +61,7 @@ export class CutRecorder {
       const part = tasks.slice(start, start + PIECE_TASKS);
       const last = start + PIECE_TASKS >= tasks.length;
       const piece = {
+        type: 'piece',
         cut,
         tasks: part,
         mms: take(mms, part, 'mm'),
@@ -87,7 +86,7 @@ export class CutRecorder {
       if (this.#isHeld(cut)) continue;
       const piece = pieces.shift()!;
       if (piece.last) this.#untold.delete(cut);
-      this.#tell({ type: 'piece', ...packPiece(piece) });
+      this.#tell(piece);
       return true;
     }
     return false;

@@ -8,12 +8,6 @@ export interface Descriptor {
   readonly file: FileObject;
 }
 
-/** A descriptor table as it travels: open files ascending by fd; one reference each comes along. */
-export interface TableDescription {
-  readonly key?: string;
-  readonly list: readonly Descriptor[];
-}
-
 const MAX_DESCRIPTORS = 65_536;
 
 /**

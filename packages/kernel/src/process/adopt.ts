@@ -9,9 +9,8 @@ import {
   type TaskTree,
 } from '@ckptree/model';
 import type { CpuControl } from '../cpu/cpu-control.js';
-import type { AdoptedTask } from '../cpu/messages.js';
+import type { AdoptedTask, TableDescription } from '../cpu/messages.js';
 import { DIGEST_BYTES } from '../cpu/task.js';
-import type { TableDescription } from '../files/descriptors.js';
 import { O, type OpenFiles } from '../files/open-files.js';
 import type { AddressSpaceDescription } from '../memory/address-space.js';
 import type { FileObject } from '../memory/file-object.js';

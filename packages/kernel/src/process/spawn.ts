@@ -1,7 +1,6 @@
 import { CkptError } from '@ckptree/errors';
 import { SIGCHLD } from '@ckptree/model';
-import type { SpawnedTask } from '../cpu/messages.js';
-import type { TableDescription } from '../files/descriptors.js';
+import type { SpawnedTask, TableDescription } from '../cpu/messages.js';
 import { OPEN_FLAGS } from '../files/open-files.js';
 import type { FileObject } from '../memory/file-object.js';
 import type { ForestTask, SpawnForest } from '../spec/spawn-forest.js';

@@ -8,7 +8,7 @@ let endless: string;
 let image: string;
 
 beforeAll(async () => {
-  const params = { memoryMiB: 200, pattern: 'zero', forever: true };
+  const params = { memoryMiB: 600, pattern: 'zero', forever: true };
   endless = scratch.spec('endless.json', { memoryMiB: 1024, root: { program: 'idle', params } });
   const quick = scratch.spec('quick.json', {
     memoryMiB: 16,
@@ -36,8 +36,8 @@ describe('a signal', () => {
   ] as const)(
     '%s in the middle of a checkpoint: exit code %d, and nothing is left',
     async (signal, exitCode) => {
-      const ended = await ckptree(['run', endless, '-c', '1@26000', '-o', scratch.path('never.img')], {
-        meanwhile: (child) => when(beginsToWrite, () => setTimeout(() => child.kill(signal), 20)),
+      const ended = await ckptree(['run', endless, '-c', '1@77000', '-o', scratch.path('never.img')], {
+        meanwhile: (child) => when(beginsToWrite, () => child.kill(signal)),
       });
       expect(ended).toEqual({
         code: exitCode,

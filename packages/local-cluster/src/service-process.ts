@@ -26,7 +26,7 @@ export class ServiceProcess {
   readonly id: string;
   /** Resolves when the process is gone; never rejects. */
   readonly ended: Promise<ServiceEnd>;
-  /** @throws EIO it ended before it was ready, with the end of its log; ETIMEDOUT */
+  /** @throws EIO it ended before it was ready, with the end of its log */
   readonly ready: Promise<Announcement>;
   readonly #child: ChildProcess;
 

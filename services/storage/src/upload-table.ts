@@ -94,7 +94,8 @@ export class UploadTable {
 
   /** Gives up those of which nothing has been heard for so long: their senders are gone, or begin anew. */
   giveUpIdle(limitMs: number): void {
-    for (const [id, { idleMs }] of this.#uploads) if (idleMs > limitMs) void this.drop(id);
+    // What cannot be closed goes when the store cleans up.
+    for (const [id, { idleMs }] of this.#uploads) if (idleMs > limitMs) this.drop(id).catch(() => undefined);
   }
 
   /** Gives up all that are not being finished, and waits for those. */

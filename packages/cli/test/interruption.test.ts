@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { ckptree, scratchFolder, shell } from './support/ckptree.js';
 
@@ -8,7 +8,7 @@ let endless: string;
 let image: string;
 
 beforeAll(async () => {
-  const params = { memoryMiB: 600, pattern: 'zero', forever: true };
+  const params = { memoryMiB: 300, pattern: 'zero', forever: true };
   endless = scratch.spec('endless.json', { memoryMiB: 1024, root: { program: 'idle', params } });
   const quick = scratch.spec('quick.json', {
     memoryMiB: 16,
@@ -27,27 +27,32 @@ function when(condition: () => boolean, act: () => void): void {
   }, 2);
 }
 
-const beginsToWrite = () => scratch.list().some((name) => name.startsWith('.ckptree-'));
+/** The image on its way, which is made for a trial before the tree runs. */
+const isOnItsWay = () => scratch.list().some((name) => name.startsWith('.ckptree-'));
+
+const isBeingWritten = () =>
+  scratch.list().some((name) => name.startsWith('.ckptree-') && (sizeOf(scratch.path(name)) ?? 0) > 0);
+
+const sizeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size;
 
 describe('a signal', () => {
   test.each([
-    ['SIGTERM', 143],
-    ['SIGINT', 130],
-  ] as const)(
-    '%s in the middle of a checkpoint: exit code %d, and nothing is left',
-    async (signal, exitCode) => {
-      const ended = await ckptree(['run', endless, '-c', '1@77000', '-o', scratch.path('never.img')], {
-        meanwhile: (child) => when(beginsToWrite, () => child.kill(signal)),
-      });
-      expect(ended).toEqual({
-        code: exitCode,
-        signal: null,
-        stdout: '',
-        stderr: `ckptree: ended by ${signal}\n`,
-      });
-      expect(scratch.list()).toEqual(['endless.json', 'quick.img', 'quick.json']);
-    },
-  );
+    ['SIGTERM', 'before the tree runs', 143, isOnItsWay],
+    ['SIGTERM', 'in the middle of a checkpoint', 143, isBeingWritten],
+    ['SIGINT', 'before the tree runs', 130, isOnItsWay],
+    ['SIGINT', 'in the middle of a checkpoint', 130, isBeingWritten],
+  ] as const)('%s %s: exit code %d, and nothing is left', async (signal, _, exitCode, isTime) => {
+    const ended = await ckptree(['run', endless, '-c', '1@39000', '-o', scratch.path('never.img')], {
+      meanwhile: (child) => when(isTime, () => child.kill(signal)),
+    });
+    expect(ended).toEqual({
+      code: exitCode,
+      signal: null,
+      stdout: '',
+      stderr: `ckptree: ended by ${signal}\n`,
+    });
+    expect(scratch.list()).toEqual(['endless.json', 'quick.img', 'quick.json']);
+  });
 
   test('while tasks run', async () => {
     const ended = await ckptree(['run', endless, '--json'], {

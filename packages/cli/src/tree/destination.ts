@@ -23,9 +23,12 @@ async function openFile(path: string, threads: number | undefined): Promise<Open
   const trial = await OutputFile.create(path);
   await trial.discard();
   const pool = new DumpPool(threads === undefined ? {} : { threads });
+  const ready = pool.warmUp();
+  // Told to whoever waits for it: nobody, when the command is interrupted before.
+  ready.catch(() => undefined);
   return {
     sink: placed(fileSink(path, pool), (saved) => ({ path: saved })),
-    ready: pool.warmUp(),
+    ready,
     close: () => pool.close(),
   };
 }

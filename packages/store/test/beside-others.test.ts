@@ -52,6 +52,17 @@ function interrupted(
   });
 }
 
+/** A store whose one checkpoint is forgotten and collected while somebody else reads it. */
+async function forgottenWhileRead() {
+  const backend = new MemoryBackend();
+  const store = await Store.initBackend(backend);
+  const { id } = await put(store, OLDER);
+  return interrupted(backend, 'read', 'manifests/', async () => {
+    await store.forget([id]);
+    expect((await store.gc()).deletedPacks).toHaveLength(1);
+  });
+}
+
 describe('a collection', () => {
   test('deletes no pack of which it could not copy what is needed, whatever it was that was missing', async () => {
     const backend = new MemoryBackend();
@@ -68,13 +79,7 @@ describe('a collection', () => {
   });
 
   test('needs nothing of a checkpoint that is forgotten, and collected, while it reads it', async () => {
-    const backend = new MemoryBackend();
-    const store = await Store.initBackend(backend);
-    const { id } = await put(store, OLDER);
-    const watched = interrupted(backend, 'read', 'manifests/', async () => {
-      await store.forget([id]);
-      expect((await store.gc()).deletedPacks).toHaveLength(1);
-    });
+    const watched = await forgottenWhileRead();
     const collector = await Store.openBackend(watched);
     watched.arm();
     expect((await collector.gc()).liveChunks).toBe(0);
@@ -106,13 +111,7 @@ describe('a check finds nothing wrong', () => {
   });
 
   test('with a checkpoint that is forgotten and collected meanwhile', async () => {
-    const backend = new MemoryBackend();
-    const store = await Store.initBackend(backend);
-    const { id } = await put(store, OLDER);
-    const watched = interrupted(backend, 'read', 'manifests/', async () => {
-      await store.forget([id]);
-      expect((await store.gc()).deletedPacks).toHaveLength(1);
-    });
+    const watched = await forgottenWhileRead();
     const checker = await Store.openBackend(watched);
     watched.arm();
     expect(await checker.verify()).toMatchObject({ ok: true, damaged: [] });

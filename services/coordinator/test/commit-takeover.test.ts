@@ -1,12 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestServer, testServer } from '@ckptree/nats-server/testing';
 import {
   type CheckpointRecord,
-  Connection,
+  type Connection,
   EventPublisher,
-  ensureCluster,
   readEvents,
   recordsOf,
   serve,
@@ -22,22 +20,21 @@ import { Telling } from '../dist/cluster/telling.js';
 import { Workers } from '../dist/cluster/workers.js';
 import { ProcessTable } from '../dist/tree/process-table.js';
 import { Trees } from '../dist/tree/trees.js';
+import { type BareCluster, bareCluster } from './support/bare-cluster.js';
 
-let nats: TestServer;
+let bare: BareCluster;
 let connection: Connection;
 let folder: string;
 let store: Store;
 beforeAll(async () => {
-  nats = await testServer();
-  connection = await Connection.open({ url: nats.url, name: 'test' });
-  await ensureCluster(connection);
+  bare = await bareCluster();
+  ({ connection } = bare);
   folder = await mkdtemp(join(tmpdir(), 'ckptree-commit-'));
   store = await Store.init(folder);
 });
 afterAll(async () => {
   await store?.close();
-  await connection?.close();
-  await nats?.remove();
+  await bare?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

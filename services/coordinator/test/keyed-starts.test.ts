@@ -1,20 +1,16 @@
-import { type TestServer, testServer } from '@ckptree/nats-server/testing';
-import { Connection, ensureCluster, recordsOf } from '@ckptree/protocol';
+import { type Connection, recordsOf } from '@ckptree/protocol';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { KeyedStarts } from '../dist/tree/keyed-starts.js';
 import { Trees } from '../dist/tree/trees.js';
+import { type BareCluster, bareCluster } from './support/bare-cluster.js';
 
-let nats: TestServer;
+let bare: BareCluster;
 let connection: Connection;
 beforeAll(async () => {
-  nats = await testServer();
-  connection = await Connection.open({ url: nats.url, name: 'test' });
-  await ensureCluster(connection);
+  bare = await bareCluster();
+  ({ connection } = bare);
 });
-afterAll(async () => {
-  await connection.close();
-  await nats.remove();
-});
+afterAll(() => bare?.stop());
 
 const started = { tree: 't-5f0c6a1b2d3e', rootPid: 1, tasks: 3, workers: ['w1'] };
 

@@ -1,6 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { type TestServer, testServer } from '@ckptree/nats-server/testing';
-import { Connection, ensureCluster, type Schedule, serve, type TaskRow, worker } from '@ckptree/protocol';
+import { type Connection, type Schedule, serve, type TaskRow, worker } from '@ckptree/protocol';
 import { newManifestId } from '@ckptree/store';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { gather } from '../dist/checkpoint/gather.js';
@@ -10,19 +9,16 @@ import { livingRows } from '../dist/tree/living-rows.js';
 import { signalTasks } from '../dist/tree/signal-tasks.js';
 import { startTree } from '../dist/tree/start-tree.js';
 import { TreeKeeper } from '../dist/tree/tree-keeper.js';
+import { type BareCluster, bareCluster } from './support/bare-cluster.js';
 import { until } from './support/test-cluster.js';
 
-let nats: TestServer;
+let bare: BareCluster;
 let connection: Connection;
 beforeAll(async () => {
-  nats = await testServer();
-  connection = await Connection.open({ url: nats.url, name: 'test' });
-  await ensureCluster(connection);
+  bare = await bareCluster();
+  ({ connection } = bare);
 });
-afterAll(async () => {
-  await connection?.close();
-  await nats?.remove();
-});
+afterAll(() => bare?.stop());
 
 const NEVER = new AbortController().signal;
 const TREE = 't-5f0c6a1b2d3e';

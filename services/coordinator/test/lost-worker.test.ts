@@ -1,39 +1,29 @@
-import { type TestServer, testServer } from '@ckptree/nats-server/testing';
-import {
-  Connection,
-  EventPublisher,
-  ensureCluster,
-  recordsOf,
-  request,
-  serveAll,
-  worker,
-} from '@ckptree/protocol';
+import { type Connection, EventPublisher, recordsOf, request, serveAll, worker } from '@ckptree/protocol';
 import { newManifestId } from '@ckptree/store';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { connect, type NatsConnection } from 'nats';
 import { Workers } from '../dist/cluster/workers.js';
 import { startTree } from '../dist/tree/start-tree.js';
+import { type BareCluster, bareCluster } from './support/bare-cluster.js';
 import { heartbeat } from './support/heartbeat.js';
 import { until } from './support/test-cluster.js';
 
-let nats: TestServer;
+let bare: BareCluster;
 let connection: Connection;
 /** Takes what a worker is asked, and answers nothing: as one that was killed the moment it heard it. */
 let silent: NatsConnection;
 let publisher: EventPublisher;
 let workers: Workers;
 beforeAll(async () => {
-  nats = await testServer();
-  connection = await Connection.open({ url: nats.url, name: 'test' });
-  await ensureCluster(connection);
-  silent = await connect({ servers: nats.url });
+  bare = await bareCluster();
+  ({ connection } = bare);
+  silent = await connect({ servers: bare.url });
   silent.subscribe('ckptree.v1.worker.>', { callback: () => undefined });
   await silent.flush();
 });
 afterAll(async () => {
   await silent?.close();
-  await connection?.close();
-  await nats?.remove();
+  await bare?.stop();
 });
 
 beforeEach(async () => {

@@ -1,10 +1,8 @@
 import { CkptError } from '@ckptree/errors';
-import { type TestServer, testServer } from '@ckptree/nats-server/testing';
 import {
   type CheckpointRecord,
-  Connection,
+  type Connection,
   EventPublisher,
-  ensureCluster,
   type Records,
   recordsOf,
   serveAll,
@@ -15,24 +13,23 @@ import { newManifestId } from '@ckptree/store';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Telling } from '../dist/cluster/telling.js';
 import { lead } from '../dist/lead.js';
+import { type BareCluster, bareCluster } from './support/bare-cluster.js';
 import { heartbeat } from './support/heartbeat.js';
 import { until } from './support/test-cluster.js';
 
-let nats: TestServer;
+let bare: BareCluster;
 let connection: Connection;
 let records: Records;
 const beats = new Set<NodeJS.Timeout>();
 beforeEach(async () => {
-  nats = await testServer();
-  connection = await Connection.open({ url: nats.url, name: 'test' });
-  await ensureCluster(connection);
+  bare = await bareCluster();
+  ({ connection } = bare);
   records = recordsOf(connection);
 });
 afterEach(async () => {
   for (const timer of beats) clearInterval(timer);
   beats.clear();
-  await connection?.close();
-  await nats?.remove();
+  await bare?.stop();
 });
 
 const TREE: TreeRecord = {

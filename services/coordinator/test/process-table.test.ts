@@ -1,21 +1,17 @@
-import { type TestServer, testServer } from '@ckptree/nats-server/testing';
-import { Connection, EventPublisher, ensureCluster, recordsOf } from '@ckptree/protocol';
+import { type Connection, EventPublisher, recordsOf } from '@ckptree/protocol';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Workers } from '../dist/cluster/workers.js';
 import { ProcessTable } from '../dist/tree/process-table.js';
 import { Trees } from '../dist/tree/trees.js';
+import { type BareCluster, bareCluster } from './support/bare-cluster.js';
 
-let nats: TestServer;
+let bare: BareCluster;
 let connection: Connection;
 beforeAll(async () => {
-  nats = await testServer();
-  connection = await Connection.open({ url: nats.url, name: 'test' });
-  await ensureCluster(connection);
+  bare = await bareCluster();
+  ({ connection } = bare);
 });
-afterAll(async () => {
-  await connection.close();
-  await nats.remove();
-});
+afterAll(() => bare?.stop());
 
 test('a root that was restarted is that of the new tree, even before the old one is known to have ended', async () => {
   const records = recordsOf(connection);

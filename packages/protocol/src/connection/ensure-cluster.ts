@@ -20,7 +20,10 @@ const HOUR_MS = 3_600_000;
 const WEEK_MS = 168 * HOUR_MS;
 const LOOK_AGAIN_MS = 20;
 const READY_TIMEOUT_MS = 10_000;
+/** What the server says of a stream that is there; the second also when somebody is just making it. Or another has its subjects. */
 const STREAM_NAME_IN_USE = 10_058;
+const STREAM_SUBJECTS_OVERLAP = 10_065;
+const STREAM_NOT_FOUND = 10_059;
 
 /**
  * Makes the streams and buckets of a cluster, or brings them to these settings; may be done at any time, by several.
@@ -87,13 +90,14 @@ const bucket = (name: string, config: Partial<StreamConfig>): Partial<StreamConf
 async function ensureStream(connection: Connection, config: Partial<StreamConfig>): Promise<void> {
   const { streams } = connection[NATS].manager;
   const name = config.name ?? '';
+  const asked = { responder: 'JetStream', what: `making the stream ${name}`, timeoutMs: API_TIMEOUT_MS };
   try {
     await streams.add(config);
   } catch (error) {
-    const asked = { responder: 'JetStream', what: `making the stream ${name}`, timeoutMs: API_TIMEOUT_MS };
-    if (apiErrorOf(error) !== STREAM_NAME_IN_USE) throw fromNats(error, asked);
+    const code = apiErrorOf(error);
+    if (code !== STREAM_NAME_IN_USE && code !== STREAM_SUBJECTS_OVERLAP) throw fromNats(error, asked);
     await streams.update(name, config).catch((cause) => {
-      throw fromNats(cause, asked);
+      throw fromNats(apiErrorOf(cause) === STREAM_NOT_FOUND ? error : cause, asked);
     });
   }
 }

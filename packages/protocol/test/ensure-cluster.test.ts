@@ -1,0 +1,29 @@
+import { ensureCluster } from '@ckptree/protocol';
+import { expect, test } from '@jest/globals';
+import { TestNats } from './support/nats.js';
+
+test('a cluster is made by many at once', async () => {
+  for (let round = 0; round < 12; round++) {
+    const nats = await TestNats.start();
+    const makers = await Promise.all(Array.from({ length: 4 }, () => nats.open()));
+    await Promise.all(makers.map((maker) => ensureCluster(maker)));
+    const streams = await (await (await nats.raw()).jetstreamManager()).streams.list().next();
+    expect(streams.map(({ config }) => config.name).sort()).toEqual([
+      'CKPTREE_EVENTS',
+      'CKPTREE_REQUESTS',
+      ...['checkpoints', 'control', 'keys', 'trees', 'workers'].map((each) => `KV_ckptree-${each}`),
+    ]);
+    await nats.remove();
+  }
+});
+
+test('a stream of somebody else that has the subjects of the cluster is told of', async () => {
+  const nats = await TestNats.start();
+  const manager = await (await nats.raw()).jetstreamManager();
+  await manager.streams.add({ name: 'OTHER', subjects: ['ckptree.v1.event.>'] });
+  await expect(ensureCluster(await nats.open())).rejects.toMatchObject({
+    code: 'EIO',
+    message: expect.stringMatching(/CKPTREE_EVENTS.*subjects overlap/),
+  });
+  await nats.remove();
+});

@@ -32,6 +32,8 @@ export interface BenchTree {
   readonly workers: number;
   /** A page in each tick. Default: none. */
   readonly writing?: boolean;
+  /** What they fill it with; default: what does not compress. */
+  readonly pattern?: 'random' | 'text' | undefined;
 }
 
 /** A checkpoint that is complete, and what it took from the request until that was in hand. */
@@ -77,12 +79,18 @@ export class BenchCluster {
   }
 
   /** Starts a tree. Tasks go round the workers, the root to the first. */
-  async spawn({ tasks, memoryMiB, workers, writing = false }: BenchTree): Promise<StartedTree> {
+  async spawn({
+    tasks,
+    memoryMiB,
+    workers,
+    writing = false,
+    pattern = 'random',
+  }: BenchTree): Promise<StartedTree> {
     const first = this.#nextPid;
     this.#nextPid += tasks + 1;
     const idle = (ownMiB: number) => ({
       program: 'idle',
-      params: { memoryMiB: ownMiB, forever: true, writesPerTick: writing ? 1 : 0 },
+      params: { memoryMiB: ownMiB, pattern, forever: true, writesPerTick: writing ? 1 : 0 },
     });
     const root = { ...idle(0), pid: first, children: [{ ...idle(memoryMiB), repeat: tasks }] };
     const placement = Object.fromEntries(

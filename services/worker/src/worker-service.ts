@@ -136,8 +136,9 @@ function taskHandlers({ worker, kernel, trees }: WorkerParts) {
     signal: async ({ tree, roots, signal }) => {
       const { rootPid } = trees.get(tree);
       const pids = roots.includes(rootPid) ? kernel.fragments(rootPid).map(({ pid }) => pid) : roots;
-      if (pids.length === 0) return { tasks: 0 };
       const tasks = kernel.countBelow(pids);
+      // Other workers host what is asked for.
+      if (tasks === 0) return { tasks };
       if (signal === 'freeze') await kernel.freeze(pids);
       else if (signal === 'thaw') await kernel.thaw(pids);
       else await kernel.kill(pids);

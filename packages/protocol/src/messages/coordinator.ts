@@ -67,7 +67,7 @@ export const coordinatorMessages = {
   }),
 
   ps: message({
-    summary: 'Lists tasks: of all trees, of one, or one task with all below it.',
+    summary: 'Lists tasks, ascending by pid: of all trees, of one, or one task with all below it.',
     request: { tree: Type.Optional(TreeId()), pid: Type.Optional(Pid()), ...pageRequest },
     reply: {
       tasks: TaskRows,
@@ -132,7 +132,7 @@ export const coordinatorMessages = {
   }),
 
   ends: message({
-    summary: 'Tells how the tasks of a tree ended, in the order in which the cluster learned of it.',
+    summary: 'Tells how the tasks of a tree ended, ascending by pid.',
     request: { tree: TreeId(), ...pageRequest },
     reply: {
       ends: TaskEnds,

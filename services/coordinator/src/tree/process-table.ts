@@ -22,6 +22,7 @@ export interface Located {
 }
 
 export interface Listing<Row> {
+  /** Ascending by pid. */
   readonly rows: Row[];
   /** Workers that did not answer. */
   readonly missing: string[];
@@ -39,9 +40,7 @@ export class ProcessTable {
   async list(filter: { readonly tree?: string; readonly pid?: number } = {}): Promise<Listing<TaskRow>> {
     const { tree } = filter;
     const ids = tree === undefined ? this.#alive() : this.workersOf(tree);
-    const listing = await this.#gather(ids, (id) => this.#rowsOf(id, filter));
-    listing.rows.sort((one, other) => one.pid - other.pid);
-    return listing;
+    return this.#gather(ids, (id) => this.#rowsOf(id, filter));
   }
 
   /** A task with all below it, depth-first order not kept: ascending by pid. @throws ESRCH no such task */
@@ -61,7 +60,7 @@ export class ProcessTable {
       found.push(row);
       pending.push(...(children.get(row.pid) ?? []));
     }
-    return { rows: found.sort((one, other) => one.pid - other.pid), missing };
+    return { rows: found.sort(byPid), missing };
   }
 
   /** @throws ESRCH no such task runs; EPIPE the worker that may host it does not answer */
@@ -142,7 +141,7 @@ export class ProcessTable {
     }
   }
 
-  async #gather<Row>(
+  async #gather<Row extends { readonly pid: number }>(
     ids: readonly string[],
     rowsOf: (id: string) => Promise<readonly Row[]>,
   ): Promise<Listing<Row>> {
@@ -154,9 +153,11 @@ export class ProcessTable {
       else if (isUnreachable(answer.reason)) missing.push(ids[index]!);
       else throw answer.reason;
     }
-    return { rows, missing };
+    return { rows: rows.sort(byPid), missing };
   }
 }
+
+const byPid = (one: { readonly pid: number }, other: { readonly pid: number }): number => one.pid - other.pid;
 
 /** A tree that was restarted has the root of the one before, which may not be known yet to have ended. */
 const newest = (trees: readonly TreeRecord[]): TreeRecord | undefined =>

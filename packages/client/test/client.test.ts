@@ -108,6 +108,7 @@ describe('trees', () => {
       ends: async ({ after = 0 }) => ({
         ends: [],
         running: 7 - after,
+        ...(after > 1 && { lost: ['w8'] }),
         ...(after < 3 && { next: after + 1 }),
       }),
     });
@@ -115,7 +116,12 @@ describe('trees', () => {
     const { tasks, missing } = await sdk.ps();
     expect(tasks.map(({ pid }) => pid)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(missing).toEqual(['w9']);
-    await expect(sdk.ends(started.tree)).resolves.toEqual({ ends: [], running: 7, missing: [] });
+    await expect(sdk.ends(started.tree)).resolves.toEqual({
+      ends: [],
+      running: 7,
+      missing: [],
+      lost: ['w8'],
+    });
   });
 
   test('are frozen, thawed and killed; what is wrong comes back by its code', async () => {

@@ -54,8 +54,9 @@ export function coordinatorHandlers(parts: HandlerParts): CoordinatorHandlers {
     },
     ends: async ({ tree, ...page }) => {
       const listing = await table.ends(tree);
+      const { running, lost } = listing;
       const { rows, ...rest } = pageOf(listing, page);
-      return { ends: rows, running: listing.running, ...rest };
+      return { ends: rows, running, ...(lost.length > 0 && { lost }), ...rest };
     },
     workers: async () => ({ workers: workers.list() }),
     schedule: (request) => schedules.put(request),

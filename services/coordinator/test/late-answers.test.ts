@@ -89,7 +89,7 @@ describe('what a worker does not tell of', () => {
         ended = true;
       },
     };
-    const table = { workersOf: () => ['w1'], ends: async () => ends.shift() };
+    const table = { workersOf: () => ['w1'], absentOf: () => [], ends: async () => ends.shift() };
     const events = { tell: (event: object) => told.push(event) };
     const keeper = new TreeKeeper({ connection, workers, trees, table, events } as never, () => undefined);
     await until(() => ended);

@@ -137,6 +137,12 @@ export const coordinatorMessages = {
     reply: {
       ends: TaskEnds,
       running: Count('Tasks of the tree that had not ended when this was asked.'),
+      lost: Type.Optional(
+        Type.Array(WorkerId(), {
+          maxItems: 10_000,
+          description: 'Workers that were lost: how the tasks ended which they hosted is not known.',
+        }),
+      ),
       next: Next,
       missing: Type.Optional(
         Type.Array(WorkerId(), { maxItems: 10_000, description: 'Workers that did not answer in time.' }),

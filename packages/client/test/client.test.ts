@@ -259,6 +259,20 @@ describe('a checkpoint', () => {
     await expect(sdk.follow(checkpoint).done).resolves.toEqual({ id: checkpoint, figures });
   });
 
+  test('of which nobody knows is not waited for without a word of that', async () => {
+    const checkpoint = '20261123t153926123-00000002';
+    let failure = new CkptError('ENOENT', `the cluster knows no checkpoint ${checkpoint}`);
+    await coordinatorWith({ checkpoints: () => Promise.reject(failure) });
+    const sdk = await client();
+    // It may have been asked for, and not be accepted yet.
+    await expect(sdk.follow(checkpoint, { timeoutMs: 1_000 }).done).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      cause: { code: 'ENOENT' },
+    });
+    failure = new CkptError('EBADMSG', `the record of ${checkpoint} breaks its schema`);
+    await expect(sdk.follow(checkpoint).done).rejects.toMatchObject({ code: 'EBADMSG' });
+  });
+
   test('is cancelled, and says so', async () => {
     let cancelled = (): void => undefined;
     const waiting = new Promise<void>((resolve) => {

@@ -1,11 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import {
-  type CheckpointRecord,
-  type coordinator,
-  type Handlers,
-  pageByPid,
-  type Records,
-} from '@ckptree/protocol';
+import { type CheckpointRecord, type coordinator, type Handlers, pageByPid } from '@ckptree/protocol';
 import type { Checkpoints } from './checkpoint/checkpoints.js';
 import type { Retention } from './retention.js';
 import type { Schedules } from './schedules.js';
@@ -22,7 +16,6 @@ export interface HandlerParts extends TreeParts {
   readonly checkpoints: Checkpoints;
   readonly schedules: Schedules;
   readonly retention: Retention;
-  readonly keys: Records['keys'];
   /** Raised when this coordinator leads no longer. */
   readonly signal: AbortSignal;
 }
@@ -33,10 +26,11 @@ const NEWEST = 1_000;
 /** Everything that the coordinator which leads does for clients. */
 export function coordinatorHandlers(parts: HandlerParts): CoordinatorHandlers {
   const { table, workers, checkpoints, schedules, retention, signal } = parts;
-  const starts = new KeyedStarts(parts);
+  const starts = new KeyedStarts(parts.trees);
   return {
-    spawn: (request) => starts.once(request.key, 'spawn', () => spawn(parts, request, signal)),
-    restart: (request) => starts.once(request.key, 'restart', () => restart(parts, request, signal)),
+    spawn: (request) => starts.once(request.key, 'spawn', (key) => spawn(parts, request, { key, signal })),
+    restart: (request) =>
+      starts.once(request.key, 'restart', (key) => restart(parts, request, { key, signal })),
     ps: async ({ tree, pid, ...page }) => {
       const listing =
         pid === undefined ? await table.list(tree === undefined ? {} : { tree }) : await table.subtree(pid);

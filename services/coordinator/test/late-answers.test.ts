@@ -142,34 +142,43 @@ describe('a worker that lives is asked again', () => {
   const checkpoint = newManifestId();
   const request = { version: 1, checkpoint, pid: 1, requested: new Date().toISOString() };
 
-  test('whether the tasks of a cut go on', async () => {
-    const cut = { tasks: 1, freezeUs: 1, snapshotUs: 1 };
-    const prepared = serve(connection, worker('w5').prepare, async () => cut);
-    let asked = 0;
-    let answer: () => void = () => undefined;
-    const resumed = serve(connection, worker('w5').resume, async () => {
-      if (++asked === 1) await new Promise<void>((resolve) => (answer = resolve));
-      return { downtimeUs: 42, expired: false };
-    });
-    const changes: { state?: string; figures?: object }[] = [];
-    const keeper = {
-      record: { checkpoint, request },
-      change: async (change: object) => changes.push(change),
-    };
-    const parts = {
-      connection,
-      workers,
-      table: { locate: async () => ({ tree: TREE, rootPid: 1, workers: ['w5'] }) },
-      trees: { get: () => ({ workers: ['w5'] }) },
-      events: { tell: () => undefined },
-      limits: { leaseMs: 2_000, describeMs: 20_000 },
-    };
-    await prepare(parts as never, { keeper, signal: NEVER, term: NEVER } as never);
-    expect(changes.at(-1)).toMatchObject({ state: 'dumping', figures: { downtimeUs: 42 } });
-    expect(asked).toBe(2);
-    answer();
-    await Promise.all([prepared, resumed].map((served) => served.stop()));
-  }, 30_000);
+  test.each(['prepare', 'resume'] as const)(
+    'to %s the tasks of a cut',
+    async (lost) => {
+      let asked = 0;
+      let answer: () => void = () => undefined;
+      const loseFirst = async (verb: typeof lost): Promise<void> => {
+        if (verb === lost && ++asked === 1) await new Promise<void>((resolve) => (answer = resolve));
+      };
+      const prepared = serve(connection, worker('w5').prepare, async () => {
+        await loseFirst('prepare');
+        return { tasks: 1, freezeUs: 1, snapshotUs: 1 };
+      });
+      const resumed = serve(connection, worker('w5').resume, async () => {
+        await loseFirst('resume');
+        return { downtimeUs: 42, expired: false };
+      });
+      const changes: { state?: string; figures?: object }[] = [];
+      const keeper = {
+        record: { checkpoint, request },
+        change: async (change: object) => changes.push(change),
+      };
+      const parts = {
+        connection,
+        workers,
+        table: { locate: async () => ({ tree: TREE, rootPid: 1, workers: ['w5'] }) },
+        trees: { get: () => ({ workers: ['w5'] }) },
+        events: { tell: () => undefined },
+        limits: { leaseMs: 16_000, describeMs: 20_000 },
+      };
+      await prepare(parts as never, { keeper, signal: NEVER, term: NEVER } as never);
+      expect(changes.at(-1)).toMatchObject({ state: 'dumping', figures: { downtimeUs: 42 } });
+      expect(asked).toBe(2);
+      answer();
+      await Promise.all([prepared, resumed].map((served) => served.stop()));
+    },
+    30_000,
+  );
 
   test('what its part holds', async () => {
     let asked = 0;

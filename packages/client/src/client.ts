@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { CkptError } from '@ckptree/errors';
 import {
   type CheckpointSummary,
   Connection,
@@ -217,7 +218,11 @@ export class Client {
     return ask(this.connection, coordinator.schedule, { ...schedule, schedule: id }, options);
   }
 
+  /** Ends a schedule. What it has taken stays. @throws ENOENT there is no such schedule */
   async unschedule(schedule: string, options: AskOptions = {}): Promise<void> {
+    const known = await this.schedules(options);
+    if (!known.some((one) => one.schedule === schedule))
+      throw new CkptError('ENOENT', `there is no schedule ${schedule}`);
     await ask(this.connection, coordinator.unschedule, { schedule }, options);
   }
 

@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { type Connection, type Schedule, serve, type TaskRow, worker } from '@ckptree/protocol';
+import { type Connection, recordsOf, type Schedule, serve, type TaskRow, worker } from '@ckptree/protocol';
 import { newManifestId } from '@ckptree/store';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { gather } from '../dist/checkpoint/gather.js';
@@ -226,5 +226,20 @@ test('a schedule that is removed while its checkpoint is asked for stays removed
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(schedules.list()).toEqual([]);
   expect(saved.at(-1)?.schedules).toEqual([]);
+  schedules.close();
+});
+
+test('a schedule is ended by whoever hears nothing of that, and asks again', async () => {
+  const schedules = await Schedules.begin({
+    connection,
+    records: recordsOf(connection).schedules,
+    isRunning: () => false,
+    onMissed: () => undefined,
+    onError: () => undefined,
+  });
+  await schedules.put({ schedule: 's-1', pid: 1, everyMs: 3_600_000 });
+  await schedules.remove('s-1');
+  await schedules.remove('s-1');
+  expect(schedules.list()).toEqual([]);
   schedules.close();
 });

@@ -176,7 +176,7 @@ export const coordinatorMessages = {
   }),
 
   unschedule: message({
-    summary: 'Ends a schedule. What it has taken stays.',
+    summary: 'Ends a schedule, if there is one. What it has taken stays.',
     request: { schedule: InstanceId('Its id.') },
     reply: {},
     example: { request: { schedule: 's-1' }, reply: {} },

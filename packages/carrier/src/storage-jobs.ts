@@ -8,10 +8,12 @@ import {
   storage,
   storageAt,
 } from '@ckptree/protocol';
-import { Patience, type PatienceOptions } from './patience.js';
+import { isTransient, Patience, type PatienceOptions } from './patience.js';
 
 /** A service that has left so many questions unanswered, one after the other, is gone. */
 const JOB_ATTEMPTS = 3;
+/** A job over which so many services have died may be what they die of. */
+const JOB_SERVICES = 3;
 
 type JobReply = ReplyOf<ReturnType<typeof storageAt>['job']['definition']>;
 export type GcSummary = NonNullable<JobReply['gc']>;
@@ -49,13 +51,22 @@ async function runJob(
   begin: (attempt: object) => Promise<{ readonly instance: string; readonly job: string }>,
 ): Promise<JobReply> {
   const patience = new Patience(connection, options);
-  return patience.persist('a job of the storage service', async () => {
-    const { instance, job } = await patience.persist('beginning a job of the storage service', begin);
-    for (;;) {
-      const reply = await reportOf(connection, { instance, job }, options.signal);
-      if (reply.done) return reply;
+  for (let services = 1; ; services++) {
+    let underWay = false;
+    try {
+      return await patience.persist('a job of the storage service', async () => {
+        const { instance, job } = await patience.persist('beginning a job of the storage service', begin);
+        for (;;) {
+          const reply = await reportOf(connection, { instance, job }, options.signal);
+          if (reply.done) return reply;
+          underWay = true;
+        }
+      });
+    } catch (error) {
+      // One that ran for long has used up the patience before its service died: the next has its own.
+      if (!underWay || !isTransient(error) || services === JOB_SERVICES) throw error;
     }
-  });
+  }
 }
 
 /** Of a job that may have run for long: one answer that is lost does not end it. */

@@ -1,4 +1,4 @@
-import { CkptError, errorFromData } from '@ckptree/errors';
+import { asCkptError, CkptError, type ErrorCode, errorFromData } from '@ckptree/errors';
 import {
   type CheckpointEvent,
   type CheckpointFigures,
@@ -25,6 +25,7 @@ export type CheckpointProgress = CheckpointEvent & { readonly sequence: number }
 const TIMEOUT_MS = 30 * 60_000;
 /** How long the coordinator is asked for a checkpoint whose events may be gone. */
 const ASK_MS = 5_000;
+const EVENTS_MAY_TELL: readonly ErrorCode[] = ['ENOENT', 'EAGAIN', 'ETIMEDOUT', 'EINTR'];
 
 /**
  * A checkpoint under way. `done` is its end; iterating tells each step, from the first, also to whoever comes late.
@@ -75,10 +76,10 @@ export class CheckpointHandle implements AsyncIterable<CheckpointProgress> {
   }
 
   async #end({ timeoutMs = TIMEOUT_MS, signal, old = false }: AskOptions & { readonly old?: boolean }) {
-    const known = old ? await this.#ended() : undefined;
-    if (known !== undefined) return this.#result(known);
     const deadline = AbortSignal.timeout(timeoutMs);
     const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+    const { summary, unknown } = old ? await this.#ended(either) : {};
+    if (summary !== undefined) return this.#result(summary);
     for await (const event of this.events({ signal: either })) {
       if (event.type === 'completed') return { id: this.id, figures: event.figures };
       if (event.type === 'failed') throw errorFromData(event.error);
@@ -89,19 +90,27 @@ export class CheckpointHandle implements AsyncIterable<CheckpointProgress> {
     throw new CkptError(
       'ETIMEDOUT',
       `checkpoint ${this.id} had not ended within ${timeoutMs} ms; it may still: ask for it by its id, or cancel it`,
+      {},
+      unknown,
     );
   }
 
-  /** What the coordinator knows of its end. One that cannot be asked knows nothing: then the events tell. */
-  async #ended(): Promise<CheckpointSummary | undefined> {
+  /**
+   * What the coordinator knows of its end. It may not be there to be asked, or not have accepted the checkpoint yet: then the
+   * events tell, and if they do not, that is why.
+   * @throws what else it answers
+   */
+  async #ended(signal: AbortSignal): Promise<{ summary?: CheckpointSummary; unknown?: CkptError }> {
     try {
       const body = { checkpoint: this.id };
-      const { checkpoints } = await ask(this.#connection, coordinator.checkpoints, body, {
-        timeoutMs: ASK_MS,
-      });
-      return checkpoints.find(({ state }) => isTerminal(state));
-    } catch {
-      return undefined;
+      const options = { timeoutMs: ASK_MS, signal };
+      const { checkpoints } = await ask(this.#connection, coordinator.checkpoints, body, options);
+      const summary = checkpoints.find(({ state }) => isTerminal(state));
+      return summary === undefined ? {} : { summary };
+    } catch (error) {
+      const unknown = asCkptError(error);
+      if (EVENTS_MAY_TELL.includes(unknown.code)) return { unknown };
+      throw unknown;
     }
   }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { CkptError } from '@ckptree/errors';
 import {
   type CheckpointSummary,
   Connection,
@@ -41,6 +42,8 @@ export interface EndList {
   /** Tasks of the tree that had not ended when this was asked; `ends` may tell of them already. */
   readonly running: number;
   readonly missing: readonly string[];
+  /** Workers that were lost: how the tasks ended which they hosted is not known. */
+  readonly lost: readonly string[];
 }
 
 /** What is in the store; of what is damaged, why. */
@@ -141,14 +144,18 @@ export class Client {
     return { tasks: pages.flatMap(({ tasks }) => tasks), missing: missingIn(pages) };
   }
 
-  /** How the tasks of a tree ended; all of them, when `running` is 0 and nothing is missing. @throws ENOENT no such tree */
+  /**
+   * How the tasks of a tree ended; all of them, when `running` is 0 and nothing is missing or lost.
+   * @throws ESRCH no such tree
+   */
   async ends(tree: string, options: AskOptions = {}): Promise<EndList> {
     const pages = await allPages((page) =>
       ask(this.connection, coordinator.ends, { tree, ...page }, options),
     );
     // As long as tasks run, what is behind a page may have grown since.
     const running = pages[0]?.running ?? 0;
-    return { ends: pages.flatMap(({ ends }) => ends), running, missing: missingIn(pages) };
+    const lost = [...new Set(pages.flatMap(({ lost = [] }) => lost))];
+    return { ends: pages.flatMap(({ ends }) => ends), running, missing: missingIn(pages), lost };
   }
 
   /** Each of these reaches a task and all below it, on whatever workers they are. @returns how many @throws ESRCH */
@@ -211,7 +218,11 @@ export class Client {
     return ask(this.connection, coordinator.schedule, { ...schedule, schedule: id }, options);
   }
 
+  /** Ends a schedule. What it has taken stays. @throws ENOENT there is no such schedule */
   async unschedule(schedule: string, options: AskOptions = {}): Promise<void> {
+    const known = await this.schedules(options);
+    if (!known.some((one) => one.schedule === schedule))
+      throw new CkptError('ENOENT', `there is no schedule ${schedule}`);
     await ask(this.connection, coordinator.unschedule, { schedule }, options);
   }
 

@@ -108,6 +108,7 @@ describe('trees', () => {
       ends: async ({ after = 0 }) => ({
         ends: [],
         running: 7 - after,
+        ...(after > 1 && { lost: ['w8'] }),
         ...(after < 3 && { next: after + 1 }),
       }),
     });
@@ -115,7 +116,12 @@ describe('trees', () => {
     const { tasks, missing } = await sdk.ps();
     expect(tasks.map(({ pid }) => pid)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(missing).toEqual(['w9']);
-    await expect(sdk.ends(started.tree)).resolves.toEqual({ ends: [], running: 7, missing: [] });
+    await expect(sdk.ends(started.tree)).resolves.toEqual({
+      ends: [],
+      running: 7,
+      missing: [],
+      lost: ['w8'],
+    });
   });
 
   test('are frozen, thawed and killed; what is wrong comes back by its code', async () => {
@@ -159,6 +165,7 @@ describe('trees', () => {
     await expect(sdk.schedule({ pid: 1, everyMs: 30_000 })).resolves.toMatchObject({ pid: 1 });
     await expect(sdk.schedules()).resolves.toEqual([schedule]);
     await sdk.unschedule('s-1');
+    await expect(sdk.unschedule('s-2')).rejects.toMatchObject({ code: 'ENOENT' });
     await expect(sdk.retention({ keepLast: 3 })).resolves.toEqual({ keepLast: 3 });
     await expect(sdk.applyRetention({ dryRun: true })).resolves.toHaveLength(1);
     await expect(sdk.cancel('20261123t153926123-7f3a9c2e')).resolves.toBe('cancelled');
@@ -251,6 +258,20 @@ describe('a checkpoint', () => {
     });
     const sdk = await client();
     await expect(sdk.follow(checkpoint).done).resolves.toEqual({ id: checkpoint, figures });
+  });
+
+  test('of which nobody knows is not waited for without a word of that', async () => {
+    const checkpoint = '20261123t153926123-00000002';
+    let failure = new CkptError('ENOENT', `the cluster knows no checkpoint ${checkpoint}`);
+    await coordinatorWith({ checkpoints: () => Promise.reject(failure) });
+    const sdk = await client();
+    // It may have been asked for, and not be accepted yet.
+    await expect(sdk.follow(checkpoint, { timeoutMs: 1_000 }).done).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      cause: { code: 'ENOENT' },
+    });
+    failure = new CkptError('EBADMSG', `the record of ${checkpoint} breaks its schema`);
+    await expect(sdk.follow(checkpoint).done).rejects.toMatchObject({ code: 'EBADMSG' });
   });
 
   test('is cancelled, and says so', async () => {

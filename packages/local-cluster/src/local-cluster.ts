@@ -170,14 +170,22 @@ export class LocalCluster {
     });
   }
 
-  /** Not at once when it crashes again and again. */
+  /** Not at once when it crashes again and again, and again when there can be no process for it now. */
   async #restart(supervised: Supervised): Promise<void> {
+    const { role, id } = supervised;
+    const { longestDelayMs = LONGEST_DELAY_MS, onEvent } = this.#options;
     if (performance.now() - supervised.started > STEADY_MS) supervised.delayMs = FIRST_DELAY_MS;
-    await sleep(supervised.delayMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
-    if (this.#stop.signal.aborted || this.#services.get(supervised.id) !== supervised) return;
-    const { longestDelayMs = LONGEST_DELAY_MS } = this.#options;
-    supervised.delayMs = Math.min(supervised.delayMs * 2, longestDelayMs);
-    supervised.process = this.#spawn(supervised.role, supervised.id);
+    for (;;) {
+      await sleep(supervised.delayMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      if (this.#stop.signal.aborted || this.#services.get(id) !== supervised) return;
+      supervised.delayMs = Math.min(supervised.delayMs * 2, longestDelayMs);
+      try {
+        supervised.process = this.#spawn(role, id);
+        break;
+      } catch (error) {
+        onEvent?.({ type: 'failed', role, id, error: asCkptError(error) });
+      }
+    }
     supervised.started = performance.now();
     this.#watch(supervised);
   }

@@ -61,6 +61,7 @@ export {
 } from './messages/definition.js';
 export { coordinator, type Endpoints, storage, storageAt, worker } from './messages/endpoints.js';
 export type { Labels, Placement, RetentionPolicy, Signal } from './messages/fields.js';
+export { pageByPid } from './messages/page-by-pid.js';
 export type { Schedule, ScheduleRequest } from './messages/schedule.js';
 export type { TaskEnd, TaskRow } from './messages/task.js';
 export { CheckpointRecord } from './records/checkpoint.js';

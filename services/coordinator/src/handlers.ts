@@ -1,9 +1,10 @@
 import { CkptError } from '@ckptree/errors';
-import type { CheckpointRecord, coordinator, Handlers, Records } from '@ckptree/protocol';
+import { type CheckpointRecord, type coordinator, type Handlers, pageByPid } from '@ckptree/protocol';
 import type { Checkpoints } from './checkpoint/checkpoints.js';
 import type { Retention } from './retention.js';
 import type { Schedules } from './schedules.js';
 import { KeyedStarts } from './tree/keyed-starts.js';
+import type { Listing } from './tree/process-table.js';
 import { restart } from './tree/restart.js';
 import { signalTasks } from './tree/signal-tasks.js';
 import { spawn } from './tree/spawn.js';
@@ -15,24 +16,26 @@ export interface HandlerParts extends TreeParts {
   readonly checkpoints: Checkpoints;
   readonly schedules: Schedules;
   readonly retention: Retention;
-  readonly keys: Records['keys'];
   /** Raised when this coordinator leads no longer. */
   readonly signal: AbortSignal;
 }
 
-const PAGE = 1_000;
+/** Checkpoints that are told of at once. */
+const NEWEST = 1_000;
 
 /** Everything that the coordinator which leads does for clients. */
 export function coordinatorHandlers(parts: HandlerParts): CoordinatorHandlers {
   const { table, workers, checkpoints, schedules, retention, signal } = parts;
-  const starts = new KeyedStarts(parts);
+  const starts = new KeyedStarts(parts.trees);
   return {
-    spawn: (request) => starts.once(request.key, 'spawn', () => spawn(parts, request, signal)),
-    restart: (request) => starts.once(request.key, 'restart', () => restart(parts, request, signal)),
-    ps: async ({ tree, pid, after = 0, limit = PAGE }) => {
+    spawn: (request) => starts.once(request.key, 'spawn', (key) => spawn(parts, request, { key, signal })),
+    restart: (request) =>
+      starts.once(request.key, 'restart', (key) => restart(parts, request, { key, signal })),
+    ps: async ({ tree, pid, ...page }) => {
       const listing =
         pid === undefined ? await table.list(tree === undefined ? {} : { tree }) : await table.subtree(pid);
-      return { tasks: listing.rows.slice(after, after + limit), ...behind(listing, after + limit) };
+      const { rows, ...rest } = pageOf(listing, page);
+      return { tasks: rows, ...rest };
     },
     signal: async ({ pid, signal: what }) => ({ tasks: await signalTasks(parts, pid, what, { signal }) }),
     cancel: async ({ checkpoint }) => ({ state: await checkpoints.cancel(checkpoint) }),
@@ -41,12 +44,13 @@ export function coordinatorHandlers(parts: HandlerParts): CoordinatorHandlers {
         ...(checkpoint !== undefined && { checkpoint }),
         ...(active !== undefined && { active }),
       });
-      return { checkpoints: records.slice(0, PAGE).map(summary) };
+      return { checkpoints: records.slice(0, NEWEST).map(summary) };
     },
-    ends: async ({ tree, after = 0, limit = PAGE }) => {
+    ends: async ({ tree, ...page }) => {
       const listing = await table.ends(tree);
-      const { running } = listing;
-      return { ends: listing.rows.slice(after, after + limit), running, ...behind(listing, after + limit) };
+      const { running, lost } = listing;
+      const { rows, ...rest } = pageOf(listing, page);
+      return { ends: rows, running, ...(lost.length > 0 && { lost }), ...rest };
     },
     workers: async () => ({ workers: workers.list() }),
     schedule: (request) => schedules.put(request),
@@ -67,11 +71,12 @@ export function coordinatorHandlers(parts: HandlerParts): CoordinatorHandlers {
   };
 }
 
-function behind(
-  { rows, missing }: { readonly rows: readonly unknown[]; readonly missing: string[] },
-  next: number,
-): { readonly next?: number; readonly missing?: string[] } {
-  return { ...(next < rows.length && { next }), ...(missing.length > 0 && { missing }) };
+function pageOf<Row extends { readonly pid: number }>(
+  { rows: all, missing }: Listing<Row>,
+  asked: Parameters<typeof pageByPid>[1],
+): { readonly rows: Row[]; readonly next?: number; readonly missing?: string[] } {
+  const { rows, next } = pageByPid(all, asked);
+  return { rows, ...(next !== undefined && { next }), ...(missing.length > 0 && { missing }) };
 }
 
 const summary = ({

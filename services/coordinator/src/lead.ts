@@ -72,7 +72,6 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
       checkpoints,
       schedules,
       retention,
-      keys: records.keys,
       signal: term.signal,
     });
     const served = serveAll(connection, coordinator, {

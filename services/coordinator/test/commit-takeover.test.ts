@@ -21,6 +21,7 @@ import { Workers } from '../dist/cluster/workers.js';
 import { ProcessTable } from '../dist/tree/process-table.js';
 import { Trees } from '../dist/tree/trees.js';
 import { type BareCluster, bareCluster } from './support/bare-cluster.js';
+import { heartbeat } from './support/heartbeat.js';
 
 let bare: BareCluster;
 let connection: Connection;
@@ -73,6 +74,7 @@ async function takeOver(checkpoint: string, left: Partial<CheckpointRecord> = {}
     onLost: () => undefined,
     onError: fail,
   });
+  await workers.ready;
   const keeper = new RecordKeeper(records.checkpoints, record, revision!);
   const limits = { leaseMs: 1_000, describeMs: 1_000, dumpMs: 1_000, commitMs: 1_000 };
   const parts = {
@@ -85,7 +87,7 @@ async function takeOver(checkpoint: string, left: Partial<CheckpointRecord> = {}
     limits,
   };
   try {
-    if (keeper.isOver) await conclude(parts, keeper);
+    if (keeper.isOver) await conclude(parts, { keeper, term: NEVER });
     else await runCheckpoint(parts, { keeper, signal: NEVER, term: NEVER });
   } finally {
     await workers.close();
@@ -132,6 +134,29 @@ test('a checkpoint that is over is told, and its workers are let go, when its le
     expect(released).toEqual([id]);
     expect(await eventsOf(id)).toEqual(['completed']);
   } finally {
+    await served.stop();
+  }
+});
+
+test('a worker that lives, and did not say that it has let go, is told again', async () => {
+  const id = newManifestId();
+  let told = 0;
+  let answer: () => void = () => undefined;
+  const served = serve(connection, worker('w2').release, async () => {
+    if (++told === 1) await new Promise<void>((resolve) => (answer = resolve));
+    return {};
+  });
+  const beat = () => recordsOf(connection).workers.put('w2', heartbeat('w2'));
+  await beat();
+  const beats = setInterval(() => void beat(), 500);
+  try {
+    await expect(takeOver(id, { state: 'completed', workers: ['w2'] })).resolves.toMatchObject({
+      announced: true,
+    });
+    expect(told).toBe(2);
+  } finally {
+    clearInterval(beats);
+    answer();
     await served.stop();
   }
 });

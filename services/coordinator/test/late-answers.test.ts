@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { type Connection, type Schedule, serve, type TaskRow, worker } from '@ckptree/protocol';
+import { type Connection, recordsOf, type Schedule, serve, type TaskRow, worker } from '@ckptree/protocol';
 import { newManifestId } from '@ckptree/store';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { gather } from '../dist/checkpoint/gather.js';
@@ -89,7 +89,7 @@ describe('what a worker does not tell of', () => {
         ended = true;
       },
     };
-    const table = { workersOf: () => ['w1'], ends: async () => ends.shift() };
+    const table = { workersOf: () => ['w1'], absentOf: () => [], ends: async () => ends.shift() };
     const events = { tell: (event: object) => told.push(event) };
     const keeper = new TreeKeeper({ connection, workers, trees, table, events } as never, () => undefined);
     await until(() => ended);
@@ -142,34 +142,43 @@ describe('a worker that lives is asked again', () => {
   const checkpoint = newManifestId();
   const request = { version: 1, checkpoint, pid: 1, requested: new Date().toISOString() };
 
-  test('whether the tasks of a cut go on', async () => {
-    const cut = { tasks: 1, freezeUs: 1, snapshotUs: 1 };
-    const prepared = serve(connection, worker('w5').prepare, async () => cut);
-    let asked = 0;
-    let answer: () => void = () => undefined;
-    const resumed = serve(connection, worker('w5').resume, async () => {
-      if (++asked === 1) await new Promise<void>((resolve) => (answer = resolve));
-      return { downtimeUs: 42, expired: false };
-    });
-    const changes: { state?: string; figures?: object }[] = [];
-    const keeper = {
-      record: { checkpoint, request },
-      change: async (change: object) => changes.push(change),
-    };
-    const parts = {
-      connection,
-      workers,
-      table: { locate: async () => ({ tree: TREE, rootPid: 1, workers: ['w5'] }) },
-      trees: { get: () => ({ workers: ['w5'] }) },
-      events: { tell: () => undefined },
-      limits: { leaseMs: 2_000, describeMs: 20_000 },
-    };
-    await prepare(parts as never, { keeper, signal: NEVER, term: NEVER } as never);
-    expect(changes.at(-1)).toMatchObject({ state: 'dumping', figures: { downtimeUs: 42 } });
-    expect(asked).toBe(2);
-    answer();
-    await Promise.all([prepared, resumed].map((served) => served.stop()));
-  }, 30_000);
+  test.each(['prepare', 'resume'] as const)(
+    'to %s the tasks of a cut',
+    async (lost) => {
+      let asked = 0;
+      let answer: () => void = () => undefined;
+      const loseFirst = async (verb: typeof lost): Promise<void> => {
+        if (verb === lost && ++asked === 1) await new Promise<void>((resolve) => (answer = resolve));
+      };
+      const prepared = serve(connection, worker('w5').prepare, async () => {
+        await loseFirst('prepare');
+        return { tasks: 1, freezeUs: 1, snapshotUs: 1 };
+      });
+      const resumed = serve(connection, worker('w5').resume, async () => {
+        await loseFirst('resume');
+        return { downtimeUs: 42, expired: false };
+      });
+      const changes: { state?: string; figures?: object }[] = [];
+      const keeper = {
+        record: { checkpoint, request },
+        change: async (change: object) => changes.push(change),
+      };
+      const parts = {
+        connection,
+        workers,
+        table: { locate: async () => ({ tree: TREE, rootPid: 1, workers: ['w5'] }) },
+        trees: { get: () => ({ workers: ['w5'] }) },
+        events: { tell: () => undefined },
+        limits: { leaseMs: 16_000, describeMs: 20_000 },
+      };
+      await prepare(parts as never, { keeper, signal: NEVER, term: NEVER } as never);
+      expect(changes.at(-1)).toMatchObject({ state: 'dumping', figures: { downtimeUs: 42 } });
+      expect(asked).toBe(2);
+      answer();
+      await Promise.all([prepared, resumed].map((served) => served.stop()));
+    },
+    30_000,
+  );
 
   test('what its part holds', async () => {
     let asked = 0;
@@ -217,5 +226,20 @@ test('a schedule that is removed while its checkpoint is asked for stays removed
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(schedules.list()).toEqual([]);
   expect(saved.at(-1)?.schedules).toEqual([]);
+  schedules.close();
+});
+
+test('a schedule is ended by whoever hears nothing of that, and asks again', async () => {
+  const schedules = await Schedules.begin({
+    connection,
+    records: recordsOf(connection).schedules,
+    isRunning: () => false,
+    onMissed: () => undefined,
+    onError: () => undefined,
+  });
+  await schedules.put({ schedule: 's-1', pid: 1, everyMs: 3_600_000 });
+  await schedules.remove('s-1');
+  await schedules.remove('s-1');
+  expect(schedules.list()).toEqual([]);
   schedules.close();
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { endOf } from './support/checkpoint-ends.js';
 import { runningTree } from './support/running-tree.js';
-import { type TestCluster, testCluster } from './support/test-cluster.js';
+import { type TestCluster, testCluster, until } from './support/test-cluster.js';
 import type { Wire } from './support/wire.js';
 
 let cluster: TestCluster;
@@ -32,4 +32,29 @@ test('a checkpoint does not wait for the answer of a worker that was lost behind
     type: 'failed',
     reason: expect.stringContaining('worker-2'),
   });
+});
+
+test('whose tasks were lost is told with the ends of the others, also when it is lost after the last end', async () => {
+  const { client } = cluster;
+  const idle = (pid: number, more: object) => ({ pid, program: 'idle', params: { forever: true }, ...more });
+  const ofTwo = (root: number) => {
+    const spec = { root: idle(root, { children: [idle(root + 1, {})] }) };
+    return client.spawn(spec, { placement: { [root]: 'worker-1', [root + 1]: 'worker-3' } });
+  };
+  const [broken, whole] = [await ofTwo(2_000), await ofTwo(3_000)];
+  await client.kill(3_000);
+  await until(async () => (await client.ps({ tree: whole.tree })).tasks.length === 0);
+  expect(await client.ends(whole.tree)).toMatchObject({ ends: [{ pid: 3_000 }, { pid: 3_001 }], lost: [] });
+
+  await cluster.cluster.remove('worker-3', 'SIGKILL');
+  await until(async () => (await client.workers()).every(({ worker }) => worker !== 'worker-3'));
+  await client.kill(2_000);
+  for (const [tree, pid] of [[broken.tree, 2_000] as const, [whole.tree, 3_000] as const]) {
+    let told = await client.ends(tree);
+    await until(async () => {
+      told = await client.ends(tree);
+      return told.running === 0 && told.missing.length === 0;
+    });
+    expect(told).toMatchObject({ ends: [{ pid }], lost: ['worker-3'] });
+  }
 });

@@ -79,6 +79,22 @@ test('no task is neither running nor among the ends, however soon it is asked', 
   await untilEmpty();
 });
 
+test('a signal to a task reaches what is below it, and nobody minds that a worker has nothing of that', async () => {
+  const { client } = cluster;
+  const [pid, child, grandchild] = [500, 501, 502];
+  const idle = { program: 'idle', params: { forever: true } };
+  const below = { ...idle, pid: child, children: [{ ...idle, pid: grandchild }] };
+  await client.spawn(
+    { root: { ...idle, pid, children: [below] } },
+    { placement: { [pid]: 'worker-1', [child]: 'worker-2', [grandchild]: 'worker-3' } },
+  );
+  await expect(client.freeze(child)).resolves.toBe(2);
+  await expect(client.thaw(child)).resolves.toBe(2);
+  await expect(client.kill(grandchild)).resolves.toBe(1);
+  await client.kill(pid);
+  await untilEmpty();
+});
+
 test('a tree over three workers goes on from any checkpoint, on three, two and one, to the same ends', async () => {
   const { client } = cluster;
   const spec = example('mixed');

@@ -61,3 +61,20 @@ test('a job of which one answer is lost is not begun anew', async () => {
   answers.answer();
   await Promise.all([begins.stop(), tells.stop()]);
 });
+
+test('a job that ran for longer than anybody is patient is begun anew when its service dies', async () => {
+  const job = '0123456789abcdef';
+  const gc = { deletedPacks: 1, freedBytes: 2, rewrittenBytes: 3, waitingPacks: 4, waitingFor: 5 };
+  const patienceMs = 2_000;
+  const started = performance.now();
+  const services = ['storage-1', 'storage-2'];
+  const begins = serve(connection, storage.gc, async () => ({ instance: services.shift() ?? 'none', job }));
+  const dies = serve(connection, storageAt('storage-1').job, async () => {
+    // The request on which it dies goes to nobody.
+    if (performance.now() - started > 2 * patienceMs) void dies.stop();
+    return { done: false };
+  });
+  const ends = serve(connection, storageAt('storage-2').job, async () => ({ done: true, gc }));
+  await expect(collectGarbage(connection, { patienceMs })).resolves.toEqual(gc);
+  await Promise.all([begins.stop(), ends.stop()]);
+});

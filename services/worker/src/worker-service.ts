@@ -2,7 +2,14 @@ import type { StoreAccess } from '@ckptree/carrier';
 import { checkAssignment } from '@ckptree/checkpoint';
 import { CkptError, errorFromData } from '@ckptree/errors';
 import { type Kernel, SpawnForest } from '@ckptree/kernel';
-import { type DocumentShelf, type Handlers, type TaskRow, validated, type worker } from '@ckptree/protocol';
+import {
+  type DocumentShelf,
+  type Handlers,
+  pageByPid,
+  type TaskRow,
+  validated,
+  type worker,
+} from '@ckptree/protocol';
 import { Placement } from '@ckptree/restart';
 import type { HeldCheckpoints } from './held-checkpoints.js';
 import type { HostedTree } from './hosted-tree.js';
@@ -136,8 +143,9 @@ function taskHandlers({ worker, kernel, trees }: WorkerParts) {
     signal: async ({ tree, roots, signal }) => {
       const { rootPid } = trees.get(tree);
       const pids = roots.includes(rootPid) ? kernel.fragments(rootPid).map(({ pid }) => pid) : roots;
-      if (pids.length === 0) return { tasks: 0 };
       const tasks = kernel.countBelow(pids);
+      // Other workers host what is asked for.
+      if (tasks === 0) return { tasks };
       if (signal === 'freeze') await kernel.freeze(pids);
       else if (signal === 'thaw') await kernel.thaw(pids);
       else await kernel.kill(pids);
@@ -169,8 +177,8 @@ function taskHandlers({ worker, kernel, trees }: WorkerParts) {
           const hosted = trees.ofTask(rootPid);
           return hosted === undefined ? [] : [{ ...row, tree: hosted.tree, worker }];
         });
-      const { items, next } = pageOf(rows, { after, limit });
-      return { tasks: items, ...next };
+      const page = pageByPid(rows, { after, limit });
+      return { tasks: page.rows, ...(page.next !== undefined && { next: page.next }) };
     },
     ends: async ({ tree, after, limit }) => {
       const hosted = trees.get(tree);

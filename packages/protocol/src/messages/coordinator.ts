@@ -67,7 +67,7 @@ export const coordinatorMessages = {
   }),
 
   ps: message({
-    summary: 'Lists tasks: of all trees, of one, or one task with all below it.',
+    summary: 'Lists tasks, ascending by pid: of all trees, of one, or one task with all below it.',
     request: { tree: Type.Optional(TreeId()), pid: Type.Optional(Pid()), ...pageRequest },
     reply: {
       tasks: TaskRows,
@@ -132,11 +132,17 @@ export const coordinatorMessages = {
   }),
 
   ends: message({
-    summary: 'Tells how the tasks of a tree ended, in the order in which the cluster learned of it.',
+    summary: 'Tells how the tasks of a tree ended, ascending by pid.',
     request: { tree: TreeId(), ...pageRequest },
     reply: {
       ends: TaskEnds,
       running: Count('Tasks of the tree that had not ended when this was asked.'),
+      lost: Type.Optional(
+        Type.Array(WorkerId(), {
+          maxItems: 10_000,
+          description: 'Workers that were lost: how the tasks ended which they hosted is not known.',
+        }),
+      ),
       next: Next,
       missing: Type.Optional(
         Type.Array(WorkerId(), { maxItems: 10_000, description: 'Workers that did not answer in time.' }),
@@ -170,7 +176,7 @@ export const coordinatorMessages = {
   }),
 
   unschedule: message({
-    summary: 'Ends a schedule. What it has taken stays.',
+    summary: 'Ends a schedule, if there is one. What it has taken stays.',
     request: { schedule: InstanceId('Its id.') },
     reply: {},
     example: { request: { schedule: 's-1' }, reply: {} },

@@ -58,7 +58,7 @@ export const IdempotencyKey = Type.String({
 
 /** A page of a long list, as requests ask for it. */
 export const pageRequest = {
-  after: Type.Optional(Count('From the entry behind this one: what the page before said in `next`.')),
+  after: Type.Optional(Count('From what is behind this: what the page before said in `next`.')),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 5_000, description: 'Entries, 1000 if absent.' })),
 };
 

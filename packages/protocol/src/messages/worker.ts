@@ -259,7 +259,7 @@ export const workerMessages = {
   }),
 
   ps: message({
-    summary: 'Lists the tasks that are hosted here: all, those of a tree, or one.',
+    summary: 'Lists the tasks that are hosted here, ascending by pid: all, those of a tree, or one.',
     request: { tree: Type.Optional(TreeId()), pid: Type.Optional(Pid()), ...pageRequest },
     reply: { tasks: TaskRows, next: Next },
     example: { request: { tree }, reply: { tasks: [exampleRow] } },

@@ -24,10 +24,10 @@ export type SchedulesRecord = Static<typeof SchedulesRecord>;
 export const RetentionRecord = Type.Object({ version: Type.Literal(1), policy: RetentionPolicy });
 export type RetentionRecord = Static<typeof RetentionRecord>;
 
-/** A request that had an idempotency key: bucket `ckptree-keys`, SHA-256 of the key as key. */
+/** A checkpoint that was asked for with an idempotency key: bucket `ckptree-keys`, SHA-256 of the key as key. */
 export const KeyRecord = Type.Object({
   version: Type.Literal(1),
-  id: Type.String({ maxLength: 64, description: 'What came of it: id of the checkpoint, or of the tree.' }),
+  id: Type.String({ maxLength: 64, description: 'What came of it: id of the checkpoint.' }),
 });
 export type KeyRecord = Static<typeof KeyRecord>;
 

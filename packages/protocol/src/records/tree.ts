@@ -1,5 +1,15 @@
 import { type Static, Type } from '@ckptree/schema';
-import { CheckpointId, Labels, Name, Pid, Time, TreeId, WorkerId, Workers } from '../messages/fields.js';
+import {
+  CheckpointId,
+  Hash,
+  Labels,
+  Name,
+  Pid,
+  Time,
+  TreeId,
+  WorkerId,
+  Workers,
+} from '../messages/fields.js';
 
 /** A tree that runs, or has run: bucket `ckptree-trees`, its id as key. */
 export const TreeRecord = Type.Object({
@@ -15,6 +25,7 @@ export const TreeRecord = Type.Object({
   labels: Type.Optional(Labels),
   checkpoint: Type.Optional(CheckpointId('What it was started from.')),
   workers: Workers,
+  key: Type.Optional(Hash('SHA-256 of the idempotency key with which it was asked for, and of how.')),
   lost: Type.Optional(
     Type.Array(WorkerId(), {
       maxItems: 10_000,

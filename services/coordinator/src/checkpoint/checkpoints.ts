@@ -183,7 +183,7 @@ export class Checkpoints {
       }
     if (!keeper.isOver || this.#term.signal.aborted) return;
     try {
-      await conclude(this.#parts, keeper);
+      await conclude(this.#parts, underway);
     } catch (error) {
       onError(asCkptError(error));
     }

@@ -1,11 +1,15 @@
-import { asCkptError, CkptError } from '@ckptree/errors';
-import { type Connection, type RequestOf, retrying, type worker } from '@ckptree/protocol';
-import { ask, askAll, isUnreachable, tellAll } from '../cluster/fan-out.js';
+import { asCkptError, CkptError, isCkptError } from '@ckptree/errors';
+import { type Connection, isUnanswered, type RequestOf, retrying, type worker } from '@ckptree/protocol';
+import { ask, isUnreachable, onAll, tellAll } from '../cluster/fan-out.js';
 import type { StepParts, Underway } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
 
+type PrepareRequest = RequestOf<ReturnType<typeof worker>['prepare']['definition']>;
+
 /** Letting tasks go on takes no time; an answer that is later than this may have been lost. */
 const ATTEMPT_MS = 5_000;
+/** So often a worker is asked within the lease. */
+const PREPARE_ATTEMPTS = 4;
 
 /**
  * Takes the cut: every worker with a part of the tree freezes and snapshots it, and when all have answered within the lease
@@ -49,7 +53,7 @@ async function cut(
     resumeMs,
     signal,
   }: {
-    readonly body: RequestOf<ReturnType<typeof worker>['prepare']['definition']>;
+    readonly body: PrepareRequest;
     readonly leaveFrozen: boolean;
     readonly resumeMs: number;
     readonly signal: AbortSignal;
@@ -57,7 +61,8 @@ async function cut(
 ) {
   const { checkpoint, leaseMs } = body;
   const started = performance.now();
-  const prepared = await askAll(connection, workers, 'prepare', () => body, { timeoutMs: leaseMs, signal });
+  const deadline = started + leaseMs;
+  const prepared = await onAll(workers, (id) => prepareOn(connection, id, { body, deadline, signal }));
   const prepareMs = performance.now() - started;
   if (prepareMs > leaseMs)
     throw new CkptError(
@@ -75,12 +80,41 @@ async function cut(
   );
   const figures = {
     workers: workers.length,
-    tasks: sum(prepared.values(), ({ tasks }) => tasks),
-    freezeUs: most(prepared.values(), ({ freezeUs }) => freezeUs),
-    snapshotUs: most(prepared.values(), ({ snapshotUs }) => snapshotUs),
+    tasks: sum(prepared, ({ tasks }) => tasks),
+    freezeUs: most(prepared, ({ freezeUs }) => freezeUs),
+    snapshotUs: most(prepared, ({ snapshotUs }) => snapshotUs),
     prepareMs,
   };
   return { figures, downtimeUs: most(resumed, ({ downtimeUs }) => downtimeUs) };
+}
+
+/**
+ * Has one worker stop its tasks. An answer may be lost on its way: whoever asks again is told of the same cut. A worker that is not
+ * there is not waited for, as the tasks of the others stand still.
+ * @throws what it answers; EAGAIN it is not there; ETIMEDOUT no answer within the lease
+ */
+async function prepareOn(
+  connection: Connection,
+  id: string,
+  {
+    body,
+    deadline,
+    signal,
+  }: { readonly body: PrepareRequest; readonly deadline: number; readonly signal: AbortSignal },
+) {
+  const { leaseMs } = body;
+  for (;;) {
+    const leftMs = deadline - performance.now();
+    const timeoutMs = Math.max(Math.min(leaseMs / PREPARE_ATTEMPTS, leftMs), 1);
+    try {
+      return await ask(connection, id, 'prepare', body, { timeoutMs, signal });
+    } catch (error) {
+      if (!isCkptError(error) || !isUnanswered(error)) throw error;
+      if (performance.now() < deadline) continue;
+      const late = `worker ${id} did not stop its tasks within the lease of ${leaseMs} ms`;
+      throw new CkptError('ETIMEDOUT', late, { worker: id }, error);
+    }
+  }
 }
 
 /** @throws EPIPE a part of the tree is gone with its worker */

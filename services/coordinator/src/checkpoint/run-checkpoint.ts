@@ -1,6 +1,7 @@
 import { CkptError, errorToData, isCkptError } from '@ckptree/errors';
+import { retrying } from '@ckptree/protocol';
 import type { Manifest } from '@ckptree/store';
-import { tellAll } from '../cluster/fan-out.js';
+import { ask } from '../cluster/fan-out.js';
 import { signalTasks } from '../tree/signal-tasks.js';
 import { commit } from './commit.js';
 import { dump } from './dump.js';
@@ -10,6 +11,9 @@ import type { RecordKeeper } from './record-keeper.js';
 import type { StepParts, Underway } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
 import { withSession } from './with-session.js';
+
+/** A worker that lives is told again to let go when it has not answered for so long, and for so long in all. */
+const [RELEASE_ATTEMPT_MS, RELEASE_MS] = [5_000, 30_000];
 
 /**
  * Takes a checkpoint from wherever its record stands to its end: completed, or failed with a reason. Each step may have been
@@ -53,7 +57,7 @@ async function save(parts: StepParts, underway: Underway): Promise<void> {
     signal.throwIfAborted();
     await toCommitting(keeper, tree.figures, { planMs: dumping - planning, dumpMs: committing - dumping });
     const manifest = await commit(session, underway, tree, stored);
-    await complete(parts, keeper, { ...sizesTold(manifest), commitMs: performance.now() - committing });
+    await complete(parts, underway, { ...sizesTold(manifest), commitMs: performance.now() - committing });
   });
 }
 
@@ -74,13 +78,14 @@ async function toCommitting(
   });
 }
 
-async function complete(parts: StepParts, keeper: RecordKeeper, sizes: object): Promise<void> {
+async function complete(parts: StepParts, underway: Underway, sizes: object): Promise<void> {
+  const { keeper } = underway;
   const totalMs = Math.max(0, Date.now() - Date.parse(keeper.record.created));
   const figures = { ...keeper.record.figures, ...sizes, totalMs };
   await keeper.change({ state: 'completed', figures });
   const { record } = keeper;
   parts.events.tell({ type: 'stored', ...ofCheckpoint(record), figures }, eventId(record, 'stored'));
-  await conclude(parts, keeper);
+  await conclude(parts, underway);
 }
 
 const sizesTold = ({ sizes: { logical, new: added, stored } }: Pick<Manifest, 'sizes'>) => ({
@@ -89,17 +94,18 @@ const sizesTold = ({ sizes: { logical, new: added, stored } }: Pick<Manifest, 's
   storedBytes: stored,
 });
 
-async function fail(parts: StepParts, { keeper, signal, term }: Underway, reason: unknown): Promise<void> {
+async function fail(parts: StepParts, underway: Underway, reason: unknown): Promise<void> {
+  const { keeper, signal, term } = underway;
   // Who leads no longer, because of an outage perhaps, fails nothing: the next one goes on from the record.
   if (keeper.isOver || term.aborted) throw reason;
   if (keeper.record.state === 'committing') {
     // Whether the manifest was put is known to the store alone; what is listed is complete, whatever came after.
     const listed = await listedAs(parts, keeper.record.checkpoint);
-    if (listed !== undefined) return complete(parts, keeper, sizesTold(listed));
+    if (listed !== undefined) return complete(parts, underway, sizesTold(listed));
   }
   const cause: unknown = signal.aborted ? signal.reason : reason;
   await keeper.change({ state: 'failed', error: errorToData(cause) });
-  await conclude(parts, keeper);
+  await conclude(parts, underway);
 }
 
 /** The manifest of a checkpoint, if it is listed. @throws what the store throws when it cannot be asked */
@@ -117,12 +123,15 @@ async function listedAs({ store }: StepParts, checkpoint: string): Promise<Manif
  * that whoever hears of it finds the pids free. The event is told, and the workers are let go, in any case; until that is
  * noted, whoever leads next does it again.
  */
-export async function conclude(parts: StepParts, keeper: RecordKeeper): Promise<void> {
+export async function conclude(
+  parts: StepParts,
+  { keeper, term }: Pick<Underway, 'keeper' | 'term'>,
+): Promise<void> {
   if (keeper.record.announced === true) return;
   try {
     await stopTree(parts, keeper);
   } finally {
-    await Promise.all([announce(parts, keeper), release(parts, keeper)]);
+    await Promise.all([announce(parts, keeper), release(parts, keeper, term)]);
     await keeper.change({ announced: true });
   }
 }
@@ -160,8 +169,26 @@ async function announce({ events }: StepParts, keeper: RecordKeeper): Promise<vo
     await events.told({ type: state, ...ofCheckpoint(record) }, eventId(record, state));
 }
 
-/** Has the workers give back what they hold. */
-async function release({ connection }: StepParts, { record }: RecordKeeper): Promise<void> {
-  const { checkpoint, workers = [] } = record;
-  await tellAll(connection, workers, 'release', () => ({ checkpoint }));
+/**
+ * Has the workers give back what they hold: while snapshots are held, each page that a task writes costs a copy. A worker that
+ * cannot be told does so by itself, much later.
+ * @throws the reason of `term`
+ */
+async function release(
+  { connection, workers }: StepParts,
+  { record }: RecordKeeper,
+  term: AbortSignal,
+): Promise<void> {
+  const { checkpoint, workers: holding = [] } = record;
+  const releaseOn = (id: string, signal: AbortSignal) =>
+    ask(connection, id, 'release', { checkpoint }, { timeoutMs: RELEASE_ATTEMPT_MS, signal });
+  await Promise.allSettled(
+    holding.map((id) => {
+      if (!workers.isAlive(id)) return releaseOn(id, term);
+      return workers.whileAlive([id], term, (signal) =>
+        retrying(connection, { timeoutMs: RELEASE_MS, signal }, () => releaseOn(id, signal)),
+      );
+    }),
+  );
+  term.throwIfAborted();
 }

@@ -31,6 +31,15 @@ export async function ask<V extends Verb>(
   }
 }
 
+/** Does something on several workers at once. @throws what the first that failed threw, when all are done */
+export async function onAll<T>(ids: readonly string[], work: (id: string) => Promise<T>): Promise<T[]> {
+  const done = await Promise.allSettled(ids.map(work));
+  return done.map((one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return one.value;
+  });
+}
+
 /** Asks several workers at once. @throws what the first that failed answered, when all have answered */
 export async function askAll<V extends Verb>(
   connection: Connection,
@@ -39,12 +48,8 @@ export async function askAll<V extends Verb>(
   bodyOf: (id: string) => RequestOf<DefinitionOf<V>>,
   options: RequestOptions = {},
 ): Promise<Map<string, ReplyOf<DefinitionOf<V>>>> {
-  const answers = await Promise.allSettled(ids.map((id) => ask(connection, id, verb, bodyOf(id), options)));
-  const failed = answers.find((answer) => answer.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  return new Map(
-    answers.flatMap((answer, index) => (answer.status === 'fulfilled' ? [[ids[index]!, answer.value]] : [])),
-  );
+  const answers = await onAll(ids, (id) => ask(connection, id, verb, bodyOf(id), options));
+  return new Map(answers.map((answer, index) => [ids[index]!, answer]));
 }
 
 /** As askAll(), for what must be told to as many as can be reached. @returns those that could not be told, and why */

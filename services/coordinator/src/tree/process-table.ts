@@ -22,9 +22,17 @@ export interface Located {
 }
 
 export interface Listing<Row> {
+  /** Ascending by pid. */
   readonly rows: Row[];
   /** Workers that did not answer. */
   readonly missing: string[];
+}
+
+export interface Ends extends Listing<TaskEnd> {
+  /** Tasks that had not ended. */
+  readonly running: number;
+  /** Workers that were lost, and took with them how their tasks ended. */
+  readonly lost: string[];
 }
 
 /** The process table of the cluster. Nothing is kept here: the workers know. */
@@ -39,9 +47,7 @@ export class ProcessTable {
   async list(filter: { readonly tree?: string; readonly pid?: number } = {}): Promise<Listing<TaskRow>> {
     const { tree } = filter;
     const ids = tree === undefined ? this.#alive() : this.workersOf(tree);
-    const listing = await this.#gather(ids, (id) => this.#rowsOf(id, filter));
-    listing.rows.sort((one, other) => one.pid - other.pid);
-    return listing;
+    return this.#gather(ids, (id) => this.#rowsOf(id, filter));
   }
 
   /** A task with all below it, depth-first order not kept: ascending by pid. @throws ESRCH no such task */
@@ -61,7 +67,7 @@ export class ProcessTable {
       found.push(row);
       pending.push(...(children.get(row.pid) ?? []));
     }
-    return { rows: found.sort((one, other) => one.pid - other.pid), missing };
+    return { rows: found.sort(byPid), missing };
   }
 
   /** @throws ESRCH no such task runs; EPIPE the worker that may host it does not answer */
@@ -88,19 +94,27 @@ export class ProcessTable {
   }
 
   /** How the tasks of a tree ended, as far as the workers that are left know; those that ran before they were asked may be among them. */
-  async ends(tree: string): Promise<Listing<TaskEnd> & { readonly running: number }> {
+  async ends(tree: string): Promise<Ends> {
+    const { state, lost: known = [] } = this.#parts.trees.get(tree);
+    const absent = this.absentOf(tree);
+    // Who lost a worker of a tree that has ended did not note it there.
+    const lost = state === 'ended' ? [...known, ...absent] : [...known];
     let running = 0;
-    const listing = await this.#gather(this.workersOf(tree), async (id) => {
+    const { rows, missing } = await this.#gather(this.workersOf(tree), async (id) => {
       const ends: TaskEnd[] = [];
       for (let after: number | undefined = 0; after !== undefined; ) {
         const page = await this.#endsPage(id, tree, after);
+        if (page === undefined) {
+          lost.push(id);
+          return [];
+        }
         if (after === 0) running += page.running;
         ends.push(...page.ends);
         after = page.next;
       }
       return ends;
     });
-    return { ...listing, running };
+    return { rows, missing: state === 'ended' ? missing : [...missing, ...absent], running, lost };
   }
 
   /** Workers of a tree that are alive. */
@@ -108,6 +122,13 @@ export class ProcessTable {
     const { trees, workers } = this.#parts;
     const { workers: placed, lost = [] } = trees.get(tree);
     return placed.filter((id) => workers.isAlive(id) && !lost.includes(id));
+  }
+
+  /** Workers of a tree that are not there, and are not known to be lost: they may be heard any moment. */
+  absentOf(tree: string): readonly string[] {
+    const { trees, workers } = this.#parts;
+    const { workers: placed, lost = [] } = trees.get(tree);
+    return placed.filter((id) => !workers.isAlive(id) && !lost.includes(id));
   }
 
   #alive(): readonly string[] {
@@ -132,17 +153,17 @@ export class ProcessTable {
     return rows;
   }
 
+  /** @returns undefined when the worker knows nothing of the tree: it was started anew */
   async #endsPage(id: string, tree: string, after: number) {
     try {
       return await ask(this.#parts.connection, id, 'ends', { tree, after, limit: PAGE });
     } catch (error) {
-      // The worker was started anew and knows nothing of the tree.
-      if (isCkptError(error) && error.code === 'ESRCH') return { ends: [], running: 0 };
+      if (isCkptError(error) && error.code === 'ESRCH') return undefined;
       throw error;
     }
   }
 
-  async #gather<Row>(
+  async #gather<Row extends { readonly pid: number }>(
     ids: readonly string[],
     rowsOf: (id: string) => Promise<readonly Row[]>,
   ): Promise<Listing<Row>> {
@@ -154,9 +175,11 @@ export class ProcessTable {
       else if (isUnreachable(answer.reason)) missing.push(ids[index]!);
       else throw answer.reason;
     }
-    return { rows, missing };
+    return { rows: rows.sort(byPid), missing };
   }
 }
+
+const byPid = (one: { readonly pid: number }, other: { readonly pid: number }): number => one.pid - other.pid;
 
 /** A tree that was restarted has the root of the one before, which may not be known yet to have ended. */
 const newest = (trees: readonly TreeRecord[]): TreeRecord | undefined =>

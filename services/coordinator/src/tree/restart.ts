@@ -7,7 +7,7 @@ import { tellAll } from '../cluster/fan-out.js';
 import { livingRows } from './living-rows.js';
 import { placementMap, placingWorker, told } from './spawn.js';
 import { startTree } from './start-tree.js';
-import type { TreeParts } from './tree-parts.js';
+import type { StartedBy, TreeParts } from './tree-parts.js';
 import { newTreeId } from './trees.js';
 
 type Restart = (typeof coordinator)['restart']['definition'];
@@ -16,7 +16,7 @@ type Restart = (typeof coordinator)['restart']['definition'];
 export async function restart(
   parts: TreeParts,
   { checkpoint, on, placement = {}, frozen = false, name, labels }: RequestOf<Restart>,
-  signal: AbortSignal,
+  { key, signal }: StartedBy,
 ): Promise<ReplyOf<Restart>> {
   const { workers, trees, events, store } = parts;
   const { tree: image } = await readTree((await (await store()).source(checkpoint)).withoutPages());
@@ -36,6 +36,7 @@ export async function restart(
     checkpoint,
     ...(name !== undefined && { name }),
     ...(labels !== undefined && { labels }),
+    ...(key !== undefined && { key }),
     workers: placed.workers,
   };
   await trees.put({ ...record, state: 'starting' });

@@ -10,7 +10,7 @@ import {
 import type { coordinator, ReplyOf, RequestOf, WorkerRecord } from '@ckptree/protocol';
 import { livingRows } from './living-rows.js';
 import { startTree } from './start-tree.js';
-import type { TreeParts } from './tree-parts.js';
+import type { StartedBy, TreeParts } from './tree-parts.js';
 import { newTreeId } from './trees.js';
 
 type Spawn = (typeof coordinator)['spawn']['definition'];
@@ -19,7 +19,7 @@ type Spawn = (typeof coordinator)['spawn']['definition'];
 export async function spawn(
   parts: TreeParts,
   { spec, baseFolder = '/', placement = {}, name, labels }: RequestOf<Spawn>,
-  signal: AbortSignal,
+  { key, signal }: StartedBy,
 ): Promise<ReplyOf<Spawn>> {
   const { workers, trees, events } = parts;
   const spawned = freePids(
@@ -42,6 +42,7 @@ export async function spawn(
     created: new Date().toISOString(),
     ...(name !== undefined && { name }),
     ...(labels !== undefined && { labels }),
+    ...(key !== undefined && { key }),
     workers: ids,
   };
   // Before its tasks run: whoever leads next must know of them.

@@ -9,7 +9,7 @@ import {
   sendDocument,
   type worker,
 } from '@ckptree/protocol';
-import { ask } from '../cluster/fan-out.js';
+import { ask, onAll } from '../cluster/fan-out.js';
 import type { Workers } from '../cluster/workers.js';
 
 const LOAD_TIMEOUT_MS = 600_000;
@@ -44,8 +44,8 @@ export async function startTree({ connection, workers }: StartParts, options: St
   const ids = [...parts.keys()];
   try {
     return await workers.whileAlive(ids, signal, async (signal) => {
-      await all(ids, (id) => load(connection, id, { ...options, signal }));
-      const started = await all(ids, (id) => askAgain(connection, id, 'start', { tree, frozen }, signal));
+      await onAll(ids, (id) => load(connection, id, { ...options, signal }));
+      const started = await onAll(ids, (id) => askAgain(connection, id, 'start', { tree, frozen }, signal));
       return started.reduce((sum, { tasks }) => sum + tasks, 0);
     });
   } catch (error) {
@@ -88,15 +88,6 @@ async function askAgain<Verb extends keyof Starting>(
   });
   if ('error' in answer) throw answer.error;
   return answer.reply as ReplyOf<Starting[Verb]['definition']>;
-}
-
-/** Does something on several workers. @throws what the first that failed threw, when all are done */
-async function all<T>(ids: readonly string[], work: (id: string) => Promise<T>): Promise<T[]> {
-  const done = await Promise.allSettled(ids.map(work));
-  return done.map((one) => {
-    if (one.status === 'rejected') throw one.reason;
-    return one.value;
-  });
 }
 
 /** Waits until a worker has loaded its part. One that is busy may leave a question unanswered: as long as it lives, it is asked again. */

@@ -70,15 +70,11 @@ export class TreeKeeper {
     const { trees } = this.#parts;
     const tree = trees.find(id);
     if (tree === undefined) return true;
-    if (this.#absentOf(tree).length > 0) return false;
-    if (!(await undoStart(this.#parts, this.#parts.table.workersOf(tree.tree), tree))) return false;
+    const { table } = this.#parts;
+    if (table.absentOf(id).length > 0) return false;
+    if (!(await undoStart(this.#parts, table.workersOf(id), tree))) return false;
     await trees.remove(tree.tree);
     return true;
-  }
-
-  /** Workers of a tree that are not there, and are not known to be lost: they may be heard any moment. */
-  #absentOf({ workers: placed, lost = [] }: TreeRecord): string[] {
-    return placed.filter((id) => !this.#parts.workers.isAlive(id) && !lost.includes(id));
   }
 
   async #lookAtAll(): Promise<void> {
@@ -95,7 +91,7 @@ export class TreeKeeper {
 
   async #lookAt(tree: TreeRecord): Promise<void> {
     const { connection, table } = this.#parts;
-    if (this.#absentOf(tree).length > 0) return;
+    if (table.absentOf(tree.tree).length > 0) return;
     const ids = table.workersOf(tree.tree);
     const answers = await askAll(connection, ids, 'fragments', () => ({ tree: tree.tree }));
     const parents = new Set<number>();

@@ -14,3 +14,11 @@ export interface TreeParts {
   readonly events: Telling;
   readonly store: () => Promise<Store>;
 }
+
+/** How a tree was asked for. */
+export interface StartedBy {
+  /** For its record: see KeyedStarts. */
+  readonly key: string | undefined;
+  /** Raised when this coordinator leads no longer. */
+  readonly signal: AbortSignal;
+}

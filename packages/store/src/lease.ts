@@ -59,7 +59,7 @@ export class Lease {
       throw error;
     }
     // A lease alone keeps no process alive. A failed renewal is tried again at the next turn, and shows in check(). There
-    // is one at a time: release() waits for it.
+    // is one at a time.
     lease.#timer = setInterval(() => {
       lease.#renewal ??= lease
         .#renew()
@@ -92,8 +92,9 @@ export class Lease {
    */
   async release(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#renewal;
-    await giveBack(this.#backend, this.#names);
+    // A renewal under way may hang, and is not waited for. What it puts goes as soon as it is there.
+    void this.#renewal?.then(() => giveBack(this.#backend, this.#names));
+    await giveBack(this.#backend, [...this.#names]);
   }
 
   async #renew(): Promise<void> {

@@ -198,6 +198,27 @@ describe('a lease that is renewed', () => {
     await lease.release();
   });
 
+  test('ends though a renewal hangs, which takes back what it puts when it goes on', async () => {
+    jest.useFakeTimers();
+    const backend = new MemoryBackend();
+    const lease = await Lease.take(backend, new InventedOwners().next());
+    const put = backend.put.bind(backend);
+    let goOn = (): void => undefined;
+    const hanging = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    backend.put = async (name, content) => {
+      await hanging;
+      return put(name, content);
+    };
+    await pass(1);
+    await lease.release();
+    expect(backend.objects.size).toBe(0);
+    goOn();
+    await pass(1);
+    expect(backend.objects.size).toBe(0);
+  });
+
   test('leaves nothing behind when renewals take longer than the time between them', async () => {
     jest.useFakeTimers();
     const backend = new MemoryBackend();

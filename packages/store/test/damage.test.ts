@@ -1,7 +1,9 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { bytesSource } from '@ckptree/image';
-import { Store } from '@ckptree/store';
+import { type FileSystem, FolderBackend, realFileSystem, Store } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
-import { exported, put } from './support/folder.js';
+import { exported, put, scratch } from './support/folder.js';
 import { BASE, buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
 
@@ -72,6 +74,39 @@ describe('a damaged pack', () => {
     expect((await exported(store, hit.id)).equals(buildImage(tasks))).toBe(true);
     expect((await exported(store, spared.id)).equals(image)).toBe(true);
     expect(await store.verify({ readData: true })).toMatchObject({ ok: true });
+  });
+
+  test('without its table: is read from one end to the other, however many chunks it has', async () => {
+    const path = await scratch();
+    const many = buildImage(
+      Array.from({ length: 500 }, (_, pid) => ({ pid: pid + 1, ppid: pid, pages: pages(1, () => pid) })),
+    );
+    const { id } = await put(await Store.init(path), many);
+    const [name] = await readdir(join(path, 'packs'));
+    const pack = join(path, 'packs', name!);
+    const bytes = await readFile(pack);
+    await writeFile(pack, flip(bytes, bytes.length - 60));
+    let read = 0;
+    const fileSystem: FileSystem = {
+      ...realFileSystem,
+      async open(opened, ...options) {
+        const file = await realFileSystem.open(opened, ...options);
+        const reading = file.read.bind(file);
+        if (opened === pack)
+          file.read = async (target, position) => {
+            const count = await reading(target, position);
+            read += count;
+            return count;
+          };
+        return file;
+      },
+    };
+    const store = await Store.openBackend(await FolderBackend.open(path, { fileSystem }));
+    const { salvagedChunks } = await store.repair();
+    expect(salvagedChunks).toBeGreaterThan(100);
+    // Once to look for chunks, once to move it to quarantine, and its ends.
+    expect(read).toBeLessThan(3 * bytes.length);
+    expect((await exported(store, id)).equals(many)).toBe(true);
   });
 
   test('gc deletes nothing that it cannot account for', async () => {

@@ -172,7 +172,7 @@ async function damagedDocuments({ backend, documentKey }: StoreContext): Promise
       await readManifest(backend, id, documentKey);
     } catch (error) {
       const { code } = asCkptError(error);
-      if (code === 'EIO' || code === 'EBADMSG') damaged.add(manifestName(id));
+      if (['EIO', 'EBADMSG', 'E2BIG'].includes(code)) damaged.add(manifestName(id));
       else if (code !== 'ENOENT') throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesSource } from '@ckptree/image';
 import { type FileSystem, FolderBackend, realFileSystem, Store } from '@ckptree/store';
@@ -137,6 +137,21 @@ describe('documents that lie', () => {
     expect(await store.verify()).toMatchObject({ ok: true });
     backend.objects.set('config', Buffer.from('{"format":2}\nblake3 0\n'));
     await expect(Store.openBackend(backend)).rejects.toMatchObject({ code: 'EIO' });
+  });
+
+  test('a manifest that is too large is damage like any other: a collection refuses to run until a repair took it out', async () => {
+    const path = await scratch('/dev/shm');
+    const store = await Store.init(path);
+    const image = buildImage(tasks);
+    const { id } = await put(store, image);
+    const other = '20200101t000000000-00000000';
+    await writeFile(join(path, 'manifests', other), '');
+    await truncate(join(path, 'manifests', other), 256 * 1024 * 1024 + 1);
+    await expect(store.gc()).rejects.toMatchObject({ message: expect.stringContaining(other) });
+    expect((await store.verify()).damaged.map((damage) => damage.id)).toEqual([other]);
+    expect(await store.repair()).toMatchObject({ quarantined: [`manifests/${other}`], left: [] });
+    expect((await store.gc()).liveChunks).toBeGreaterThan(0);
+    expect((await exported(store, id)).equals(image)).toBe(true);
   });
 
   test('a missing, damaged or foreign index is rebuilt from the packs', async () => {

@@ -3,7 +3,7 @@ import type { ObjectBackend } from './backend/object-backend.js';
 import { decodeChunkHeader, RECORD_LIMIT } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
 import { ContentSlots, type Loading } from './content-slots.js';
-import type { ChunkIndex } from './index/chunk-index.js';
+import { type ChunkIndex, isSpoiled } from './index/chunk-index.js';
 import type { ChunkPlace } from './index/chunk-place.js';
 import { packName } from './pack/pack-reader.js';
 import type { ChunkEngine, RecordPlace } from './put/chunk-engine.js';
@@ -98,6 +98,17 @@ export class ChunkReader {
         await this.#index.refresh();
         place = await this.#index.find(id);
       }
+    }
+  }
+
+  /** Whether a chunk can be read at this place, whatever is known of it. */
+  async isSound(id: ChunkId, place: ChunkPlace): Promise<boolean> {
+    try {
+      await this.#engine.open(id, await this.#readRecord(place));
+      return true;
+    } catch (error) {
+      if (isSpoiled(error)) return false;
+      throw error;
     }
   }
 

@@ -23,7 +23,7 @@ export function encodeDocument(name: string, document: unknown, key?: Uint8Array
   return Buffer.concat([ENCRYPTED, encrypt(key, Buffer.from(line, 'utf8'), Buffer.from(name, 'utf8'))]);
 }
 
-/** @throws EIO it is damaged or was tampered with; ENOENT there is none */
+/** @throws EIO it is damaged or was tampered with; E2BIG it is larger than any; ENOENT there is none */
 export async function readDocument(backend: ObjectBackend, name: string, key?: Uint8Array): Promise<unknown> {
   try {
     return openDocument(name, await readObject(backend, name, DOCUMENT_LIMIT), key);

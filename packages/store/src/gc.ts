@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openChunk, recordLength } from './chunk.js';
+import type { ChunkId } from './content-hash.js';
 import type { IdSet } from './id-set.js';
 import { isSpoiled } from './index/chunk-index.js';
 import { KIND, objectId, objectName } from './layout.js';
@@ -171,7 +172,7 @@ async function evacuate(evacuation: Evacuation, pack: PackId): Promise<boolean> 
   try {
     for (const entry of await readPackEntries(backend, pack, size, hash)) {
       signal?.throwIfAborted();
-      if (!live.has(entry.id) || (await writer.has(entry.id))) continue;
+      if (!live.has(entry.id) || (await isElsewhere(evacuation, entry.id))) continue;
       const record = await backend.read(packName(pack), entry.offset, recordLength(entry));
       openChunk(settings, entry.id, record); // a copy must not pass damage on as if it were sound
       await writer.addRecord(record);
@@ -184,6 +185,13 @@ async function evacuate(evacuation: Evacuation, pack: PackId): Promise<boolean> 
     if (code === 'EIO') return false; // repair salvages it, and verify tells of it
     throw error;
   }
+}
+
+/** Whether a chunk is to stay in another pack. The index alone does not tell: that copy may be damaged, and ours the last. */
+async function isElsewhere({ chunks, index, writer }: Evacuation, id: ChunkId): Promise<boolean> {
+  if (writer.isComing(id)) return true;
+  const place = await index.find(id, true);
+  return place !== undefined && (await chunks.isSound(id, place));
 }
 
 /** Marks of packs that are gone: a collector died between the two. */

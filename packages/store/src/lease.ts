@@ -7,8 +7,8 @@ import type { Owners } from './owner.js';
 /** A lease is renewed so often. */
 const RENEW_MS = 60_000;
 /**
- * The lease of another host that was not renewed for so long is over. Hosts that share a store must have clocks that
- * agree to a small part of it.
+ * The lease of another host that was not renewed for so long is over, and so is one from so far in the future. Hosts that
+ * share a store must have clocks that agree to a small part of it.
  */
 export const FOREIGN_LEASE_MS = 30 * 60_000;
 /** A lease that could not be deleted is tried so often, until others take it for over anyway. */
@@ -59,7 +59,7 @@ export class Lease {
       throw error;
     }
     // A lease alone keeps no process alive. A failed renewal is tried again at the next turn, and shows in check(). There
-    // is one at a time: release() waits for it.
+    // is one at a time.
     lease.#timer = setInterval(() => {
       lease.#renewal ??= lease
         .#renew()
@@ -82,7 +82,7 @@ export class Lease {
     if ((await this.#isThere(this.name)) && performance.now() - this.#renewedAt < TRUST_MS) return;
     throw new CkptError(
       'ETIMEDOUT',
-      `this process stood still for so long that its lease on the store ${this.#backend.location} ended; start again`,
+      `the lease of this process on the store ${this.#backend.location} ended: it stood still for too long, or its clock is wrong; start again`,
     );
   }
 
@@ -92,8 +92,9 @@ export class Lease {
    */
   async release(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#renewal;
-    await giveBack(this.#backend, this.#names);
+    // A renewal under way may hang, and is not waited for. What it puts goes as soon as it is there.
+    void this.#renewal?.then(() => giveBack(this.#backend, this.#names));
+    await giveBack(this.#backend, [...this.#names]);
   }
 
   async #renew(): Promise<void> {
@@ -166,10 +167,10 @@ export async function liveLeases(backend: ObjectBackend, owners: Owners): Promis
   }
 }
 
-/** Its writer is dead, or stood still for so long that it will find out. */
+/** Its writer is dead, or stood still for so long that it will find out. A time that has yet to come tells no more than one long past. */
 function isOver({ owner, renewedMs }: LeaseInfo, owners: Owners): boolean {
   const state = owners.state(owner);
-  return state === 'dead' || (state === 'foreign' && Date.now() - renewedMs > FOREIGN_LEASE_MS);
+  return state === 'dead' || (state === 'foreign' && Math.abs(Date.now() - renewedMs) > FOREIGN_LEASE_MS);
 }
 
 /**

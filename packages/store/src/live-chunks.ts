@@ -6,7 +6,7 @@ import type { StoreContext } from './store-context.js';
 
 /**
  * Every chunk that a checkpoint needs.
- * @throws EIO, EBADMSG a manifest or recipe cannot be read, so that nobody knows what it needs
+ * @throws EIO, EBADMSG, E2BIG a manifest or recipe cannot be read, so that nobody knows what it needs
  */
 export async function liveChunks(
   { backend, chunks, documentKey }: StoreContext,

@@ -32,7 +32,7 @@ export interface RepairReport {
   readonly left: readonly string[];
 }
 
-/** Bytes of a pack without a table that are looked through at once. */
+/** Bytes of a pack without a table that are read at once. */
 const SCAN_PIECE = 1024 * 1024;
 /** Bytes that are copied at once. */
 const COPY_PIECE = 8 * 1024 * 1024;
@@ -137,18 +137,31 @@ async function* soundLookingRecords(
     }
     return;
   }
-  for (let offset = PACK_HEADER_SIZE; offset + CHUNK_HEADER_SIZE <= size; ) {
-    const ahead = await backend.read(name, offset, SCAN_PIECE);
-    const found = findChunkHeader(ahead);
-    if (found === undefined) {
-      // The last bytes may be the beginning of one.
-      offset += Math.max(1, ahead.length - CHUNK_HEADER_SIZE + 1);
+  yield* recordsWithoutTable(backend, name, size);
+}
+
+/** Whatever looks like a record. Reads each byte once: memory holds a record at most, and a piece. */
+async function* recordsWithoutTable(
+  backend: ObjectBackend,
+  name: string,
+  size: number,
+): AsyncIterable<Uint8Array> {
+  let window: Uint8Array = new Uint8Array();
+  let position = PACK_HEADER_SIZE;
+  for (;;) {
+    const found = findChunkHeader(window);
+    const end = found === undefined ? Number.POSITIVE_INFINITY : found.at + recordLength(found.header);
+    if (end > window.length && position < size) {
+      // Without a header: the last bytes may be the beginning of one.
+      const rest = window.subarray(found?.at ?? Math.max(0, window.length - CHUNK_HEADER_SIZE + 1));
+      window = Buffer.concat([rest, await backend.read(name, position, SCAN_PIECE)]);
+      position += SCAN_PIECE;
       continue;
     }
-    const record = await backend.read(name, offset + found.at, recordLength(found.header));
-    if (record.length === recordLength(found.header)) yield record;
+    if (found === undefined) return;
+    if (end <= window.length) yield window.subarray(found.at, end);
     // Not behind the record: its lengths may be what is damaged.
-    offset += found.at + CHUNK_HEADER_SIZE;
+    window = window.subarray(found.at + CHUNK_HEADER_SIZE);
   }
 }
 
@@ -159,7 +172,7 @@ async function damagedDocuments({ backend, documentKey }: StoreContext): Promise
       await readManifest(backend, id, documentKey);
     } catch (error) {
       const { code } = asCkptError(error);
-      if (code === 'EIO' || code === 'EBADMSG') damaged.add(manifestName(id));
+      if (['EIO', 'EBADMSG', 'E2BIG'].includes(code)) damaged.add(manifestName(id));
       else if (code !== 'ENOENT') throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { CkptError, isCkptError } from '@ckptree/errors';
+import { asCkptError, CkptError, isCkptError } from '@ckptree/errors';
 import type { ByteSource, MemoryVersions } from '@ckptree/model';
 import {
   type AddedSizes,
@@ -130,7 +130,8 @@ export class Session {
 
   /**
    * Makes it a checkpoint: when this resolves, it is listed and survives any crash.
-   * @throws ETIMEDOUT the process stood still for too long in between; ENOSPC, EIO: nothing is listed
+   * @throws ETIMEDOUT the process stood still for too long in between; ENOSPC, EIO. Then nothing is listed, unless the
+   *         store did not even let that be taken back, which the message says
    */
   async commit(): Promise<Manifest> {
     this.#checkOpen();
@@ -144,7 +145,7 @@ export class Session {
       durationMs: Math.round(performance.now() - this.#started),
       tree: layout.tree,
     });
-    if (!(await this.#list(manifest)))
+    if (!(await this.#listOrTakeBack(manifest)))
       throw new CkptError(
         'EEXIST',
         `there is a checkpoint ${manifest.id} already, though its id was drawn at random`,
@@ -159,7 +160,7 @@ export class Session {
    * found out, and copied or told. Committing the same composition again does nothing.
    * @returns the manifest that is listed
    * @throws EIO, EBADMSG a chunk that a part needs is missing or damaged; EEXIST there is another checkpoint of this id;
-   *         ETIMEDOUT, ENOSPC as commit()
+   *         ETIMEDOUT, ENOSPC, EIO: it may be listed all the same, and then committing again makes it durable
    */
   async commitParts(composition: Composition): Promise<Manifest> {
     this.#checkOpen();
@@ -220,6 +221,27 @@ export class Session {
     const document = encodeDocument(name, manifest, documentKey);
     await this.#lease.check();
     return backend.put(name, [document], this.#lease.name);
+  }
+
+  /**
+   * As #list(), for a checkpoint that nobody else could list: when its name could not be made durable, it is there for
+   * all to see, but perhaps not for long.
+   */
+  async #listOrTakeBack(manifest: Manifest): Promise<boolean> {
+    try {
+      return await this.#list(manifest);
+    } catch (error) {
+      await this.#context.backend.delete(manifestName(manifest.id)).catch(() => {
+        const { code, message, fields } = asCkptError(error);
+        throw new CkptError(
+          code,
+          `${message}. Checkpoint ${manifest.id} may be listed all the same; forget it, or check that it is still there later`,
+          fields,
+          error,
+        );
+      });
+      throw error;
+    }
   }
 
   async #allStay(ids: Iterable<ChunkId>): Promise<boolean> {

@@ -1,11 +1,15 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type FileSystem, FolderBackend, realFileSystem } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
 import { backendConformance } from './support/conformance.js';
+import { type Change, CrashingFileSystem } from './support/crashing-file-system.js';
 import { scratch } from './support/folder.js';
+import { Gate } from './support/gate.js';
 import { MemoryBackend } from './support/memory-backend.js';
+import { Durability, failPower } from './support/power-failure.js';
 
 backendConformance('a folder', async () => FolderBackend.open(await scratch()));
 backendConformance('memory', async () => new MemoryBackend());
@@ -73,6 +77,38 @@ describe('a folder that is not as it should be', () => {
     await expect(FolderBackend.open(join(path, 'file'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
+
+test.each([
+  ['was met before', true],
+  ['is new', false],
+])(
+  'what is put into a subfolder that another process is just making, and that %s, survives a power failure',
+  async (_, hasMet) => {
+    const folder = await scratch();
+    const path = join(folder, 'store');
+    const durability = new Durability(join(folder, 'kept'));
+    const gate = new Gate();
+    gate.close(1);
+    const changes: Change[] = [];
+    const slow = new CrashingFileSystem(durability, async (change) => {
+      const isMaking = changes.at(-1) === 'mkdir';
+      changes.push(change);
+      if (isMaking && existsSync(join(path, 'packs'))) await gate.pass();
+    });
+    const fast = new CrashingFileSystem(durability, async () => undefined);
+    await mkdir(path, { mode: 0o700 });
+    const making = (await FolderBackend.open(path, { fileSystem: slow })).put('packs/a', []);
+    await gate.reached;
+    const backend = await FolderBackend.open(path, { fileSystem: fast });
+    if (hasMet) await backend.list('packs');
+    await backend.put('packs/b', [Buffer.from('b')]);
+    const { atRisk } = durability;
+    gate.open();
+    await making;
+    failPower(atRisk, 'empty');
+    expect(await readFile(join(path, 'packs', 'b'), 'utf8')).toBe('b');
+  },
+);
 
 test.each(['manifests', 'keys'])(
   'what is deleted of %s is gone when that is told, whatever happens then',

@@ -1,6 +1,9 @@
+import { FolderBackend, type ObjectBackend } from '@ckptree/store';
 import { ChunkIndex, contentHash } from '@ckptree/store/low-level';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { scratch } from './support/folder.js';
+import { Gate } from './support/gate.js';
 import { MemoryBackend } from './support/memory-backend.js';
 
 /** Blocks of an index are found by the first 8 bytes of ids: in these many ids share them, over several blocks. */
@@ -110,4 +113,35 @@ test('of two indexes that are published at once, the one that knows less does no
   await second;
   for (const number of [1, 2]) expect(await index.find(ID(number))).toMatchObject({ pack: PACK(number) });
   expect(await backend.list('index')).toHaveLength(1);
+});
+
+test('a lookup that learns late that its index was replaced does not give up the new one', async () => {
+  const path = await scratch();
+  const real = await FolderBackend.open(path);
+  const gate = new Gate();
+  let replaced = '';
+  const backend: ObjectBackend = Object.assign(Object.create(real) as ObjectBackend, {
+    list: (kind: string) => real.list(kind),
+    async read(name: string, position: number, length: number) {
+      if (name === replaced) await gate.pass();
+      return real.read(name, position, length);
+    },
+  });
+  for (const number of [1, 2, 3]) await real.put(`packs/${PACK(number)}`, [Buffer.alloc(1000)]);
+  const publish = async (): Promise<string> => {
+    const other = await ChunkIndex.open(real, contentHash());
+    for (const number of [1, 2, 3]) other.add(PACK(number), 1000, [entryOf(number)]);
+    await other.publish(true);
+    return (await real.list('index'))[0]!.name;
+  };
+  replaced = await publish();
+  const index = await ChunkIndex.open(backend, contentHash());
+  await publish();
+  gate.close(1);
+  const slow = index.find(ID(1));
+  await gate.reached;
+  expect(await index.find(ID(2))).toMatchObject({ pack: PACK(2) });
+  gate.open();
+  expect(await slow).toMatchObject({ pack: PACK(1) });
+  expect(await index.find(ID(3))).toMatchObject({ pack: PACK(3) });
 });

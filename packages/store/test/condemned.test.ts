@@ -4,6 +4,7 @@ import { type GcReport, type ObjectBackend, readLayout, Store } from '@ckptree/s
 import { describe, expect, test } from '@jest/globals';
 import { collecting } from './support/collecting.js';
 import { exported, put } from './support/folder.js';
+import { Gate } from './support/gate.js';
 import { buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
 
@@ -151,31 +152,4 @@ async function publishIndex(backend: ObjectBackend): Promise<void> {
 /** Lets everybody go on who waits for nothing but memory. */
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Holds up who comes while it is closed. */
-class Gate {
-  /** How many it still holds up. */
-  #holds = 0;
-  #opened: Promise<void> | undefined;
-  open = (): void => undefined;
-  #reach = (): void => undefined;
-  /** Somebody waits. */
-  readonly reached = new Promise<void>((resolve) => {
-    this.#reach = resolve;
-  });
-
-  /** @param holds how many it holds up; others pass */
-  close(holds = Number.POSITIVE_INFINITY): void {
-    this.#holds = holds;
-    this.#opened = new Promise((resolve) => {
-      this.open = resolve;
-    });
-  }
-
-  async pass(): Promise<void> {
-    if (this.#opened === undefined || this.#holds-- <= 0) return;
-    this.#reach();
-    await this.#opened;
-  }
 }

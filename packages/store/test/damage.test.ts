@@ -1,7 +1,9 @@
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { bytesSource } from '@ckptree/image';
-import { Store } from '@ckptree/store';
+import { type FileSystem, FolderBackend, realFileSystem, Store } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
-import { exported, put } from './support/folder.js';
+import { exported, put, scratch } from './support/folder.js';
 import { BASE, buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
 
@@ -74,6 +76,39 @@ describe('a damaged pack', () => {
     expect(await store.verify({ readData: true })).toMatchObject({ ok: true });
   });
 
+  test('without its table: is read from one end to the other, however many chunks it has', async () => {
+    const path = await scratch();
+    const many = buildImage(
+      Array.from({ length: 500 }, (_, pid) => ({ pid: pid + 1, ppid: pid, pages: pages(1, () => pid) })),
+    );
+    const { id } = await put(await Store.init(path), many);
+    const [name] = await readdir(join(path, 'packs'));
+    const pack = join(path, 'packs', name!);
+    const bytes = await readFile(pack);
+    await writeFile(pack, flip(bytes, bytes.length - 60));
+    let read = 0;
+    const fileSystem: FileSystem = {
+      ...realFileSystem,
+      async open(opened, ...options) {
+        const file = await realFileSystem.open(opened, ...options);
+        const reading = file.read.bind(file);
+        if (opened === pack)
+          file.read = async (target, position) => {
+            const count = await reading(target, position);
+            read += count;
+            return count;
+          };
+        return file;
+      },
+    };
+    const store = await Store.openBackend(await FolderBackend.open(path, { fileSystem }));
+    const { salvagedChunks } = await store.repair();
+    expect(salvagedChunks).toBeGreaterThan(100);
+    // Once to look for chunks, once to move it to quarantine, and its ends.
+    expect(read).toBeLessThan(3 * bytes.length);
+    expect((await exported(store, id)).equals(many)).toBe(true);
+  });
+
   test('gc deletes nothing that it cannot account for', async () => {
     const { backend, spared } = await damaged((bytes) => bytes.subarray(0, 10));
     const store = await Store.openBackend(backend);
@@ -102,6 +137,21 @@ describe('documents that lie', () => {
     expect(await store.verify()).toMatchObject({ ok: true });
     backend.objects.set('config', Buffer.from('{"format":2}\nblake3 0\n'));
     await expect(Store.openBackend(backend)).rejects.toMatchObject({ code: 'EIO' });
+  });
+
+  test('a manifest that is too large is damage like any other: a collection refuses to run until a repair took it out', async () => {
+    const path = await scratch('/dev/shm');
+    const store = await Store.init(path);
+    const image = buildImage(tasks);
+    const { id } = await put(store, image);
+    const other = '20200101t000000000-00000000';
+    await writeFile(join(path, 'manifests', other), '');
+    await truncate(join(path, 'manifests', other), 256 * 1024 * 1024 + 1);
+    await expect(store.gc()).rejects.toMatchObject({ message: expect.stringContaining(other) });
+    expect((await store.verify()).damaged.map((damage) => damage.id)).toEqual([other]);
+    expect(await store.repair()).toMatchObject({ quarantined: [`manifests/${other}`], left: [] });
+    expect((await store.gc()).liveChunks).toBeGreaterThan(0);
+    expect((await exported(store, id)).equals(image)).toBe(true);
   });
 
   test('a missing, damaged or foreign index is rebuilt from the packs', async () => {

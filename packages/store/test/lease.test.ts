@@ -1,8 +1,11 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { bytesSource } from '@ckptree/image';
 import { type ObjectBackend, Store, withLease } from '@ckptree/store';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Lease, liveLeases } from '../dist/lease.js';
 import { InventedOwners } from './support/crashing-file-system.js';
+import { put, scratch } from './support/folder.js';
 import { buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
 
@@ -81,6 +84,35 @@ describe('a lease that a service holds for a writer in another process', () => {
       return found;
     };
     expect((await liveLeases(backend, collector)).map(({ owner }) => owner)).toEqual([service.self]);
+  });
+});
+
+describe('a lease of another host', () => {
+  const HOUR_MS = 3_600_000;
+
+  test.each([
+    ['from a clock that is years ahead', Date.now() + 100_000 * HOUR_MS],
+    ['with a damaged time', Number.MAX_SAFE_INTEGER],
+    ['from long ago', Date.now() - HOUR_MS],
+  ])('%s holds up no collection', async (_, renewed) => {
+    const path = await scratch();
+    const store = await Store.init(path);
+    const { id } = await put(store, buildImage([{ pid: 1, ppid: 0, pages: pages(3) }]));
+    await store.forget([id]);
+    await writeFile(join(path, 'leases', `0123456789abcdef.ffffffffffff.1.1.${renewed}`), '');
+    expect(await store.gc()).toMatchObject({ waitingFor: [], waitingPacks: [] });
+    expect((await store.info()).writers).toBe(0);
+  });
+
+  test('whose clock is a few minutes ahead or behind holds up a collection', async () => {
+    const path = await scratch();
+    const store = await Store.init(path);
+    await (await store.begin()).end();
+    for (const [number, skew] of [-5, 5].entries()) {
+      const renewed = Date.now() + skew * 60_000;
+      await writeFile(join(path, 'leases', `000000000000000${number}.ffffffffffff.1.1.${renewed}`), '');
+    }
+    expect((await store.gc()).waitingFor).toHaveLength(2);
   });
 });
 
@@ -164,6 +196,27 @@ describe('a lease that is renewed', () => {
     };
     await expect(lease.check()).resolves.toBeUndefined();
     await lease.release();
+  });
+
+  test('ends though a renewal hangs, which takes back what it puts when it goes on', async () => {
+    jest.useFakeTimers();
+    const backend = new MemoryBackend();
+    const lease = await Lease.take(backend, new InventedOwners().next());
+    const put = backend.put.bind(backend);
+    let goOn = (): void => undefined;
+    const hanging = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    backend.put = async (name, content) => {
+      await hanging;
+      return put(name, content);
+    };
+    await pass(1);
+    await lease.release();
+    expect(backend.objects.size).toBe(0);
+    goOn();
+    await pass(1);
+    expect(backend.objects.size).toBe(0);
   });
 
   test('leaves nothing behind when renewals take longer than the time between them', async () => {

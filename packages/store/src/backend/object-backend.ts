@@ -80,20 +80,23 @@ export function checkObjectName(name: string): void {
     throw new CkptError('EINVAL', `${JSON.stringify(name)} is not a name that an object of a store may have`);
 }
 
+/** Bytes: most objects that are read as a whole are smaller, and one call gets them. */
+const FIRST_PIECE = 1024 * 1024;
+
 /**
  * A whole object.
  * @param limit bytes; a larger object is refused before it is read
  * @throws ENOENT there is none; E2BIG it is larger
  */
 export async function readObject(backend: ObjectBackend, name: string, limit: number): Promise<Uint8Array> {
-  const bytes = await backend.read(name, 0, limit + 1);
-  if (bytes.length > limit)
+  const piece = Math.min(FIRST_PIECE, limit + 1);
+  const first = await backend.read(name, 0, piece);
+  if (first.length < piece) return first;
+  if ((await backend.read(name, limit, 1)).length > 0)
     throw new CkptError(
       'E2BIG',
       `${backend.location}/${name} is larger than the ${limit} bytes it may have`,
-      {
-        path: name,
-      },
+      { path: name },
     );
-  return bytes;
+  return backend.read(name, 0, limit);
 }

@@ -17,6 +17,8 @@ export class StoreFolder {
   readonly owners: Owners;
   /** Subfolders that were found to be in order. */
   readonly #checked = new Set<string>();
+  /** Subfolders whose names are durable. */
+  readonly #durable = new Set<string>();
 
   constructor(path: string, fs: FileSystem, owners: Owners) {
     this.path = path;
@@ -26,7 +28,7 @@ export class StoreFolder {
 
   /** @throws ENOENT no such folder; EPERM it belongs to somebody else, or anybody may write to it; EINVAL no folder */
   async open(create: boolean): Promise<void> {
-    if (create) await this.#makeFolder(this.path);
+    if (create && (await this.#makeFolder(this.path))) await this.#keepName(this.path);
     // The last step of the path to the store may be a link: it is the user's word, not the store's content.
     await this.#checkFolder(`${this.path}/.`);
   }
@@ -44,8 +46,8 @@ export class StoreFolder {
 
   async subfolder(kind: string, create: boolean): Promise<string> {
     const path = join(this.path, kind);
+    if (create && !this.#durable.has(kind)) await this.#makeSubfolder(kind, path);
     if (this.#checked.has(kind)) return path;
-    if (create) await this.#makeFolder(path);
     try {
       await this.#checkFolder(path);
     } catch (error) {
@@ -106,12 +108,31 @@ export class StoreFolder {
     return new CkptError(code, `${what} ${name} in ${this.path}: ${message}${advice}`, { path: name }, error);
   }
 
-  async #makeFolder(path: string): Promise<void> {
+  async #makeSubfolder(kind: string, path: string): Promise<void> {
+    // One that was there and has gone is not made anew: what it held must not count as deleted.
+    if (!this.#checked.has(kind)) await this.#makeFolder(path);
+    // Also when it is there: whoever made it just now may not have come to this yet.
+    await this.#keepName(path);
+    this.#durable.add(kind);
+  }
+
+  /** @returns false when it is there already */
+  async #makeFolder(path: string): Promise<boolean> {
     try {
       await this.fs.mkdir(path, FOLDER_MODE);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw this.failed('could not make the folder', path, error);
+    }
+  }
+
+  /** Makes the name of a folder durable. */
+  async #keepName(path: string): Promise<void> {
+    try {
       await this.sync(join(path, '..'));
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw this.failed('could not make the folder', path, error);
+      throw this.failed('could not make the folder', path, error);
     }
   }
 

@@ -93,7 +93,7 @@ export async function listManifestIds(backend: ObjectBackend, remembers = false)
   return objects.map(({ name }) => objectId(name)).filter((id) => ID_PATTERN.test(id));
 }
 
-/** @throws ENOENT no such checkpoint; EIO, EBADMSG its manifest is damaged */
+/** @throws ENOENT no such checkpoint; EIO, EBADMSG, E2BIG its manifest is damaged */
 export async function readManifest(backend: ObjectBackend, id: string, key?: Uint8Array): Promise<Manifest> {
   return checkManifest(id, await readDocument(backend, manifestName(id), key));
 }

@@ -38,7 +38,6 @@ export class ChunkIndex {
   #unreadable: UnreadablePack[] = [];
   /** Index objects that turned out to be damaged or gone. */
   readonly #spoiled = new Set<string>();
-  #baseName = '';
   /** Refreshes and merges, one after the other. */
   #refreshing: Promise<void> = Promise.resolve();
   /** Packs that came since the last refresh began: its list may be older than they are. */
@@ -91,8 +90,7 @@ export class ChunkIndex {
 
   /** Makes no more use of the index object that is open. */
   async rebuild(): Promise<void> {
-    await this.#refreshing;
-    if (this.#base !== undefined) await this.#replaceBase();
+    if (this.#base !== undefined) await this.#replaceBase(this.#base);
   }
 
   /** Every chunk of every pack that there is, ascending by id, in groups. */
@@ -181,25 +179,30 @@ export class ChunkIndex {
   }
 
   async #findInBase(ids: readonly ChunkId[]): Promise<readonly (readonly ChunkPlace[])[]> {
-    if (this.#base === undefined || ids.length === 0) return ids.map(() => []);
+    const base = this.#base;
+    if (base === undefined || ids.length === 0) return ids.map(() => []);
     try {
-      return await this.#base.findAll(ids);
+      return await base.findAll(ids);
     } catch (error) {
       if (!isSpoiled(error)) throw error;
-      await this.#replaceBase();
+      await this.#replaceBase(base);
       // What it had may be known from trailers now.
       const inBase = await this.#findInBase(ids);
       return ids.map((id, index) => [...(this.#recent.get(id) ?? []), ...inBase[index]!]);
     }
   }
 
-  /** The base is gone (somebody published a larger one) or damaged: take another, or the trailers. */
-  async #replaceBase(): Promise<void> {
-    this.#spoiled.add(this.#baseName);
-    this.#base = undefined;
-    this.#recent.clear();
-    this.#covered.clear();
-    await this.refresh();
+  /** This base is gone (somebody published a larger one) or damaged: take another, or the trailers, unless that is done. */
+  #replaceBase(base: IndexFile): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#base === base) {
+        this.#spoiled.add(base.name);
+        this.#base = undefined;
+        this.#recent.clear();
+        this.#covered.clear();
+      }
+      await this.#refresh();
+    });
   }
 
   /** The largest index that is sound. */
@@ -209,7 +212,6 @@ export class ChunkIndex {
     for (const { name, size } of usable) {
       try {
         this.#base = await IndexFile.open(this.#backend, name, size, this.#hash);
-        this.#baseName = name;
         for (const pack of this.#base.packs) this.#covered.add(pack);
         return;
       } catch (error) {
@@ -244,7 +246,6 @@ export class ChunkIndex {
     const older = (await this.#backend.list(KIND.index)).filter((object) => object.name !== name);
     const size = parts.reduce((sum, part) => sum + part.length, 0);
     this.#base = await IndexFile.open(this.#backend, name, size, this.#hash);
-    this.#baseName = name;
     this.#forgetMerged(new Set(packs));
     for (const object of older) await this.#backend.delete(object.name);
   }

@@ -74,10 +74,11 @@ async function* blocksOf(groups: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
 }
 
 export class IndexFile {
+  /** Of its object. */
+  readonly name: string;
   readonly packs: readonly PackId[];
   readonly entries: number;
   readonly #backend: ObjectBackend;
-  readonly #name: string;
   readonly #hash: ContentHash;
   /** Prefix and digest of each block. */
   readonly #lines: Buffer;
@@ -93,7 +94,7 @@ export class IndexFile {
     counts: Counts,
   ) {
     this.#backend = backend;
-    this.#name = name;
+    this.name = name;
     this.#hash = hash;
     this.entries = counts.entries;
     const packsEnd = INDEX_HEADER_SIZE + counts.packs * PACK_ID_SIZE;
@@ -204,13 +205,13 @@ export class IndexFile {
   async #readBlocks(first: number, count: number): Promise<Buffer> {
     const entries = Math.min(count * BLOCK_ENTRIES, this.entries - first * BLOCK_ENTRIES);
     const position = this.#blocksAt + first * BLOCK_SIZE;
-    const blocks = Buffer.from(await this.#backend.read(this.#name, position, entries * ENTRY_SIZE));
+    const blocks = Buffer.from(await this.#backend.read(this.name, position, entries * ENTRY_SIZE));
     for (let number = first; number < first + count; number++) {
       const at = (number - first) * BLOCK_SIZE;
       const line = number * BLOCK_LINE_SIZE + PREFIX_SIZE;
       const digest = this.#hash.digest(blocks.subarray(at, at + BLOCK_SIZE)).subarray(0, BLOCK_DIGEST_SIZE);
       if (!digest.equals(this.#lines.subarray(line, line + BLOCK_DIGEST_SIZE)))
-        throw damaged(this.#name, `block ${number} has another hash`);
+        throw damaged(this.name, `block ${number} has another hash`);
     }
     return blocks;
   }

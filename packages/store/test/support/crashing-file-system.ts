@@ -62,6 +62,7 @@ export class CrashingFileSystem implements FileSystem {
   async mkdir(path: string, mode: number): Promise<void> {
     await this.#before('mkdir');
     await realFileSystem.mkdir(path, mode);
+    this.#durability.given(path);
   }
 
   readdir(path: string): Promise<string[]> {

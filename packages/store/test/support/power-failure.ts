@@ -9,7 +9,7 @@ export type Torn = (typeof TORN)[number];
 export interface AtRisk {
   /** Files with bytes that were not synced. */
   readonly unsynced: readonly string[];
-  /** Names that were given or taken since their folder was last synced, in order. */
+  /** Names, also of folders, that were given or taken since the folder that they are in was last synced, in order. */
   readonly names: readonly NameChange[];
 }
 
@@ -67,8 +67,8 @@ export function failPower({ unsynced, names }: AtRisk, torn: Torn): void {
   if (torn === 'whole') return;
   for (const path of unsynced) tear(path, torn);
   for (const change of [...names].reverse())
-    if (change.kind === 'given') rmSync(change.path, { force: true });
-    else if (!existsSync(change.path)) linkSync(change.kept, change.path);
+    if (change.kind === 'given') rmSync(change.path, { force: true, recursive: true });
+    else if (existsSync(dirname(change.path)) && !existsSync(change.path)) linkSync(change.kept, change.path);
 }
 
 function tear(path: string, torn: Torn): void {

@@ -47,9 +47,18 @@ export function buildProgram(run: Runner, be: ServiceRunner): Command {
 /** Settings of the program for a command and all below it. */
 function inherit<Inner extends CommandUnknownOpts>(command: Inner, parent: CommandUnknownOpts): Inner {
   command.copyInheritedSettings(parent);
+  // The program's --help among them, which would hide that of the service.
+  if (command.name() in SERVICES) command.helpOption(false);
   for (const inner of command.commands) inherit(inner, command);
   return command;
 }
+
+/** These have options and a help of their own. */
+const SERVICES = {
+  worker: serviceCommand('worker'),
+  storage: serviceCommand('storage'),
+  coordinator: serviceCommand('coordinator'),
+} as const;
 
 const COMMANDS = {
   run: runCommand,
@@ -74,9 +83,7 @@ const COMMANDS = {
   events: eventsCommand,
   workers: workersCommand,
   cancel: cancelCommand,
-  worker: serviceCommand('worker'),
-  storage: serviceCommand('storage'),
-  coordinator: serviceCommand('coordinator'),
+  ...SERVICES,
   demo: demoCommand,
 } as const;
 

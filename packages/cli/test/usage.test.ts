@@ -46,6 +46,12 @@ describe('help', () => {
     expect(help).toMatch(new RegExp(`Examples:\n  ckptree ${command}`));
   });
 
+  test.each(['worker', 'storage', 'coordinator'])('of %s is that of the service', async (role) => {
+    const { code, stdout } = await ckptree([role, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/--log-level .*--shutdown-timeout .*CKPTREE_LOG_LEVEL/s);
+  });
+
   test('the version is that of the package', async () => {
     expect(await ckptree(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' });
   });

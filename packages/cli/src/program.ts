@@ -87,8 +87,6 @@ const COMMANDS = {
   demo: demoCommand,
 } as const;
 
-export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
-
 function packageVersion(): string {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;

@@ -122,6 +122,11 @@ describe('a command line that makes no sense', () => {
 
   test('so is an unknown debug area', async () => {
     const { code, stderr } = await ckptree(['verify', 'x'], { env: { CKPTREE_DEBUG: 'mm,pages' } });
+  test('hints at the help of the very command, also below others', async () => {
+    const { stderr } = await ckptree(['store', 'key', 'remove']);
+    expect(stderr).toMatch(/^ {2}ckptree store key remove --help tells more$/m);
+  });
+
     expect(code).toBe(2);
     expect(stderr).toMatch(/CKPTREE_DEBUG: .*'pages'.*mm, page, obj, file, rw/);
   });

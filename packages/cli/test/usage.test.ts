@@ -79,7 +79,7 @@ const MISTAKES: readonly (readonly [commandLine: string, complaint: RegExp])[] =
   ['run a.json --cpus two', /must be a whole number/],
   ['run a.json --ticks-per-second 0', /from 1 to 1000000000/],
   ['up --ticks-per-second many', /must be a whole number/],
-  ['run a.json --memory 5', /from 1048576 to/],
+  ['run a.json --memory 5', /from 1M to 256G/],
   ['run a.json --memory lots', /such as 512M or 4G/],
   ['run a.json --threads 1000000', /from 1 to 256/],
   ['restart', /missing required argument 'image'/],
@@ -91,6 +91,10 @@ const MISTAKES: readonly (readonly [commandLine: string, complaint: RegExp])[] =
   ['core a.img --task 1', /required option '-o, --output <core>' not specified/],
   ['core a.img --task one --output x', /must be a whole number/],
   ['demo now', /too many arguments/],
+  ['checkpoint 1 --every 10ms', /from 1s to 365d/],
+  ['checkpoint 1 --timeout 10ms', /from 1s to 24h/],
+  ['checkpoint 1 --cron nightly', /the five fields of cron/],
+  ['cancel nightly', /the whole id of a checkpoint, such as .* or of a schedule, such as s-1/],
 ];
 
 describe('a command line that makes no sense', () => {
@@ -114,6 +118,11 @@ describe('a command line that makes no sense', () => {
     );
   });
 
+  test('hints at the help of the very command, also below others', async () => {
+    const { stderr } = await ckptree(['store', 'key', 'remove']);
+    expect(stderr).toMatch(/^ {2}ckptree store key remove --help tells more$/m);
+  });
+
   test('is told as a document, too, with --json', async () => {
     const { code, stdout } = await ckptree(['verify', '--json']);
     expect(code).toBe(2);
@@ -122,11 +131,6 @@ describe('a command line that makes no sense', () => {
 
   test('so is an unknown debug area', async () => {
     const { code, stderr } = await ckptree(['verify', 'x'], { env: { CKPTREE_DEBUG: 'mm,pages' } });
-  test('hints at the help of the very command, also below others', async () => {
-    const { stderr } = await ckptree(['store', 'key', 'remove']);
-    expect(stderr).toMatch(/^ {2}ckptree store key remove --help tells more$/m);
-  });
-
     expect(code).toBe(2);
     expect(stderr).toMatch(/CKPTREE_DEBUG: .*'pages'.*mm, page, obj, file, rw/);
   });

@@ -39,6 +39,7 @@ export function checkpointCommand(run: Runner) {
     .action((pid, options) => {
       if (options.every !== undefined && options.cron !== undefined)
         throw usageError('give --every or --cron, not both');
+      if (options.every !== undefined || options.cron !== undefined) refuseForSchedules(options);
       if (options.leaveFrozen && options.stop)
         throw usageError('a tree cannot be left frozen and be stopped: give --leave-frozen or --stop');
       return run(options, async () => {
@@ -49,4 +50,16 @@ export function checkpointCommand(run: Runner) {
         };
       });
     });
+}
+
+/** What is for one checkpoint only would be forgotten without a word. */
+function refuseForSchedules(options: Readonly<Record<string, unknown>>): void {
+  for (const [name, option] of [
+    ['stop', '--stop'],
+    ['leaveFrozen', '--leave-frozen'],
+    ['key', '--key'],
+    ['timeout', '--timeout'],
+  ] as const)
+    if (options[name] !== undefined)
+      throw usageError(`${option} is for one checkpoint, and not for those of --every or --cron`);
 }

@@ -73,16 +73,17 @@ function welcome(
   { workers, storage, coordinators }: UpOptions,
   { strong, faint }: Palette,
 ): string {
-  const here = nats === 'nats://127.0.0.1:4222' ? '' : `   export NATS_URL=${nats}\n`;
   return `
 ${strong('The cluster is up')}: ${plural(coordinators, 'coordinator')}, ${plural(workers, 'worker')}, ${storage === 1 ? '1 storage service' : `${storage} storage services`}. Everything is in ${data}.
 
-${here}   ckptree spawn examples/mixed.json      ${faint('start a tree of tasks on the workers')}
-   ckptree ps --tree                      ${faint('see it')}
-   ckptree checkpoint 1 --name first      ${faint('save it while it runs')}
-   ckptree kill 1                         ${faint('lose it')}
-   ckptree restart first --nats ${nats}   ${faint('get it back')}
-   ckptree events --follow                ${faint('watch')}
+In another terminal:
+   export NATS_URL=${nats}
+   ckptree spawn examples/cluster/endless.json  ${faint('start a tree of tasks on the workers')}
+   ckptree ps --tree                            ${faint('see it')}
+   ckptree checkpoint 1 --name first            ${faint('save it while it runs')}
+   ckptree kill 1                               ${faint('lose it')}
+   ckptree restart first                        ${faint('get it back')}
+   ckptree events --follow                      ${faint('watch')}
 
 Ctrl-C ends it; what is stored stays.
 `;

@@ -1,0 +1,47 @@
+import type { ChildProcess } from 'node:child_process';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ckptree, type Ended, REPOSITORY, scratchFolder, shell } from './support/ckptree.js';
+
+const scratch = scratchFolder();
+const children: ChildProcess[] = [];
+let ended: Promise<Ended>;
+/** What is told on stdout once all runs: the commands that come next. */
+let commands: readonly string[];
+
+beforeAll(async () => {
+  let told: Promise<string> | undefined;
+  ended = ckptree(['up', '--workers', '1', '--memory', '256M', '--data', scratch.path('data')], {
+    env: { NATS_URL: '' },
+    meanwhile: (child) => {
+      children.push(child);
+      told = saidBy(child, 'Ctrl-C ends it');
+    },
+  });
+  commands = (await told)!.split('\n').flatMap((line) => /^ {3}(\S+(?: \S+)*)/.exec(line)?.[1] ?? []);
+});
+
+afterAll(async () => {
+  for (const child of children) child.kill('SIGTERM');
+  await ended;
+});
+
+/** What the process says until it has said `end`. */
+const saidBy = (child: ChildProcess, end: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    let said = '';
+    child.stdout?.on('data', (text: string) => {
+      said += text;
+      if (said.includes(end)) resolve(said);
+    });
+    child.once('close', () => reject(new Error(`it ended having said: ${said}`)));
+  });
+
+/** Runs them as somebody does who reads in between. */
+const typed = (lines: readonly string[]) =>
+  shell(`set -e\n${lines.join('\nsleep 3\n')}`, { cwd: REPOSITORY });
+
+test('what is told to come next works as it is told', async () => {
+  const { code, stdout, stderr } = await typed(commands.filter((command) => !command.includes('--follow')));
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout.match(/^Task 1 is the root of tree .* on worker-1\.$/gm)).toHaveLength(2);
+});

@@ -45,3 +45,15 @@ test('what is told to come next works as it is told', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout.match(/^Task 1 is the root of tree .* on worker-1\.$/gm)).toHaveLength(2);
 });
+
+test('a checkpoint tells what became of the tasks when that was asked for', async () => {
+  const [setUrl = ''] = commands;
+  const { stdout, stderr } = await typed([
+    setUrl,
+    'ckptree checkpoint 1 --leave-frozen',
+    'ckptree thaw 1',
+    'ckptree checkpoint 1 --stop',
+  ]);
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/^They stand still from now on; .*They were ended; `ckptree restart` goes on/ms);
+});

@@ -46,7 +46,7 @@ export function checkpointCommand(run: Runner) {
         const { checkpointTree, formatClusterCheckpoint } = await import('../cluster/checkpoint.js');
         return {
           work: (session) => checkpointTree(pid, options, session),
-          format: formatClusterCheckpoint,
+          format: (report, palette) => formatClusterCheckpoint(report, palette, options),
         };
       });
     });

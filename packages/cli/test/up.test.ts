@@ -57,3 +57,13 @@ test('a checkpoint tells what became of the tasks when that was asked for', asyn
   expect(stderr).toBe('');
   expect(stdout).toMatch(/^They stand still from now on; .*They were ended; `ckptree restart` goes on/ms);
 });
+
+test('a file is no checkpoint of the cluster, and it is told what to do', async () => {
+  const [setUrl = ''] = commands;
+  const { code, stderr } = await typed([setUrl, 'ckptree restart README.md']);
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr:
+      'ckptree: ENOENT: the cluster has no checkpoint README.md; files are restarted on this machine, without --nats and NATS_URL\n',
+  });
+});

@@ -67,3 +67,12 @@ test('a file is no checkpoint of the cluster, and it is told what to do', async 
       'ckptree: ENOENT: the cluster has no checkpoint README.md; files are restarted on this machine, without --nats and NATS_URL\n',
   });
 });
+
+test('a server that NATS_URL names is used, and that is told', async () => {
+  const [, url = ''] = /NATS_URL=(\S+)/.exec(commands[0] ?? '') ?? [];
+  const { stderr } = await ckptree(
+    ['up', '--workers', '1', '--memory', '1M', '--data', scratch.write('file', '')],
+    { env: { NATS_URL: url } },
+  );
+  expect(stderr).toContain(`using the NATS server at ${url}, as NATS_URL says\n`);
+});

@@ -29,6 +29,9 @@ export interface UpOptions {
 export async function up(options: UpOptions, session: Session): Promise<Outcome<UpReport>> {
   const { workers, storage, coordinators, nats, carrier } = options;
   const data = resolve(options.data);
+  const url = nats ?? (process.env.NATS_URL || undefined);
+  if (url !== undefined)
+    session.say(`using the NATS server at ${url}, as ${nats === undefined ? 'NATS_URL' : '--nats'} says`);
   const cluster = await session.progress.during(
     'starting',
     () => 'nats-server and services',

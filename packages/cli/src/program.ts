@@ -96,7 +96,7 @@ function packageVersion(): string {
 
 const MANUAL = `
 Start here:
-  ckptree demo                                                 the whole story, in some ten seconds
+  ckptree demo                                                 the whole story, in a minute
   ckptree run tree.json --checkpoint 1@5000 --output tree.img  run a tree and save it on the way
   ckptree restart tree.img                                     go on from there
   ckptree up                                                   a whole cluster on this machine; it tells what comes next

@@ -76,3 +76,44 @@ test('a server that NATS_URL names is used, and that is told', async () => {
   );
   expect(stderr).toContain(`using the NATS server at ${url}, as NATS_URL says\n`);
 });
+
+test('however long a service takes to end, nothing is left running', async () => {
+  const { code, stdout, stderr } = await ckptree(
+    ['up', '--workers', '1', '--memory', '256M', '--data', scratch.path('slow')],
+    {
+      env: { NATS_URL: '' },
+      meanwhile: async (child) => {
+        children.push(child);
+        const said = saidBy(child, 'Ctrl-C ends it');
+        const worker = new Promise<number>((resolve) => {
+          let told = '';
+          child.stderr?.on('data', (text: string) => {
+            told += text;
+            const [, pid] = /worker-1 is ready \(process (\d+)/.exec(told) ?? [];
+            if (pid !== undefined) resolve(Number(pid));
+          });
+        });
+        await said;
+        process.kill(await worker, 'SIGSTOP');
+        child.kill('SIGINT');
+      },
+    },
+  );
+  expect(stderr).toContain('ending the services ...');
+  expect({ code, end: stdout.split('\n').at(-2) }).toEqual({ code: 0, end: 'The cluster is down.' });
+});
+
+test('nor when it is ended before all is ready', async () => {
+  const { code, stderr } = await ckptree(
+    ['up', '--workers', '1', '--memory', '256M', '--data', scratch.path('early')],
+    {
+      env: { NATS_URL: 'nats://127.0.0.1:1' },
+      meanwhile: (child) => {
+        children.push(child);
+        child.stderr?.once('data', () => child.kill('SIGINT'));
+      },
+    },
+  );
+  expect(code).toBe(130);
+  expect(stderr).toContain('ckptree: ended by SIGINT');
+});

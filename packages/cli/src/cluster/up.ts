@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { LocalCluster, type ServiceEvent } from '@ckptree/local-cluster';
+import { CLUSTER_STOP_MS, LocalCluster, type ServiceEvent } from '@ckptree/local-cluster';
 import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { plural } from '../output/quantities.js';
@@ -32,6 +32,7 @@ export async function up(options: UpOptions, session: Session): Promise<Outcome<
   const url = nats ?? (process.env.NATS_URL || undefined);
   if (url !== undefined)
     session.say(`using the NATS server at ${url}, as ${nats === undefined ? 'NATS_URL' : '--nats'} says`);
+  session.endsWithin(CLUSTER_STOP_MS);
   const cluster = await session.progress.during(
     'starting',
     () => 'nats-server and services',
@@ -44,6 +45,7 @@ export async function up(options: UpOptions, session: Session): Promise<Outcome<
         carrier,
         ...(nats !== undefined && { natsUrl: nats }),
         args: { worker: workerArgs(options) },
+        signal: session.signal,
         onEvent: (event) => session.say(describe(event)),
       }),
   );

@@ -45,8 +45,19 @@ export function byteSize(least: number, most: number): (text: string) => number 
     if (digits === undefined)
       throw new InvalidArgumentError('It must be an amount of memory, such as 512M or 4G.');
     const bytes = Number(digits) * (unit === undefined ? 1 : UNITS[unit.toUpperCase() as keyof typeof UNITS]);
-    return inRange(bytes, least, most, 'It');
+    if (bytes < least || bytes > most)
+      throw new InvalidArgumentError(`It must be from ${inUnits(least)} to ${inUnits(most)}.`);
+    return bytes;
   };
+}
+
+/** The amount as it can be given: `256G`, not 274877906944. */
+function inUnits(bytes: number): string {
+  const [unit, size] = Object.entries(UNITS).findLast(([, each]) => bytes >= each && bytes % each === 0) ?? [
+    '',
+    1,
+  ];
+  return `${bytes / size}${unit}`;
 }
 
 const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -58,6 +69,32 @@ export function parseDuration(text: string): number {
     throw new InvalidArgumentError('It must be a number and a unit of ms, s, m, h or d, such as 30s.');
   const ms = Number(digits) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS];
   return inRange(ms, 1, 366 * DURATION_UNITS.d, 'It in milliseconds');
+}
+
+/** A parser for times from `least` to `most`, which are said as users say them. */
+export function durationBetween(least: string, most: string): (text: string) => number {
+  return (text) => {
+    const ms = parseDuration(text);
+    if (ms < parseDuration(least) || ms > parseDuration(most))
+      throw new InvalidArgumentError(`It must be from ${least} to ${most}.`);
+    return ms;
+  };
+}
+
+/** The fields of cron; what may stand in them the cluster knows. @throws InvalidArgumentError */
+export function parseCron(text: string): string {
+  if (/^\s*\S+(\s+\S+){4,5}\s*$/.test(text)) return text.trim();
+  throw new InvalidArgumentError(
+    "It must be the five fields of cron, for example '0 3 * * *': every night at 3.",
+  );
+}
+
+/** The id of a checkpoint or of a schedule. @throws InvalidArgumentError */
+export function parseCancellable(text: string): string {
+  if (/^(s-[a-z0-9-]{1,61}|\d{8}t\d{9}-[0-9a-f]{8})$/.test(text)) return text;
+  throw new InvalidArgumentError(
+    'It must be the whole id of a checkpoint, such as 20261123t153926123-7f3a9c2e, or of a schedule, such as s-1.',
+  );
 }
 
 /** `PID=WORKER`, one more each time. @throws InvalidArgumentError */

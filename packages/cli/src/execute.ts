@@ -29,6 +29,9 @@ export async function execute<Report>(
   try {
     const session: Session = {
       signal: interruption.signal,
+      endsWithin: (ms) => {
+        interruption.graceMs = ms;
+      },
       progress,
       debug: debugFromEnvironment(),
       say,

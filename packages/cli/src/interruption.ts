@@ -11,6 +11,8 @@ const GRACE_MS = 5_000;
 export class Interruption {
   readonly #controller = new AbortController();
   #received: EndingSignal | undefined;
+  /** For what takes longer to end in order, such as processes of its own. */
+  graceMs = GRACE_MS;
 
   constructor() {
     for (const name of names()) process.on(name, this.#onSignal);
@@ -34,7 +36,7 @@ export class Interruption {
     const ending = name as EndingSignal;
     if (this.#received !== undefined) process.exit(128 + SIGNALS[ending]);
     this.#received = ending;
-    setTimeout(() => process.exit(128 + SIGNALS[ending]), GRACE_MS).unref();
+    setTimeout(() => process.exit(128 + SIGNALS[ending]), this.graceMs).unref();
     this.#controller.abort(new CkptError('EINTR', `ended by ${ending}`));
   };
 }

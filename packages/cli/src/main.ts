@@ -1,8 +1,9 @@
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { EXIT } from './exit-codes.js';
 import { failureOf, formatFailure } from './output/failure.js';
 import { paletteOf, wantsColours } from './output/palette.js';
 import { writeAll } from './output/write-all.js';
-import { buildProgram, COMMAND_NAMES } from './program.js';
+import { buildProgram } from './program.js';
 import { isUsageError, usageFailure } from './usage-error.js';
 
 /**
@@ -19,26 +20,26 @@ export async function main(args: readonly string[]): Promise<number> {
   });
 
   let exitCode: number = EXIT.OK;
+  const program = buildProgram(
+    async (options, load) => {
+      const [{ execute }, job] = await Promise.all([import('./execute.js'), load()]);
+      exitCode = await execute(options, job);
+    },
+    async (role, args) => {
+      const { runAsService } = await import('./cluster/service.js');
+      exitCode = await runAsService(role, args);
+    },
+  );
   try {
-    const program = buildProgram(
-      async (options, load) => {
-        const [{ execute }, job] = await Promise.all([import('./execute.js'), load()]);
-        exitCode = await execute(options, job);
-      },
-      async (role, args) => {
-        const { runAsService } = await import('./cluster/service.js');
-        exitCode = await runAsService(role, args);
-      },
-    );
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
-    return failed(error, args);
+    return failed(error, args, program);
   }
 }
 
 /** @returns the exit code */
-async function failed(error: unknown, args: readonly string[]): Promise<number> {
+async function failed(error: unknown, args: readonly string[], program: CommandUnknownOpts): Promise<number> {
   const usage = isUsageError(error);
   // Help and version have been printed: that is all that was asked for, unless there was no command.
   if (usage && error.exitCode === EXIT.OK) return EXIT.OK;
@@ -47,15 +48,18 @@ async function failed(error: unknown, args: readonly string[]): Promise<number> 
   const failure = usage ? usageFailure(error) : error;
   const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   tell(failure, options.includes('--verbose') || options.includes('-v'));
-  if (usage) process.stderr.write(`  ${['ckptree', ...commandOf(options)].join(' ')} --help tells more\n`);
+  if (usage) process.stderr.write(`  ${commandOf(options, program).join(' ')} --help tells more\n`);
   if (options.includes('--json'))
     await writeAll(process.stdout, `${JSON.stringify({ error: failureOf(failure) }, undefined, 2)}\n`);
   return usage ? EXIT.USAGE : EXIT.FAILURE;
 }
 
-/** The command that was meant, if there is such a one. */
-const commandOf = (args: readonly string[]): readonly string[] =>
-  args.filter((arg) => COMMAND_NAMES.includes(arg)).slice(0, 1);
+/** The command that was meant, as far as there is such a one, with those that it is below: `ckptree store gc`. */
+function commandOf([arg, ...others]: readonly string[], within: CommandUnknownOpts): readonly string[] {
+  if (arg === undefined) return [within.name()];
+  const inner = within.commands.find((command) => command.name() === arg);
+  return inner === undefined ? commandOf(others, within) : [within.name(), ...commandOf(others, inner)];
+}
 
 function tell(error: unknown, verbose: boolean): void {
   process.stderr.write(formatFailure(error, paletteOf(wantsColours(process.stderr)), verbose));

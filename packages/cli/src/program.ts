@@ -47,9 +47,18 @@ export function buildProgram(run: Runner, be: ServiceRunner): Command {
 /** Settings of the program for a command and all below it. */
 function inherit<Inner extends CommandUnknownOpts>(command: Inner, parent: CommandUnknownOpts): Inner {
   command.copyInheritedSettings(parent);
+  // The program's --help among them, which would hide that of the service.
+  if (command.name() in SERVICES) command.helpOption(false);
   for (const inner of command.commands) inherit(inner, command);
   return command;
 }
+
+/** These have options and a help of their own. */
+const SERVICES = {
+  worker: serviceCommand('worker'),
+  storage: serviceCommand('storage'),
+  coordinator: serviceCommand('coordinator'),
+} as const;
 
 const COMMANDS = {
   run: runCommand,
@@ -74,13 +83,9 @@ const COMMANDS = {
   events: eventsCommand,
   workers: workersCommand,
   cancel: cancelCommand,
-  worker: serviceCommand('worker'),
-  storage: serviceCommand('storage'),
-  coordinator: serviceCommand('coordinator'),
+  ...SERVICES,
   demo: demoCommand,
 } as const;
-
-export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
 
 function packageVersion(): string {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -91,7 +96,7 @@ function packageVersion(): string {
 
 const MANUAL = `
 Start here:
-  ckptree demo                                                 the whole story, in some ten seconds
+  ckptree demo                                                 the whole story, in a minute
   ckptree run tree.json --checkpoint 1@5000 --output tree.img  run a tree and save it on the way
   ckptree restart tree.img                                     go on from there
   ckptree up                                                   a whole cluster on this machine; it tells what comes next

@@ -7,6 +7,8 @@ import type { CheckpointReport } from './tree/checkpoint-report.js';
 export interface Session {
   /** Raised when the process is asked to end (SIGINT, SIGTERM, SIGHUP). Its reason is an EINTR error. */
   readonly signal: AbortSignal;
+  /** Ending in order may take so long after that; most commands have a few seconds. */
+  readonly endsWithin: (ms: number) => void;
   readonly progress: Progress;
   readonly debug: Debug;
   /** Tells people something now, on stderr; not with --quiet. */

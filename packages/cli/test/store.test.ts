@@ -242,6 +242,11 @@ describe('refused in one line', () => {
     expect(ended.stderr).not.toMatch(STACK);
   });
 
+  test('where there is only a cluster, it is told how to come by its store', async () => {
+    const { stderr } = await storeAt('nowhere', { NATS_URL: 'nats://127.0.0.1:1' }).run('rm', 'nightly');
+    expect(stderr).toMatch(/there is no store .* yet; .*of the cluster of NATS_URL give --store the folder/);
+  });
+
   test('a folder with other things in it is not made a store', async () => {
     scratch.write('full', '');
     const { code, stderr } = await ckptree(['import', image, '--store', scratch.path('.')]);

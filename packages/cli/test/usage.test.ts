@@ -46,6 +46,12 @@ describe('help', () => {
     expect(help).toMatch(new RegExp(`Examples:\n  ckptree ${command}`));
   });
 
+  test.each(['worker', 'storage', 'coordinator'])('of %s is that of the service', async (role) => {
+    const { code, stdout } = await ckptree([role, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/--log-level .*--shutdown-timeout .*CKPTREE_LOG_LEVEL/s);
+  });
+
   test('the version is that of the package', async () => {
     expect(await ckptree(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' });
   });
@@ -73,7 +79,7 @@ const MISTAKES: readonly (readonly [commandLine: string, complaint: RegExp])[] =
   ['run a.json --cpus two', /must be a whole number/],
   ['run a.json --ticks-per-second 0', /from 1 to 1000000000/],
   ['up --ticks-per-second many', /must be a whole number/],
-  ['run a.json --memory 5', /from 1048576 to/],
+  ['run a.json --memory 5', /from 1M to 256G/],
   ['run a.json --memory lots', /such as 512M or 4G/],
   ['run a.json --threads 1000000', /from 1 to 256/],
   ['restart', /missing required argument 'image'/],
@@ -85,6 +91,14 @@ const MISTAKES: readonly (readonly [commandLine: string, complaint: RegExp])[] =
   ['core a.img --task 1', /required option '-o, --output <core>' not specified/],
   ['core a.img --task one --output x', /must be a whole number/],
   ['demo now', /too many arguments/],
+  ['checkpoint 1 --every 30s --stop', /--stop is for one checkpoint, and not for those of --every/],
+  ['checkpoint 1 --every 30s --leave-frozen', /--leave-frozen is for one checkpoint/],
+  ['checkpoint 1 --every 30s --timeout 1m', /--timeout is for one checkpoint/],
+  ['checkpoint 1 --every 30s --key k', /--key is for one checkpoint/],
+  ['checkpoint 1 --every 10ms', /from 1s to 365d/],
+  ['checkpoint 1 --timeout 10ms', /from 1s to 24h/],
+  ['checkpoint 1 --cron nightly', /the five fields of cron/],
+  ['cancel nightly', /the whole id of a checkpoint, such as .* or of a schedule, such as s-1/],
 ];
 
 describe('a command line that makes no sense', () => {
@@ -106,6 +120,11 @@ describe('a command line that makes no sense', () => {
     expect(stderr).toBe(
       "ckptree: EINVAL: unknown option '--chekpoint' (Did you mean --checkpoint?)\n  ckptree run --help tells more\n",
     );
+  });
+
+  test('hints at the help of the very command, also below others', async () => {
+    const { stderr } = await ckptree(['store', 'key', 'remove']);
+    expect(stderr).toMatch(/^ {2}ckptree store key remove --help tells more$/m);
   });
 
   test('is told as a document, too, with --json', async () => {

@@ -14,7 +14,9 @@ const idle = { program: 'idle' };
 
 const repository = new URL('../../../', import.meta.url);
 const exampleNames = async () =>
-  (await readdir(new URL('examples/', repository))).filter((name) => name.endsWith('.json'));
+  (await readdir(new URL('examples/', repository), { recursive: true })).filter((name) =>
+    name.endsWith('.json'),
+  );
 
 describe('a spec', () => {
   test('numbers its tasks depth-first, from 1 or from where it says', () => {

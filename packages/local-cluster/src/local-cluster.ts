@@ -12,6 +12,8 @@ const LONGEST_DELAY_MS = 10_000;
 const STEADY_MS = 30_000;
 /** What a service has to end in order; then it is killed. */
 const STOP_MS = 25_000;
+/** What a cluster has for that: its roles end one after the other, and then the server. */
+export const CLUSTER_STOP_MS = 4 * STOP_MS;
 
 export interface LocalClusterOptions {
   /** Everything that the cluster keeps: `nats`, `store`, `log`. */
@@ -31,6 +33,8 @@ export interface LocalClusterOptions {
   /** Longest that a service is left alone that ends again and again, in milliseconds. Default 10 s. */
   readonly longestDelayMs?: number;
   readonly onEvent?: (event: ServiceEvent) => void;
+  /** Whoever does not want it any more before all is ready: what has been started is ended then. */
+  readonly signal?: AbortSignal;
 }
 
 /** What happens to the processes of a cluster. */
@@ -87,7 +91,7 @@ export class LocalCluster {
       const started = roles.flatMap(([role, count]) =>
         Array.from({ length: count }, (_, index) => cluster.add(role, `${role}-${index + 1}`)),
       );
-      await Promise.all(started);
+      await unlessAborted(Promise.all(started), options.signal);
       return cluster;
     } catch (error) {
       await cluster.stop();
@@ -189,6 +193,17 @@ export class LocalCluster {
     supervised.started = performance.now();
     this.#watch(supervised);
   }
+}
+
+/** What is waited for, or the reason why nobody waits for it any more. */
+function unlessAborted<Value>(waited: Promise<Value>, signal?: AbortSignal): Promise<Value> {
+  if (signal === undefined) return waited;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    waited.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 async function end(process: ServiceProcess, signal: NodeJS.Signals): Promise<ServiceEnd> {

@@ -115,6 +115,7 @@ async function show(
 export function formatClusterCheckpoint(
   { id, state, figures = {} }: ClusterCheckpointReport,
   { strong, good, faint }: Palette,
+  { leaveFrozen, stop }: Pick<CheckpointCommandOptions, 'leaveFrozen' | 'stop'> = {},
 ): string {
   if (state === 'requested') return `${strong(id)} ${faint('will be taken')}\n`;
   if (state === 'scheduled') return `${strong(id)} ${faint('checkpoints are taken from now on')}\n`;
@@ -127,8 +128,13 @@ export function formatClusterCheckpoint(
     newBytes = 0,
     storedBytes = 0,
   } = figures;
+  const afterwards = leaveFrozen
+    ? 'They stand still from now on; `ckptree thaw` lets them run.\n'
+    : stop
+      ? 'They were ended; `ckptree restart` goes on from here.\n'
+      : '';
   return `${strong(id)}
 ${plural(tasks, 'task')} on ${plural(workers, 'worker')} stood still for ${good(formatDuration(downtimeUs))}; saved in ${formatDuration(totalMs * 1_000)}
 ${formatBytes(logicalBytes)}, of which ${formatBytes(newBytes)} were new to the store and take ${formatBytes(storedBytes)}
-`;
+${afterwards}`;
 }

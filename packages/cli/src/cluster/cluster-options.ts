@@ -15,14 +15,18 @@ export interface ClusterOptions {
 
 /** A command that talks to a cluster. */
 export const newClusterCommand = (name: string, summary: string, examples: readonly Example[]) =>
-  clusterOptions(newCommand(name, summary, examples));
+  clusterOptions(newCommand(name, summary, examples), 'nats://127.0.0.1:4222');
 
-/** Lets a command talk to a cluster. */
+/**
+ * Lets a command talk to a cluster.
+ * @param otherwise what it works on when neither --nats nor NATS_URL says where one is
+ */
 export function clusterOptions<Args extends unknown[], Opts extends OptionValues>(
   command: Command<Args, Opts>,
+  otherwise = 'no cluster: here',
 ) {
   return command
-    .option('--nats <url>', 'where the cluster is (default: NATS_URL, else nats://127.0.0.1:4222)')
+    .option('--nats <url>', `where the cluster is (default: NATS_URL, else ${otherwise})`)
     .option('--nats-user <name>', 'user there, when there is a password (default: client)')
     .option(
       '--nats-password-file <file>',

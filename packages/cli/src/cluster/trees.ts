@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { asCkptError, at } from '@ckptree/errors';
+import { asCkptError, at, CkptError } from '@ckptree/errors';
 import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';
+import { isFile } from '../store/is-file.js';
 import type { ClusterOptions } from './cluster-options.js';
 import { withClient } from './with-client.js';
 
@@ -59,7 +60,9 @@ export function restartOnCluster(
   const { on, frozen } = options;
   const { signal, progress } = session;
   return withClient(options, session, async (client) => {
-    const { id } = await client.show(checkpoint, { signal });
+    const { id } = await client.show(checkpoint, { signal }).catch((error) => {
+      throw isFile(checkpoint) ? notInCluster(checkpoint, error) : error;
+    });
     const { tree, rootPid, tasks, workers } = await progress.during(
       'loading',
       () => id,
@@ -67,6 +70,18 @@ export function restartOnCluster(
     );
     return { report: { tree, rootPid, tasks, workers: [...workers] }, exitCode: 0 };
   });
+}
+
+/** Whoever has NATS_URL set and means a file learns what to do, and not only that the cluster has no such checkpoint. */
+function notInCluster(path: string, error: unknown): CkptError {
+  const known = asCkptError(error);
+  if (known.code !== 'ENOENT') return known;
+  return new CkptError(
+    'ENOENT',
+    `the cluster has no checkpoint ${path}; files are restarted on this machine, without --nats and NATS_URL`,
+    { path },
+    known,
+  );
 }
 
 export const formatStarted = (

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { LocalCluster, type ServiceEvent } from '@ckptree/local-cluster';
+import { CLUSTER_STOP_MS, LocalCluster, type ServiceEvent } from '@ckptree/local-cluster';
 import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { plural } from '../output/quantities.js';
@@ -29,6 +29,10 @@ export interface UpOptions {
 export async function up(options: UpOptions, session: Session): Promise<Outcome<UpReport>> {
   const { workers, storage, coordinators, nats, carrier } = options;
   const data = resolve(options.data);
+  const url = nats ?? (process.env.NATS_URL || undefined);
+  if (url !== undefined)
+    session.say(`using the NATS server at ${url}, as ${nats === undefined ? 'NATS_URL' : '--nats'} says`);
+  session.endsWithin(CLUSTER_STOP_MS);
   const cluster = await session.progress.during(
     'starting',
     () => 'nats-server and services',
@@ -41,6 +45,7 @@ export async function up(options: UpOptions, session: Session): Promise<Outcome<
         carrier,
         ...(nats !== undefined && { natsUrl: nats }),
         args: { worker: workerArgs(options) },
+        signal: session.signal,
         onEvent: (event) => session.say(describe(event)),
       }),
   );
@@ -73,16 +78,17 @@ function welcome(
   { workers, storage, coordinators }: UpOptions,
   { strong, faint }: Palette,
 ): string {
-  const here = nats === 'nats://127.0.0.1:4222' ? '' : `   export NATS_URL=${nats}\n`;
   return `
 ${strong('The cluster is up')}: ${plural(coordinators, 'coordinator')}, ${plural(workers, 'worker')}, ${storage === 1 ? '1 storage service' : `${storage} storage services`}. Everything is in ${data}.
 
-${here}   ckptree spawn examples/mixed.json      ${faint('start a tree of tasks on the workers')}
-   ckptree ps --tree                      ${faint('see it')}
-   ckptree checkpoint 1 --name first      ${faint('save it while it runs')}
-   ckptree kill 1                         ${faint('lose it')}
-   ckptree restart first --nats ${nats}   ${faint('get it back')}
-   ckptree events --follow                ${faint('watch')}
+In another terminal:
+   export NATS_URL=${nats}
+   ckptree spawn examples/cluster/endless.json  ${faint('start a tree of tasks on the workers')}
+   ckptree ps --tree                            ${faint('see it')}
+   ckptree checkpoint 1 --name first            ${faint('save it while it runs')}
+   ckptree kill 1                               ${faint('lose it')}
+   ckptree restart first                        ${faint('get it back')}
+   ckptree events --follow                      ${faint('watch')}
 
 Ctrl-C ends it; what is stored stays.
 `;

@@ -1,3 +1,4 @@
+import { parseCancellable } from '../arguments.js';
 import { newClusterCommand } from '../cluster/cluster-options.js';
 import type { Runner } from '../command.js';
 
@@ -8,7 +9,7 @@ const EXAMPLES = [
 
 export function cancelCommand(run: Runner) {
   return newClusterCommand('cancel', 'Give up a checkpoint that is under way, or end a schedule.', EXAMPLES)
-    .argument('<id>', 'of the checkpoint, or of the schedule')
+    .argument('<id>', 'of the checkpoint, or of the schedule', parseCancellable)
     .action((id, options) =>
       run(options, async () => {
         const { cancel, formatCancel } = await import('../cluster/cancel.js');

@@ -1,5 +1,5 @@
 import { Option } from '@commander-js/extra-typings';
-import { parseDuration, parsePid } from '../arguments.js';
+import { durationBetween, parseCron, parsePid } from '../arguments.js';
 import { newClusterCommand } from '../cluster/cluster-options.js';
 import type { Runner } from '../command.js';
 import { namingOptions } from '../store/naming-options.js';
@@ -21,22 +21,45 @@ export function checkpointCommand(run: Runner) {
     .addOption(treeOptions.container)
     .option('--leave-frozen', 'the tasks stand still afterwards, until they are thawed')
     .option('--stop', 'the tasks are ended once the checkpoint is complete')
-    .addOption(new Option('--every <time>', 'again and again, such as 30s, 5m, 1h').argParser(parseDuration))
-    .option('--cron <expression>', 'again and again, as cron says it (UTC)')
+    .addOption(
+      new Option('--every <time>', 'again and again, such as 30s, 5m, 1h').argParser(
+        durationBetween('1s', '365d'),
+      ),
+    )
+    .addOption(
+      new Option('--cron <expression>', 'again and again, as cron says it (UTC)').argParser(parseCron),
+    )
     .option('--key <text>', 'requests with the same key are one checkpoint, however often they are sent')
-    .addOption(new Option('--timeout <time>', 'it fails when it takes longer').argParser(parseDuration))
+    .addOption(
+      new Option('--timeout <time>', 'it fails when it takes longer, such as 10m').argParser(
+        durationBetween('1s', '24h'),
+      ),
+    )
     .option('--no-wait', 'only ask for it')
     .action((pid, options) => {
       if (options.every !== undefined && options.cron !== undefined)
         throw usageError('give --every or --cron, not both');
+      if (options.every !== undefined || options.cron !== undefined) refuseForSchedules(options);
       if (options.leaveFrozen && options.stop)
         throw usageError('a tree cannot be left frozen and be stopped: give --leave-frozen or --stop');
       return run(options, async () => {
         const { checkpointTree, formatClusterCheckpoint } = await import('../cluster/checkpoint.js');
         return {
           work: (session) => checkpointTree(pid, options, session),
-          format: formatClusterCheckpoint,
+          format: (report, palette) => formatClusterCheckpoint(report, palette, options),
         };
       });
     });
+}
+
+/** What is for one checkpoint only would be forgotten without a word. */
+function refuseForSchedules(options: Readonly<Record<string, unknown>>): void {
+  for (const [name, option] of [
+    ['stop', '--stop'],
+    ['leaveFrozen', '--leave-frozen'],
+    ['key', '--key'],
+    ['timeout', '--timeout'],
+  ] as const)
+    if (options[name] !== undefined)
+      throw usageError(`${option} is for one checkpoint, and not for those of --every or --cron`);
 }

@@ -15,5 +15,5 @@ export const serviceCommand = (role: keyof typeof SUMMARIES) => (_: unknown, be:
     .helpOption(false)
     .allowUnknownOption()
     .allowExcessArguments()
-    .usage('[options]   (its own --help tells which)')
+    .usage(`[options]   (ckptree ${role} --help tells which)`)
     .action((args) => be(role, args));

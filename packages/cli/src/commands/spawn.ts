@@ -5,7 +5,7 @@ import type { Runner } from '../command.js';
 import { namingOptions } from '../store/naming-options.js';
 
 const EXAMPLES = [
-  ['ckptree spawn examples/mixed.json', 'its tasks are spread over the workers'],
+  ['ckptree spawn examples/cluster/endless.json', 'its tasks are spread over the workers; `kill` ends it'],
   ['ckptree spawn tree.json --place 2=worker-1 --place 3=worker-2', 'say where some of them go'],
 ] as const;
 

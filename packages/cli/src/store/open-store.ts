@@ -44,7 +44,7 @@ export async function openStore(
   if (!create)
     throw new CkptError(
       'ENOENT',
-      `there is no store ${path} yet; the first checkpoint makes one, or \`ckptree store init\``,
+      `there is no store ${path} yet; the first checkpoint makes one, or \`ckptree store init\`${ofCluster()}`,
       { path },
     );
   // Whoever gives a secret wants it used.
@@ -57,6 +57,12 @@ export async function openStore(
     throw error;
   }
 }
+
+/** Whoever talks to a cluster may mean its checkpoints, which this command has to be shown. */
+const ofCluster = (): string =>
+  process.env.NATS_URL
+    ? '; for checkpoints of the cluster of NATS_URL give --store the folder of its store'
+    : '';
 
 /** Makes a store, and the folders above it. */
 export async function makeStore(path: string, options: InitOptions & OpenOptions): Promise<Store> {

@@ -1,0 +1,119 @@
+import type { ChildProcess } from 'node:child_process';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ckptree, type Ended, REPOSITORY, scratchFolder, shell } from './support/ckptree.js';
+
+const scratch = scratchFolder();
+const children: ChildProcess[] = [];
+let ended: Promise<Ended>;
+/** What is told on stdout once all runs: the commands that come next. */
+let commands: readonly string[];
+
+beforeAll(async () => {
+  let told: Promise<string> | undefined;
+  ended = ckptree(['up', '--workers', '1', '--memory', '256M', '--data', scratch.path('data')], {
+    env: { NATS_URL: '' },
+    meanwhile: (child) => {
+      children.push(child);
+      told = saidBy(child, 'Ctrl-C ends it');
+    },
+  });
+  commands = (await told)!.split('\n').flatMap((line) => /^ {3}(\S+(?: \S+)*)/.exec(line)?.[1] ?? []);
+});
+
+afterAll(async () => {
+  for (const child of children) child.kill('SIGTERM');
+  await ended;
+});
+
+/** What the process says until it has said `end`. */
+const saidBy = (child: ChildProcess, end: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    let said = '';
+    child.stdout?.on('data', (text: string) => {
+      said += text;
+      if (said.includes(end)) resolve(said);
+    });
+    child.once('close', () => reject(new Error(`it ended having said: ${said}`)));
+  });
+
+/** Runs them as somebody does who reads in between. */
+const typed = (lines: readonly string[]) =>
+  shell(`set -e\n${lines.join('\nsleep 3\n')}`, { cwd: REPOSITORY });
+
+test('what is told to come next works as it is told', async () => {
+  const { code, stdout, stderr } = await typed(commands.filter((command) => !command.includes('--follow')));
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout.match(/^Task 1 is the root of tree .* on worker-1\.$/gm)).toHaveLength(2);
+});
+
+test('a checkpoint tells what became of the tasks when that was asked for', async () => {
+  const [setUrl = ''] = commands;
+  const { stdout, stderr } = await typed([
+    setUrl,
+    'ckptree checkpoint 1 --leave-frozen',
+    'ckptree thaw 1',
+    'ckptree checkpoint 1 --stop',
+  ]);
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/^They stand still from now on; .*They were ended; `ckptree restart` goes on/ms);
+});
+
+test('a file is no checkpoint of the cluster, and it is told what to do', async () => {
+  const [setUrl = ''] = commands;
+  const { code, stderr } = await typed([setUrl, 'ckptree restart README.md']);
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr:
+      'ckptree: ENOENT: the cluster has no checkpoint README.md; files are restarted on this machine, without --nats and NATS_URL\n',
+  });
+});
+
+test('a server that NATS_URL names is used, and that is told', async () => {
+  const [, url = ''] = /NATS_URL=(\S+)/.exec(commands[0] ?? '') ?? [];
+  const { stderr } = await ckptree(
+    ['up', '--workers', '1', '--memory', '1M', '--data', scratch.write('file', '')],
+    { env: { NATS_URL: url } },
+  );
+  expect(stderr).toContain(`using the NATS server at ${url}, as NATS_URL says\n`);
+});
+
+test('however long a service takes to end, nothing is left running', async () => {
+  const { code, stdout, stderr } = await ckptree(
+    ['up', '--workers', '1', '--memory', '256M', '--data', scratch.path('slow')],
+    {
+      env: { NATS_URL: '' },
+      meanwhile: async (child) => {
+        children.push(child);
+        const said = saidBy(child, 'Ctrl-C ends it');
+        const worker = new Promise<number>((resolve) => {
+          let told = '';
+          child.stderr?.on('data', (text: string) => {
+            told += text;
+            const [, pid] = /worker-1 is ready \(process (\d+)/.exec(told) ?? [];
+            if (pid !== undefined) resolve(Number(pid));
+          });
+        });
+        await said;
+        process.kill(await worker, 'SIGSTOP');
+        child.kill('SIGINT');
+      },
+    },
+  );
+  expect(stderr).toContain('ending the services ...');
+  expect({ code, end: stdout.split('\n').at(-2) }).toEqual({ code: 0, end: 'The cluster is down.' });
+});
+
+test('nor when it is ended before all is ready', async () => {
+  const { code, stderr } = await ckptree(
+    ['up', '--workers', '1', '--memory', '256M', '--data', scratch.path('early')],
+    {
+      env: { NATS_URL: 'nats://127.0.0.1:1' },
+      meanwhile: (child) => {
+        children.push(child);
+        child.stderr?.once('data', () => child.kill('SIGINT'));
+      },
+    },
+  );
+  expect(code).toBe(130);
+  expect(stderr).toContain('ckptree: ended by SIGINT');
+});

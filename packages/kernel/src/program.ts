@@ -88,7 +88,7 @@ export interface Sys {
 
   /**
    * A child that starts as a copy of the caller at this instant; the caller goes on with the child's pid in `ax`, the
-   * child with 0 there. Set `ip` before the call: both go on from it.
+   * child with 0 there. Set `ip` before the call: both go on from it. EINTR: a signal is about to end the caller.
    * @returns the child's pid
    */
   clone(request?: CloneRequest): number;

@@ -156,6 +156,8 @@ export class Cpu {
       }
       this.#ready.push(task);
     } catch (error) {
+      // It may have failed because of the signal.
+      if (this.#isSignalled(task)) return this.#deliver(task);
       const reason = atTask(this.#table, task, error);
       this.#end(task, signalOf(reason), reason);
     } finally {

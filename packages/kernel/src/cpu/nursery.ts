@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { asCkptError } from '@ckptree/errors';
+import { asCkptError, CkptError } from '@ckptree/errors';
 import { SIGCHLD } from '@ckptree/model';
 import { Descriptors } from '../files/descriptors.js';
 import { O, type OpenFiles, PROGRAM_FOLDER } from '../files/open-files.js';
@@ -154,6 +154,9 @@ export class Nursery {
     const { table } = this.#parts;
     return table.locked(() => {
       const { slot } = parent;
+      // Whoever kills a tree signals all that there are: nobody may be born behind that.
+      if ((table.flags(slot) & FLAG.SIGNALLED) !== 0)
+        throw new CkptError('EINTR', 'clone: a signal came before the child was there');
       const tgid = table.get(slot, SLOT.TGID);
       const leader = request.thread ? (table.find(tgid) ?? slot) : slot;
       return table.addLocked({

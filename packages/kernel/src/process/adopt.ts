@@ -126,8 +126,8 @@ class Packer {
   }
 }
 
-function identity({ pid, ppid, tgid, pgid, sid, comm, exitSignal }: Task) {
-  return { pid, ppid, tgid, pgid, sid, comm, exitSignal };
+function identity({ pid, ppid, tgid, pgid, sid, comm, exitSignal, pdeathSignal }: Task) {
+  return { pid, ppid, tgid, pgid, sid, comm, exitSignal, pdeathSignal };
 }
 
 /** In the list, the parent of each task; of a thread the leader of its group, unless that has gone before it. */

@@ -37,3 +37,20 @@ test('a task that asked for a signal at the end of its parent gets it behind a r
   expect([exits.get(2)?.status, exits.get(3)?.status]).toEqual([0, 15]);
   await kernel.kill(1);
 });
+
+test('what a task shares with several others it shares behind a restart, too', async () => {
+  const kernel = boot({ cpus: 3 });
+  const { tree, releaseMm } = await cutOf(kernel, { ...idle, children: [idle, idle] });
+  const [one, two, three] = tree.tasks as [Task, Task, Task];
+  releaseMm(three.mm!);
+  // As when a task has two children that share its memory, one of them its descriptors as well, and executes a program.
+  await kernel.adopt(withTask(tree, 2, { mm: two.mm!, files: one.files! }), { frozen: true });
+  const again = await kernel.cut(1);
+  again.release();
+  const [first, second, third] = again.tree.tasks as [Task, Task, Task];
+  expect(third.mm).toBe(second.mm);
+  expect(third.files).toBe(first.files);
+  expect([first.mm!.users, second.mm!.users, first.files!.users, second.files!.users]).toEqual([1, 2, 2, 1]);
+  await kernel.kill(1);
+  expect(kernel.memory.stats().used).toBe(0);
+});

@@ -139,15 +139,16 @@ function parentIndexes(tasks: readonly Task[]): (number | undefined)[] {
   });
 }
 
-/** For each task an earlier one that shares its memory or descriptors: they must share a cpu. */
-function companions(tasks: readonly Task[]): (number | undefined)[] {
+/** For each task the first ones that have its memory and its descriptors: they must share a cpu. */
+function companions(tasks: readonly Task[]): number[][] {
   const first = new Map<Mm | FileTable, number>();
-  return tasks.map(({ mm, files }, index) => {
-    const shared = [mm, files].flatMap((object) => (object === undefined ? [] : [object]));
-    const companion = shared.map((object) => first.get(object)).find((found) => found !== undefined);
-    for (const object of shared) if (!first.has(object)) first.set(object, index);
-    return companion;
-  });
+  return tasks.map(({ mm, files }, index) =>
+    [mm, files].map((object) => {
+      if (object === undefined) return index;
+      if (!first.has(object)) first.set(object, index);
+      return first.get(object)!;
+    }),
+  );
 }
 
 function openFilesOf(tree: TaskTree): Set<OpenFile> {

@@ -1,7 +1,7 @@
 import { type Kernel, parseSpec } from '@ckptree/kernel';
 import type { Cut, Task, TaskTree } from '@ckptree/model';
 import { expect, test } from '@jest/globals';
-import { boot, exitsOf, until } from './support/kernels.js';
+import { boot, exitsOf, spawn, until } from './support/kernels.js';
 
 const idle = { program: 'idle', params: { ticks: 1_000_000_000 } };
 const brief = { program: 'sieve', params: { limit: 100_000 } };
@@ -53,4 +53,16 @@ test('what a task shares with several others it shares behind a restart, too', a
   expect([first.mm!.users, second.mm!.users, first.files!.users, second.files!.users]).toEqual([1, 2, 2, 1]);
   await kernel.kill(1);
   expect(kernel.memory.stats().used).toBe(0);
+});
+
+test('new tasks go where restarted ones leave room', async () => {
+  const kernel = boot();
+  const { tree } = await cutOf(kernel, { ...idle, children: [{ ...idle, share: ['mm'] }] });
+  await kernel.adopt(tree);
+  await spawn(kernel, { pid: 7, ...idle });
+  expect(kernel.ps().map(({ cpu }) => cpu)).toEqual([0, 0, 1]);
+  await kernel.kill([1, 7]);
+  // Nor does anything stay behind when all have ended.
+  for (const pid of [1, 2]) await spawn(kernel, { pid, ...idle });
+  expect(kernel.ps().map(({ cpu }) => cpu)).toEqual([0, 1]);
 });

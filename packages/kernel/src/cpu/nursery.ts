@@ -128,7 +128,13 @@ export class Nursery {
     task.program.start(this.#parts.sysOf(task), prepareParams(name, params));
   }
 
-  /** Tasks that bring their state along. */
+  /** Tasks that come from an image. */
+  restart(adoption: Adoption): void {
+    this.#parts.control.addLoad(this.#parts.index, adoption.tasks.length);
+    this.adopt(adoption);
+  }
+
+  /** Tasks that bring their state along; they count among this cpu's already. */
   adopt({ tasks, mms, tables }: Adoption): void {
     const spaces = mms.map((mm) => AddressSpace.fromDescription(this.#parts.resources, mm));
     const descriptors = tables.map((table) => this.#newTable(table));

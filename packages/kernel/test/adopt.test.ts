@@ -1,5 +1,5 @@
 import { type Kernel, parseSpec } from '@ckptree/kernel';
-import type { Cut, Task, TaskTree } from '@ckptree/model';
+import type { Cut, Mm, Task, TaskTree } from '@ckptree/model';
 import { expect, test } from '@jest/globals';
 import { boot, exitsOf, spawn, until } from './support/kernels.js';
 
@@ -66,3 +66,21 @@ test('new tasks go where restarted ones leave room', async () => {
   for (const pid of [1, 2]) await spawn(kernel, { pid, ...idle });
   expect(kernel.ps().map(({ cpu }) => cpu)).toEqual([0, 1]);
 });
+
+test.each<[string, string, (task: Task) => Partial<Task>]>([
+  ['a program that is not there', 'ENOENT', ({ mm }) => ({ mm: running(mm!, '/ckptree/bin/nothing') })],
+  ['no program at all', 'ENOENT', ({ mm }) => ({ mm: running(mm!, '/bin/sh') })],
+  ['no address space', 'EINVAL', () => ({ mm: undefined as never })],
+  ['no descriptor table', 'EINVAL', () => ({ files: undefined as never })],
+  ['no registers', 'EINVAL', () => ({ registers: undefined as never })],
+])('a tree with a task that has %s is refused, and nothing is left of it', async (_, code, change) => {
+  const kernel = boot();
+  const { tree, releaseMm } = await cutOf(kernel, { ...idle, children: [idle] });
+  const bad = withTask(tree, 1, change(tree.tasks[1]!));
+  if (bad.tasks[1]!.mm === undefined) releaseMm(tree.tasks[1]!.mm!);
+  await expect(kernel.adopt(bad)).rejects.toMatchObject({ code, fields: { pid: 2 } });
+  expect(kernel.ps()).toEqual([]);
+  expect(kernel.memory.stats().used).toBe(0);
+});
+
+const running = (mm: Mm, path: string): Mm => ({ ...mm, exe: { ...mm.exe!, path } });

@@ -61,7 +61,9 @@ export class Freezer {
     try {
       await this.#waitForSafePoints(performance.now() + timeoutMs);
     } catch (error) {
-      this.#clear(marked, FLAG.FREEZE_USER);
+      // Also those who were born meanwhile, frozen as their parents were.
+      const born = this.#table.locked(() => marked.flatMap((slot) => this.#table.links.children(slot)));
+      this.#clear([...marked, ...born], FLAG.FREEZE_USER);
       throw error;
     }
   }

@@ -76,8 +76,10 @@ test('a slot that is another task by the time a cut is let go is left alone', ()
     table.addLocked({ ...identity, pid: 7, parent: slot(1), flags: FLAG.FREEZE_CUT }),
   );
   expect(born).toBe(reused);
+  freezer.keep(roll);
   freezer.release(roll);
-  expect(table.flags(born) & FLAG.FREEZE_CUT).not.toBe(0);
+  expect(table.flags(born) & (FLAG.FREEZE_CUT | FLAG.FREEZE_USER)).toBe(FLAG.FREEZE_CUT);
+  expect(table.flags(slot(2)) & FLAG.FREEZE_USER).not.toBe(0);
   expect(table.flags(slot(2)) & FLAG.FREEZE_CUT).toBe(0);
 });
 

@@ -148,7 +148,7 @@ export class Cutter {
     pieces: CutPieces,
     { leaseMs, thaws }: Pick<TakeOptions, 'leaseMs' | 'thaws'>,
   ): HeldCut {
-    const { memory, cuts, freezer, fills } = this.#parts;
+    const { memory, control, cuts, freezer, fills } = this.#parts;
     const { members, markedUs } = roll;
     const { frozenUs, takenUs } = cuts.times;
     const held = {
@@ -164,7 +164,10 @@ export class Cutter {
         if (thaws) return cuts.times.thawedUs - markedUs;
         cuts.letGo(id);
         freezer.release(roll);
-        return monotonicUs() - markedUs;
+        const stoodStillUs = monotonicUs() - markedUs;
+        // Also those on which nobody is left to run: they sleep, and have something to tell.
+        for (const cpu of roll.cpus) control.ring(cpu, IRQ.THAW);
+        return stoodStillUs;
       },
       giveBack: (snapshots: readonly Int32Array[]) => this.#giveBack(snapshots),
     };

@@ -58,18 +58,22 @@ test('what a task shares with several others it shares behind a restart, too', a
 test('new tasks go where restarted ones leave room', async () => {
   const kernel = boot();
   const { tree } = await cutOf(kernel, { ...idle, children: [{ ...idle, share: ['mm'] }] });
+  const running = () => until(() => kernel.ps().every(({ ticks }) => ticks > 0));
   await kernel.adopt(tree);
+  await running();
   await spawn(kernel, { pid: 7, ...idle });
   expect(kernel.ps().map(({ cpu }) => cpu)).toEqual([0, 0, 1]);
   await kernel.kill([1, 7]);
   // Nor does anything stay behind when all have ended.
-  for (const pid of [1, 2]) await spawn(kernel, { pid, ...idle });
+  await spawn(kernel, { pid: 1, ...idle });
+  await running();
+  await spawn(kernel, { pid: 2, ...idle });
   expect(kernel.ps().map(({ cpu }) => cpu)).toEqual([0, 1]);
 });
 
 test.each<[string, string, (task: Task) => Partial<Task>]>([
-  ['a program that is not there', 'ENOENT', ({ mm }) => ({ mm: running(mm!, '/ckptree/bin/nothing') })],
-  ['no program at all', 'ENOENT', ({ mm }) => ({ mm: running(mm!, '/bin/sh') })],
+  ['a program that is not there', 'ENOENT', ({ mm }) => ({ mm: executing(mm!, '/ckptree/bin/nothing') })],
+  ['no program at all', 'ENOENT', ({ mm }) => ({ mm: executing(mm!, '/bin/sh') })],
   ['no address space', 'EINVAL', () => ({ mm: undefined as never })],
   ['no descriptor table', 'EINVAL', () => ({ files: undefined as never })],
   ['no registers', 'EINVAL', () => ({ registers: undefined as never })],
@@ -83,4 +87,4 @@ test.each<[string, string, (task: Task) => Partial<Task>]>([
   expect(kernel.memory.stats().used).toBe(0);
 });
 
-const running = (mm: Mm, path: string): Mm => ({ ...mm, exe: { ...mm.exe!, path } });
+const executing = (mm: Mm, path: string): Mm => ({ ...mm, exe: { ...mm.exe!, path } });

@@ -56,3 +56,26 @@ test('a descriptor that does not fit its table leaves no reference to the file',
   expect(() => sys.dup(0)).toThrow(/full/);
   expect(references()).toBe(1);
 });
+
+test('exec closes descriptors of the one who calls it, and of nobody who shared them', () => {
+  const { files, file, sysOf, taskWith, references } = calling();
+  const shared = new Descriptors(1, files, descriptors(2, file));
+  files.grab(file);
+  shared.users = 2;
+  const [task, other] = [taskWith(shared), taskWith(shared)];
+  sysOf(task).setCloseOnExec(1, true);
+  sysOf(task).exec('idle', {});
+  expect(other.files.list.map(({ fd }) => fd)).toEqual([0, 1]);
+  expect(task.files.list.map(({ fd }) => fd)).toEqual([0]);
+  expect([other.files.users, task.files.users, references()]).toEqual([1, 1, 3]);
+});
+
+test('an exec that fails has closed nothing', () => {
+  const { files, file, sysOf, taskWith } = calling();
+  const task = taskWith(new Descriptors(1, files, descriptors(1, file)));
+  const sys = sysOf(task);
+  sys.setCloseOnExec(0, true);
+  expect(() => sys.exec('nothing', {})).toThrow(/nothing/);
+  expect(() => sys.exec('idle', { ticks: 'many' })).toThrow(/ticks/);
+  expect(task.files.list).toHaveLength(1);
+});

@@ -116,7 +116,6 @@ export class SystemCalls implements Sys {
   }
 
   exec(program: string, params: unknown): void {
-    this.#task.files.closeOnExec();
     this.#parts.nursery.exec(this.#task, program, params);
   }
 

@@ -27,7 +27,8 @@ export function treeOfNote(
   const statusOf = matchThreads(note, threads, position);
   const living = note.tasks.filter(isAlive);
   let objects = 0;
-  const users = fileUsers(note);
+  const users = countPlaces(fileUses(note));
+  const tableUsers = countPlaces(living.map(({ fileTable }) => fileTable));
   const fileAt = once((place): OpenFile => {
     const { version, ...file } = note.files[place]!;
     return { id: ++objects, users: users.get(place) ?? 0, ...file, version: BigInt(version) };
@@ -35,7 +36,7 @@ export function treeOfNote(
   const tableAt = once((place): FileTable => {
     const id = ++objects;
     const descriptors = note.fileTables[place]!.map(({ file, ...slot }) => ({ ...slot, file: fileAt(file) }));
-    return { id, users: living.filter(({ fileTable }) => fileTable === place).length, descriptors };
+    return { id, users: tableUsers.get(place) ?? 0, descriptors };
   });
   const mmAt = once((): Mm<StoredPages> => {
     const { layout, flags, defFlags, vdso, ldt, exe, vmas: described } = note.mm;
@@ -81,12 +82,15 @@ function once<T>(make: (place: number) => T): (place: number) => T {
   };
 }
 
-/** References to each file: descriptors, the executable, vmas. */
-function fileUsers({ fileTables, mm }: TreeNote): Map<number, number> {
-  const users = new Map<number, number>();
-  const places = [...fileTables.flat(), { file: mm.exe }, ...mm.vmas].map(({ file }) => file);
-  for (const place of places) if (place !== undefined) users.set(place, (users.get(place) ?? 0) + 1);
-  return users;
+/** Every reference to a file: of descriptors, the executable, vmas. */
+const fileUses = ({ fileTables, mm }: TreeNote): (number | undefined)[] =>
+  [...fileTables.flat(), { file: mm.exe }, ...mm.vmas].map(({ file }) => file);
+
+/** How often each place is there. */
+function countPlaces(places: readonly (number | undefined)[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const place of places) if (place !== undefined) counts.set(place, (counts.get(place) ?? 0) + 1);
+  return counts;
 }
 
 /** A zombie has neither registers nor memory nor files. */

@@ -3,6 +3,8 @@ import { isCkptError } from '@ckptree/errors';
 import type { ByteSource } from '@ckptree/model';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { treeOfNote } from '../dist/tree-of-note.js';
+import type { TreeNote } from '../dist/tree-schema.js';
 import { BytesSink, bytesSource } from './bytes.js';
 import {
   type Case,
@@ -101,4 +103,33 @@ describe('files that cost nothing because they are sparse', () => {
     const error = await failureOf(endless(damaged(core, damage)));
     expect(error).toMatchObject({ code, message: expect.stringContaining(says) });
   });
+});
+
+test('as many descriptor tables as tasks are counted in one pass over the tasks', () => {
+  const count = 500;
+  let looks = 0;
+  const word = '0';
+  const tasks = Array.from({ length: count }, (_, index) => ({
+    ...{ pid: index + 1, ppid: 0, tgid: 1, pgid: 1, sid: 1, comm: 'x', state: 0, exitState: 0 as const },
+    ...{ exitCode: 0, exitSignal: -1, pdeathSignal: 0, usedMath: 0 },
+    ...{ setChildTid: word, clearChildTid: word, robustList: word },
+    get fileTable() {
+      looks++;
+      return index;
+    },
+  }));
+  const note = {
+    ...{ version: 1, tasks, fileTables: tasks.map(() => []), files: [] },
+    mm: { layout: {}, flags: word, defFlags: word, vdso: 0, ldt: '', vmas: [] },
+  } as unknown as TreeNote;
+  const threads = tasks.map(({ pid }) => ({
+    pid,
+    ppid: 0,
+    pgid: 1,
+    sid: 1,
+    userRegs: new Uint8Array(27 * 8),
+  }));
+  const tree = treeOfNote(note, { threads, auxv: new BigUint64Array(44), loads: [] }, 0);
+  expect(tree.tasks.map(({ files }) => files?.users)).toEqual(tasks.map(() => 1));
+  expect(looks).toBeLessThan(5 * count);
 });

@@ -88,11 +88,14 @@ export interface Sys {
 
   /**
    * A child that starts as a copy of the caller at this instant; the caller goes on with the child's pid in `ax`, the
-   * child with 0 there. Set `ip` before the call: both go on from it.
+   * child with 0 there. Set `ip` before the call: both go on from it. EINTR: a signal is about to end the caller.
    * @returns the child's pid
    */
   clone(request?: CloneRequest): number;
-  /** Replaces the program, its memory and its registers. Nothing of the old program runs behind it. */
+  /**
+   * Replaces the program, its memory and its registers. Nothing of the old program runs behind it. Descriptors are not
+   * shared any more from then on. ENOENT, EINVAL: no such program, wrong parameters; then nothing has changed.
+   */
   exec(program: string, params: unknown): void;
   /** Ends the task when this tick returns. @param code 0 to 255 */
   exit(code: number): void;

@@ -4,6 +4,7 @@ import type { CutPiece } from '../dist/cpu/messages.js';
 import { CutControl } from '../dist/cut/cut-control.js';
 import { Cutter } from '../dist/cut/cutter.js';
 import { Freezer } from '../dist/cut/freezer.js';
+import { subtrees } from '../dist/cut/scope.js';
 import { OpenFiles } from '../dist/files/open-files.js';
 import { PageFills } from '../dist/memory/page-fills.js';
 import { PhysicalMemory } from '../dist/memory/physical-memory.js';
@@ -26,7 +27,7 @@ function cutting() {
     ...{ cut, tasks: [], mms: [], tables: [], last: true },
     scene: { table: table.copy(), files: OpenFiles.create(4).copy() },
   });
-  return { table, cuts, cutter, piece };
+  return { table, control, cuts, cutter, piece };
 }
 
 test('a cpu may tell what it saw before it is known that the cut is taken', async () => {
@@ -62,4 +63,17 @@ test('a cut of cpus that have died is not waited for', async () => {
   const cut = cutter.cut(7, {});
   cutter.abandon(new Error('dead'));
   await expect(cut).rejects.toThrow('dead');
+});
+
+test('a cpu is told that it may tell what it saw, also when nobody is left to run there', async () => {
+  const { table, control, cuts, cutter } = cutting();
+  const held = cutter.hold(subtrees([7]), {});
+  table.locked(() => cuts.standLocked(0, table.versionLocked));
+  table.locked(() => cuts.snapshotTakenLocked(0, 1, 0));
+  cuts.concluded();
+  const cut = await held;
+  control.takeIrq(0);
+  cut.resume();
+  expect(control.hasIrq(0)).toBe(true);
+  cut.release();
 });

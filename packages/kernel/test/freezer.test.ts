@@ -16,12 +16,12 @@ function freezing(edges: readonly (readonly [number, number])[]) {
       const identity = { pid, ppid, comm: 'x', tgid: 0, pgid: 0, sid: 0, exitSignal: SIGCHLD, flags: 0 };
       table.addLocked({ ...identity, parent: slot(ppid), cpu: 0 });
     });
-  const control = { cpus: 1, ring: () => undefined };
+  const control = { cpus: 1, ring: () => undefined, current: () => slot(1), waitLeft: () => true };
   const frozen = () =>
     edges
       .map(([pid]) => pid)
       .filter((pid) => (table.flags(slot(pid)) & FLAG.FREEZE_CUT) !== 0 && slot(pid) !== KERNEL_SLOT);
-  return { table, slot, frozen, freezer: new Freezer(table, control as unknown as CpuControl) };
+  return { table, slot, frozen, control, freezer: new Freezer(table, control as unknown as CpuControl) };
 }
 
 const nothing = () => undefined;
@@ -76,7 +76,23 @@ test('a slot that is another task by the time a cut is let go is left alone', ()
     table.addLocked({ ...identity, pid: 7, parent: slot(1), flags: FLAG.FREEZE_CUT }),
   );
   expect(born).toBe(reused);
+  freezer.keep(roll);
   freezer.release(roll);
-  expect(table.flags(born) & FLAG.FREEZE_CUT).not.toBe(0);
+  expect(table.flags(born) & (FLAG.FREEZE_CUT | FLAG.FREEZE_USER)).toBe(FLAG.FREEZE_CUT);
+  expect(table.flags(slot(2)) & FLAG.FREEZE_USER).not.toBe(0);
   expect(table.flags(slot(2)) & FLAG.FREEZE_CUT).toBe(0);
+});
+
+test('a freeze that comes to nothing leaves nobody frozen who was born meanwhile', async () => {
+  const { table, slot, control, freezer } = freezing([[1, 0], [2, 1]]); // biome-ignore format: a tree
+  const identity = { ppid: 2, comm: 'y', tgid: 0, pgid: 0, sid: 0, exitSignal: SIGCHLD, cpu: 0 };
+  control.waitLeft = () => {
+    if (slot(3) === KERNEL_SLOT)
+      table.locked(() =>
+        table.addLocked({ ...identity, pid: 3, parent: slot(2), flags: table.flags(slot(2)) }),
+      );
+    return false;
+  };
+  await expect(freezer.freeze(subtrees([1]), 0)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+  expect([1, 2, 3].map((pid) => table.flags(slot(pid)))).toEqual([0, 0, 0]);
 });

@@ -219,6 +219,18 @@ describe('a kernel', () => {
   });
 });
 
+test('nobody is born behind a kill: a tree that forks without end is gone as a whole', async () => {
+  const kernel = boot();
+  const forks = { pid: 1, program: 'forkstorm', params: { forks: 1e8, width: 100, work: 1e6 } };
+  for (let round = 0; round < 60; round++) {
+    await spawn(kernel, forks);
+    await until(() => kernel.tasks > 5);
+    await kernel.kill(1);
+    expect(kernel.ps()).toEqual([]);
+  }
+  expect(kernel.memory.stats().used).toBe(0);
+});
+
 test('who waits for a kill finds that listeners have been told of every end', async () => {
   const kernel = boot();
   const exits = exitsOf(kernel);

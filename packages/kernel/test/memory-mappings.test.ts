@@ -51,6 +51,16 @@ describe('mmap', () => {
     expect(counts.references).toBe(0);
   });
 
+  test('keeps the highest flag of 32, which is no sign, in all that happens to a mapping', () => {
+    const space = emptySpace(machine());
+    const MERGEABLE = 2 ** 31;
+    space.mmap({ address: A, length: P, protection: RW, flags: VM.LOCKED + MERGEABLE });
+    space.mprotect(A, P, { read: true });
+    const flags = [...space.vmas, ...space.fork(2).vmas].map((vma) => vma.flags);
+    expect(flags.map((value) => value - MERGEABLE >= 0)).toEqual([true, true]);
+    expect(flags[0]! - flags[1]!).toBe(VM.LOCKED);
+  });
+
   test.each([
     { name: 'io', flags: VM.IO, ops: 'device' },
     { name: 'shared', flags: VM.SHARED, ops: 'shm' },

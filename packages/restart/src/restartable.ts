@@ -1,18 +1,27 @@
 import { stat } from 'node:fs/promises';
 import { CkptError, type ErrorFields } from '@ckptree/errors';
 import { contentVersion, isProgram, PROGRAM_FOLDER } from '@ckptree/kernel';
-import { FMODE, type OpenFile, type StoredPages, type Task, type TaskTree } from '@ckptree/model';
+import {
+  EXIT_ZOMBIE,
+  FMODE,
+  type OpenFile,
+  type StoredPages,
+  type Task,
+  type TaskTree,
+} from '@ckptree/model';
 
 /**
  * Finds out, before anything is built, whether a tree can go on here: its programs are known, and its files are there
  * and hold what they held.
- * @throws ENOENT a program or file is missing; ESTALE a file has changed; ENOEXEC a task has no executable
+ * @throws ENOENT a program or file is missing; ESTALE a file has changed; ENOEXEC a task has no executable; ENOSYS it has no
+ *   descriptor table
  */
 export async function checkRestartable(tree: TaskTree<StoredPages>): Promise<void> {
   const checked = new Set<OpenFile>();
   for (const task of tree.tasks) {
-    if (task.mm === undefined) continue;
+    if (task.exitState === EXIT_ZOMBIE) continue;
     checkProgram(task);
+    checkDescriptors(task);
     for (const file of filesOf(task)) {
       if (checked.has(file)) continue;
       checked.add(file);
@@ -33,6 +42,12 @@ function checkProgram({ pid, comm, mm }: Task<StoredPages>): void {
     ? 'this ckptree has no such program'
     : 'it is no program of ckptree';
   throw new CkptError('ENOENT', `task ${pid} (${comm}) runs ${path}: ${known}`, { pid, comm, path });
+}
+
+function checkDescriptors({ pid, comm, files }: Task<StoredPages>): void {
+  if (files !== undefined) return;
+  const message = `task ${pid} (${comm}) is alive and has no descriptor table, without which nothing runs here`;
+  throw new CkptError('ENOSYS', message, { pid, comm });
 }
 
 function* filesOf({ mm, files }: Task<StoredPages>): Generator<OpenFile> {

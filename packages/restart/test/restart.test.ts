@@ -263,6 +263,19 @@ describe('a restart is refused, before anything runs and with nothing left behin
     await refused(image('program'), { code: 'ENOENT', fields: { path: '/ckptree/bin/sxxxx' } });
   });
 
+  test.each([
+    ['descriptor table', 8, 'ENOSYS'],
+    ['address space', 12, 'ENOEXEC'],
+  ])('a task that is alive has no %s', async (_, field, code) => {
+    const idle: TaskSpec = { program: 'idle', params: { ticks: 1e9 } };
+    const sharing: TaskSpec = { ...idle, pid: 1, children: [{ ...idle, share: ['mm', 'files'] }] };
+    await checkpointAt(sharing, { pid: 1, tick: 30 }, image('bare'));
+    // The last of the records that say what a task uses.
+    const objects = readFileSync(image('bare')).lastIndexOf(Uint8Array.of(104, 0, 0, 0, 32, 0, 0, 0));
+    overwrite(image('bare'), objects + field, new Uint8Array(4));
+    await refused(image('bare'), { code, fields: { pid: 2 } });
+  });
+
   test('one of its pids is taken', async () => {
     await checkpointAt(forktree, { pid: 1, tick: 30 }, image('taken'));
     await restartImage(elsewhere, image('taken'), { frozen: true });

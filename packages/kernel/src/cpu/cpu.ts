@@ -156,6 +156,8 @@ export class Cpu {
       }
       this.#ready.push(task);
     } catch (error) {
+      // It may have failed because of the signal.
+      if (this.#isSignalled(task)) return this.#deliver(task);
       const reason = atTask(this.#table, task, error);
       this.#end(task, signalOf(reason), reason);
     } finally {
@@ -345,7 +347,7 @@ export class Cpu {
     try {
       if (message.type === 'stopAt') return this.#setStop(message.pid, message.tick, request);
       if (message.type === 'spawn') this.#nursery.spawn(message.tasks);
-      else this.#nursery.adopt(message);
+      else this.#nursery.restart(message);
       this.#parts.tell({ type: 'answer', request });
     } catch (error) {
       this.#parts.tell({ type: 'answer', request, error: errorToData(error) });

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { asCkptError } from '@ckptree/errors';
+import { asCkptError, CkptError } from '@ckptree/errors';
 import { SIGCHLD } from '@ckptree/model';
 import { Descriptors } from '../files/descriptors.js';
 import { O, type OpenFiles, PROGRAM_FOLDER } from '../files/open-files.js';
@@ -37,6 +37,13 @@ export interface NurseryParts {
   readonly sysOf: (task: Task) => Sys;
 }
 
+/** A program with all that it begins with. */
+interface FreshProgram {
+  readonly name: string;
+  readonly params: unknown;
+  readonly mm: AddressSpace;
+}
+
 /** Where the tasks of a cpu come from: spawned with a program, cloned from a parent, adopted with a state. */
 export class Nursery {
   readonly #parts: NurseryParts;
@@ -71,21 +78,39 @@ export class Nursery {
     return pid;
   }
 
-  /** Gives a task a program, with memory and registers of its own. */
+  /** See `Sys.exec`. */
   exec(task: Task, name: string, params: unknown): void {
+    const fresh = this.#prepare(name, params);
+    // Those who shared the descriptors keep theirs: unshare_files(), fs/exec.c.
+    if (task.files.users > 1) {
+      const own = task.files.fork(this.#parts.control.nextTableId());
+      task.files.drop();
+      task.files = own;
+    }
+    task.files.closeOnExec();
+    this.#begin(task, fresh);
+  }
+
+  /** What a program begins with. @throws ENOENT no such program; EINVAL wrong parameters; ENOMEM */
+  #prepare(name: string, params: unknown): FreshProgram {
     const checked = prepareParams(name, params);
     const exe = this.#parts.files.open(`${PROGRAM_FOLDER}${name}`, O.RDONLY);
-    const old = task.mm;
     try {
-      task.mm = layoutFresh(this.#parts.resources, { id: this.#parts.control.nextMmId(), exe, args: [name] });
+      const id = this.#parts.control.nextMmId();
+      return { name, params: checked, mm: layoutFresh(this.#parts.resources, { id, exe, args: [name] }) };
     } finally {
       this.#parts.files.drop(exe);
     }
-    dropMm(old);
+  }
+
+  /** Gives a task a program, with memory and registers of its own. */
+  #begin(task: Task, { name, params, mm }: FreshProgram): void {
+    dropMm(task.mm);
+    task.mm = mm;
     task.program = programNamed(name);
     task.registers = new Registers();
     this.#parts.table.setComm(task.slot, name);
-    task.program.start(this.#parts.sysOf(task), checked);
+    task.program.start(this.#parts.sysOf(task), params);
   }
 
   /** Every task gets its place first, so that whatever fails later, each can be ended like any other. */
@@ -95,7 +120,7 @@ export class Nursery {
       const task = tasks[index]!;
       try {
         const name = this.#parts.table.comm(task.slot);
-        if (mmOf === undefined) this.exec(task, program, params);
+        if (mmOf === undefined) this.#begin(task, this.#prepare(program, params));
         else this.#startBeside(task, this.#parts.tasks.get(mmOf)!, program, params);
         this.#parts.table.setComm(task.slot, name);
       } catch (error) {
@@ -128,7 +153,13 @@ export class Nursery {
     task.program.start(this.#parts.sysOf(task), prepareParams(name, params));
   }
 
-  /** Tasks that bring their state along. */
+  /** Tasks that come from an image. */
+  restart(adoption: Adoption): void {
+    this.#parts.control.addLoad(this.#parts.index, adoption.tasks.length);
+    this.adopt(adoption);
+  }
+
+  /** Tasks that bring their state along; they count among this cpu's already. */
   adopt({ tasks, mms, tables }: Adoption): void {
     const spaces = mms.map((mm) => AddressSpace.fromDescription(this.#parts.resources, mm));
     const descriptors = tables.map((table) => this.#newTable(table));
@@ -154,6 +185,9 @@ export class Nursery {
     const { table } = this.#parts;
     return table.locked(() => {
       const { slot } = parent;
+      // Whoever kills a tree signals all that there are: nobody may be born behind that.
+      if ((table.flags(slot) & FLAG.SIGNALLED) !== 0)
+        throw new CkptError('EINTR', 'clone: a signal came before the child was there');
       const tgid = table.get(slot, SLOT.TGID);
       const leader = request.thread ? (table.find(tgid) ?? slot) : slot;
       return table.addLocked({

@@ -77,13 +77,7 @@ export class SystemCalls implements Sys {
   }
 
   open(path: string, flags: keyof typeof OPEN_FLAGS): number {
-    const file = this.#parts.files.open(path, OPEN_FLAGS[flags]);
-    try {
-      return this.#task.files.install(file);
-    } catch (error) {
-      this.#parts.files.drop(file);
-      throw error;
-    }
+    return this.#install(this.#parts.files.open(path, OPEN_FLAGS[flags]));
   }
 
   close(fd: number): void {
@@ -97,7 +91,7 @@ export class SystemCalls implements Sys {
   dup(fd: number): number {
     const file = this.#file(fd);
     this.#parts.files.grab(file);
-    return this.#task.files.install(file);
+    return this.#install(file);
   }
 
   read(fd: number, address: number, count: number): number {
@@ -122,7 +116,6 @@ export class SystemCalls implements Sys {
   }
 
   exec(program: string, params: unknown): void {
-    this.#task.files.closeOnExec();
     this.#parts.nursery.exec(this.#task, program, params);
   }
 
@@ -189,6 +182,16 @@ export class SystemCalls implements Sys {
   #aioContext(): number {
     const { mm } = this.#task;
     return mm.aioContexts[0]?.id ?? mm.ioSetup(MAX_AIO_REQUESTS);
+  }
+
+  /** Takes over one reference to the file, also when there is no descriptor left for it. */
+  #install(file: FileObject): number {
+    try {
+      return this.#task.files.install(file);
+    } catch (error) {
+      this.#parts.files.drop(file);
+      throw error;
+    }
   }
 
   #file(fd: number): FileObject {

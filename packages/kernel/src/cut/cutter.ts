@@ -8,7 +8,7 @@ import type { PageFills } from '../memory/page-fills.js';
 import { PageTable } from '../memory/page-table.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import type { ProcessTable } from '../process/process-table.js';
-import { FLAG, SLOT, STATE } from '../process/slot.js';
+import { SLOT, STATE } from '../process/slot.js';
 import { awaitMemory } from './awaited-memory.js';
 import { CutAssembly } from './cut-assembly.js';
 import { type CutControl, type CutOutcome, monotonicUs } from './cut-control.js';
@@ -148,7 +148,7 @@ export class Cutter {
     pieces: CutPieces,
     { leaseMs, thaws }: Pick<TakeOptions, 'leaseMs' | 'thaws'>,
   ): HeldCut {
-    const { table, memory, cuts, freezer, fills } = this.#parts;
+    const { memory, control, cuts, freezer, fills } = this.#parts;
     const { members, markedUs } = roll;
     const { frozenUs, takenUs } = cuts.times;
     const held = {
@@ -158,15 +158,16 @@ export class Cutter {
       markedUs,
       leaseMs,
       pieces,
-      freezeUser: () => {
-        for (const slot of members) table.raise(slot, FLAG.FREEZE_USER);
-      },
+      freezeUser: () => freezer.keep(roll),
       letGo: () => {
         // The cpus have done it, and what they say stays until the next cut: those come one after the other.
         if (thaws) return cuts.times.thawedUs - markedUs;
         cuts.letGo(id);
         freezer.release(roll);
-        return monotonicUs() - markedUs;
+        const stoodStillUs = monotonicUs() - markedUs;
+        // Also those on which nobody is left to run: they sleep, and have something to tell.
+        for (const cpu of roll.cpus) control.ring(cpu, IRQ.THAW);
+        return stoodStillUs;
       },
       giveBack: (snapshots: readonly Int32Array[]) => this.#giveBack(snapshots),
     };

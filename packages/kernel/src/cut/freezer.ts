@@ -61,7 +61,9 @@ export class Freezer {
     try {
       await this.#waitForSafePoints(performance.now() + timeoutMs);
     } catch (error) {
-      this.#clear(marked, FLAG.FREEZE_USER);
+      // Also those who were born meanwhile, frozen as their parents were.
+      const born = this.#table.locked(() => marked.flatMap((slot) => this.#table.links.children(slot)));
+      this.#clear([...marked, ...born], FLAG.FREEZE_USER);
       throw error;
     }
   }
@@ -96,13 +98,17 @@ export class Freezer {
     });
   }
 
+  /** Freezes the tasks of a cut for people, too: they stay frozen when it lets them go. */
+  keep(roll: Roll): void {
+    this.#table.locked(() => {
+      for (const slot of this.#same(roll)) this.#table.raise(slot, FLAG.FREEZE_USER);
+    });
+  }
+
   /** Lets the tasks of a cut run again, once; except those that another flag still holds. */
-  release({ members }: Roll): void {
-    const pids = this.#cuts.get(members);
-    this.#cuts.delete(members);
-    if (pids === undefined) return;
-    // A zombie may have gone meanwhile, and its slot be another task's.
-    const same = members.filter((slot, index) => this.#table.get(slot, SLOT.PID) === pids[index]);
+  release(roll: Roll): void {
+    const same = this.#same(roll);
+    this.#cuts.delete(roll.members);
     this.#clear(same, FLAG.FREEZE_CUT);
   }
 
@@ -128,6 +134,12 @@ export class Freezer {
   thaw(scope: Scope): void {
     const slots = this.#table.locked(() => membersLocked(this.#table, scope));
     this.#clear(slots, FLAG.FREEZE_USER);
+  }
+
+  /** The members of a cut that is still held: a zombie may have gone meanwhile, and its slot be another task's. */
+  #same({ members }: Roll): number[] {
+    const pids = this.#cuts.get(members);
+    return members.filter((slot, index) => this.#table.get(slot, SLOT.PID) === pids?.[index]);
   }
 
   #clear(slots: readonly number[], flag: FreezeFlag): void {

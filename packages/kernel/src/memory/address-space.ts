@@ -346,5 +346,5 @@ export class AddressSpace {
 
 /** A child does not inherit what is locked into memory. */
 function unlocked(vma: VmaList[number]): VmaList[number] {
-  return (vma.flags & VM.LOCKED) === 0 ? vma : { ...vma, flags: vma.flags & ~VM.LOCKED };
+  return (vma.flags & VM.LOCKED) === 0 ? vma : { ...vma, flags: (vma.flags & ~VM.LOCKED) >>> 0 };
 }

@@ -32,13 +32,13 @@ export function protectionFlags({ read, write, exec }: Protection): number {
 export function mappingFlags(protection: Protection, extra: number, file: boolean): number {
   const flags = protectionFlags(protection) | VM_MAY_ALL | extra | (file ? VM.CAN_NONLINEAR : 0);
   const shared = (extra & VM.SHARED) === 0 ? 0 : VM.MAYSHARE;
-  return flags | shared | accounting(flags);
+  return (flags | shared | accounting(flags)) >>> 0;
 }
 
 /** The flags of a vma behind mprotect(). */
 export function withProtection(flags: number, protection: Protection): number {
   const changed = (flags & ~VM_PROTECTION) | protectionFlags(protection);
-  return changed | accounting(changed);
+  return (changed | accounting(changed)) >>> 0;
 }
 
 /** Private memory that may be written is charged: accountable_mapping(), mm/mmap.c. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { CkptError } from '@ckptree/errors';
 import {
   EXIT_ZOMBIE,
   type FileTable,
@@ -12,6 +13,7 @@ import type { CpuControl } from '../cpu/cpu-control.js';
 import type { AdoptedTask, TableDescription } from '../cpu/messages.js';
 import { DIGEST_BYTES } from '../cpu/task.js';
 import { O, type OpenFiles } from '../files/open-files.js';
+import { isProgram } from '../hosting.js';
 import type { AddressSpaceDescription } from '../memory/address-space.js';
 import type { FileObject } from '../memory/file-object.js';
 import { newHistory } from '../memory/mm-history.js';
@@ -36,10 +38,12 @@ interface Load {
  * Enters a tree, or the part of one that is placed here, whose memory lies in this kernel's frames already; its leaves'
  * references go over to the tasks.
  * @param tree `rootPid` is that of the whole tree
- * @throws EEXIST a pid is taken; what the host says of a file
+ * @throws EINVAL, ENOENT a task could never run; EEXIST a pid is taken; what the host says of a file
  */
 export function enterAdopted(parts: NewcomerParts, tree: TaskTree): Newcomers<Load> {
   const { table, files, control } = parts;
+  // No cpu would host such a task, so that it could not be ended either.
+  tree.tasks.forEach(checkRunnable);
   const parents = parentIndexes(tree.tasks);
   const opened = new OpenedFiles(files);
   try {
@@ -67,6 +71,27 @@ export function enterAdopted(parts: NewcomerParts, tree: TaskTree): Newcomers<Lo
   } finally {
     opened.dropAll();
   }
+}
+
+/** @throws EINVAL it is alive and lacks what it takes to run; ENOENT its executable is none of the programs */
+function checkRunnable({ pid, comm, exitState, registers, mm, files }: Task): void {
+  if (exitState === EXIT_ZOMBIE) return;
+  if (registers === undefined || mm === undefined || files === undefined)
+    throw new CkptError(
+      'EINVAL',
+      `task ${pid} (${comm}) is alive and has not all of registers, address space and descriptor table`,
+      { pid, comm },
+    );
+  const path = mm.exe?.path ?? '';
+  if (!isProgram(path))
+    throw new CkptError(
+      'ENOENT',
+      `task ${pid} (${comm}) runs ${path || 'nothing'}, which is no program here`,
+      {
+        pid,
+        comm,
+      },
+    );
 }
 
 /** Collects what one cpu is told; objects that its tasks share are described once. */
@@ -126,8 +151,8 @@ class Packer {
   }
 }
 
-function identity({ pid, ppid, tgid, pgid, sid, comm, exitSignal }: Task) {
-  return { pid, ppid, tgid, pgid, sid, comm, exitSignal };
+function identity({ pid, ppid, tgid, pgid, sid, comm, exitSignal, pdeathSignal }: Task) {
+  return { pid, ppid, tgid, pgid, sid, comm, exitSignal, pdeathSignal };
 }
 
 /** In the list, the parent of each task; of a thread the leader of its group, unless that has gone before it. */
@@ -139,15 +164,16 @@ function parentIndexes(tasks: readonly Task[]): (number | undefined)[] {
   });
 }
 
-/** For each task an earlier one that shares its memory or descriptors: they must share a cpu. */
-function companions(tasks: readonly Task[]): (number | undefined)[] {
+/** For each task the first ones that have its memory and its descriptors: they must share a cpu. */
+function companions(tasks: readonly Task[]): number[][] {
   const first = new Map<Mm | FileTable, number>();
-  return tasks.map(({ mm, files }, index) => {
-    const shared = [mm, files].flatMap((object) => (object === undefined ? [] : [object]));
-    const companion = shared.map((object) => first.get(object)).find((found) => found !== undefined);
-    for (const object of shared) if (!first.has(object)) first.set(object, index);
-    return companion;
-  });
+  return tasks.map(({ mm, files }, index) =>
+    [mm, files].map((object) => {
+      if (object === undefined) return index;
+      if (!first.has(object)) first.set(object, index);
+      return first.get(object)!;
+    }),
+  );
 }
 
 function openFilesOf(tree: TaskTree): Set<OpenFile> {

@@ -1,6 +1,7 @@
 import type { CpuControl } from '../cpu/cpu-control.js';
 import type { OpenFiles } from '../files/open-files.js';
 import type { FileObject } from '../memory/file-object.js';
+import { Groups } from '../placement/groups.js';
 import type { NewTask, ProcessTable } from './process-table.js';
 import { FLAG, KERNEL_SLOT } from './slot.js';
 
@@ -20,18 +21,21 @@ export interface Newcomers<Load> {
 }
 
 /**
- * A cpu for each task: the least loaded, and the same for all that share memory or descriptors.
- * @param sharesWith for each task the earlier one that it shares with, if any
+ * A cpu for each task: the least loaded, and the same for all that share memory or descriptors, be it by way of others.
+ * @param sharesWith for each task earlier ones that it shares with, or itself
  */
-export function placeOnCpus(control: CpuControl, sharesWith: readonly (number | undefined)[]): number[] {
+export function placeOnCpus(control: CpuControl, sharesWith: readonly (readonly number[])[]): number[] {
+  const groups = new Groups(
+    sharesWith.map((near, index) => ({ pid: index, load: 1, near })),
+    new Map(),
+  );
   const loads = Array.from({ length: control.cpus }, (_, cpu) => control.load(cpu));
-  const placed: number[] = [];
-  for (const companion of sharesWith) {
-    const cpu = companion === undefined ? loads.indexOf(Math.min(...loads)) : placed[companion]!;
-    loads[cpu]!++;
-    placed.push(cpu);
+  for (const group of groups.list()) {
+    const cpu = loads.indexOf(Math.min(...loads));
+    loads[cpu]! += group.load;
+    group.worker = String(cpu);
   }
-  return placed;
+  return sharesWith.map((_, index) => Number(groups.workerOf(index)));
 }
 
 /** Where an incoming task hangs: below an earlier one, or below the kernel, as the root or with its parent elsewhere. */

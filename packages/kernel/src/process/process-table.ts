@@ -36,6 +36,8 @@ export interface NewTask {
   readonly pgid: number;
   readonly sid: number;
   readonly exitSignal: number;
+  /** What it is sent when its parent ends; absent: nothing. */
+  readonly pdeathSignal?: number;
   readonly flags: number;
   /** Pid of the root of its tree; without it that of its parent's tree, or its own below the kernel. */
   readonly tree?: number;
@@ -176,6 +178,7 @@ export class ProcessTable {
     this.set(slot, SLOT.SID, task.sid || pid);
     this.set(slot, SLOT.STATE, STATE.LIVE);
     this.set(slot, SLOT.EXIT_SIGNAL, task.exitSignal);
+    this.set(slot, SLOT.PDEATH_SIGNAL, task.pdeathSignal ?? 0);
     this.set(slot, SLOT.CPU, task.cpu);
     this.set(
       slot,

@@ -33,9 +33,7 @@ export function enterSpawned(
     );
     const cpus = placeOnCpus(
       control,
-      tasks.map(
-        ({ mmOf, table }, index) => mmOf ?? (firstUsers[table] === index ? undefined : firstUsers[table]),
-      ),
+      tasks.map(({ mmOf, table }, index) => [mmOf ?? index, firstUsers[table]!]),
     );
     const slots = enterAll(table, tasks.length, (index, before) => {
       const { pid, ppid, comm, pgid, sid } = tasks[index]!;

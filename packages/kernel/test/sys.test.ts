@@ -1,0 +1,81 @@
+import { SIGCHLD } from '@ckptree/model';
+import { expect, test } from '@jest/globals';
+import { CpuControl } from '../dist/cpu/cpu-control.js';
+import { Nursery } from '../dist/cpu/nursery.js';
+import { SystemCalls } from '../dist/cpu/sys.js';
+import { Task } from '../dist/cpu/task.js';
+import { Descriptors } from '../dist/files/descriptors.js';
+import { OpenFiles } from '../dist/files/open-files.js';
+import { AddressSpace, emptyDescription } from '../dist/memory/address-space.js';
+import { PhysicalMemory } from '../dist/memory/physical-memory.js';
+import { ProcessTable } from '../dist/process/process-table.js';
+import { KERNEL_SLOT } from '../dist/process/slot.js';
+import { hosted } from '../dist/programs/hosted.js';
+import { Registers } from '../dist/registers.js';
+import { MIB } from './memory-fixture.js';
+
+/** What the system calls of tasks are made on, by hand instead of by a cpu. */
+function calling() {
+  const table = ProcessTable.create(8);
+  const files = OpenFiles.create(8);
+  const control = CpuControl.create(1);
+  const resources = { memory: PhysicalMemory.create(4 * MIB), files };
+  const tasks = new Map<number, Task>();
+  const nursery: Nursery = new Nursery({
+    ...{ index: 0, table, files, resources, control, peers: [undefined], tasks },
+    host: (task) => void tasks.set(task.slot, task),
+    sysOf: (task) => sysOf(task),
+  });
+  const sysOf = (task: Task) => new SystemCalls({ table, files, control, nursery }, task);
+  const taskWith = (descriptors: Descriptors): Task => {
+    const identity = {
+      pid: 0,
+      ppid: 0,
+      tgid: 0,
+      pgid: 0,
+      sid: 0,
+      comm: 'x',
+      cpu: 0,
+      exitSignal: SIGCHLD,
+      flags: 0,
+    };
+    const slot = table.locked(() => table.addLocked({ ...identity, parent: KERNEL_SLOT }));
+    const nothing = AddressSpace.fromDescription(resources, emptyDescription(control.nextMmId()));
+    return new Task(slot, hosted, new Registers(), nothing, descriptors);
+  };
+  const file = files.open('/ckptree/bin/idle', 0);
+  return { files, file, sysOf, taskWith, references: () => files.state(file.id).refs };
+}
+
+const descriptors = (count: number, file: ReturnType<OpenFiles['open']>) =>
+  Array.from({ length: count }, (_, fd) => ({ fd, closeOnExec: false, file }));
+
+test('a descriptor that does not fit its table leaves no reference to the file', () => {
+  const { files, file, sysOf, taskWith, references } = calling();
+  const sys = sysOf(taskWith(new Descriptors(1, files, descriptors(65_536, file))));
+  expect(() => sys.dup(0)).toThrow(/full/);
+  expect(references()).toBe(1);
+});
+
+test('exec closes descriptors of the one who calls it, and of nobody who shared them', () => {
+  const { files, file, sysOf, taskWith, references } = calling();
+  const shared = new Descriptors(1, files, descriptors(2, file));
+  files.grab(file);
+  shared.users = 2;
+  const [task, other] = [taskWith(shared), taskWith(shared)];
+  sysOf(task).setCloseOnExec(1, true);
+  sysOf(task).exec('idle', {});
+  expect(other.files.list.map(({ fd }) => fd)).toEqual([0, 1]);
+  expect(task.files.list.map(({ fd }) => fd)).toEqual([0]);
+  expect([other.files.users, task.files.users, references()]).toEqual([1, 1, 3]);
+});
+
+test('an exec that fails has closed nothing', () => {
+  const { files, file, sysOf, taskWith } = calling();
+  const task = taskWith(new Descriptors(1, files, descriptors(1, file)));
+  const sys = sysOf(task);
+  sys.setCloseOnExec(0, true);
+  expect(() => sys.exec('nothing', {})).toThrow(/nothing/);
+  expect(() => sys.exec('idle', { ticks: 'many' })).toThrow(/ticks/);
+  expect(task.files.list).toHaveLength(1);
+});

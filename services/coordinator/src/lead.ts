@@ -11,6 +11,7 @@ import { Retention } from './retention.js';
 import { Schedules } from './schedules.js';
 import { ProcessTable } from './tree/process-table.js';
 import { TreeKeeper } from './tree/tree-keeper.js';
+import type { TreeParts } from './tree/tree-parts.js';
 import { Trees } from './tree/trees.js';
 
 export interface LeadParts {
@@ -35,6 +36,7 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
     connection,
     workers: records.workers,
     events: publisher,
+    treesOn: (worker) => trees.on(worker).map(({ tree }) => tree),
     onLost: (worker) => {
       observer.lost();
       keeper?.lost(worker).catch(onError);
@@ -50,7 +52,7 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
     const treeKeeper = new TreeKeeper(treeParts, onError);
     keeper = treeKeeper;
     // An outage takes the records of workers with it: each has as long to be heard as one that falls silent.
-    absent = setTimeout(() => void loseAbsent(treeKeeper, trees, workers).catch(onError), SILENT_MS);
+    absent = setTimeout(() => void loseAbsent(treeKeeper, treeParts, term).catch(onError), SILENT_MS);
     await treeKeeper.undoHalfStarted();
     const onEnd = observer.ended.bind(observer);
     const checkpoints = new Checkpoints({ ...treeParts, records: records.checkpoints, onEnd }, term);
@@ -97,7 +99,17 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
 }
 
 /** Workers that were lost while nobody led. */
-async function loseAbsent(keeper: TreeKeeper, trees: Trees, workers: Workers): Promise<void> {
+async function loseAbsent(
+  keeper: TreeKeeper,
+  { trees, workers, events }: TreeParts,
+  { number }: Term,
+): Promise<void> {
   const absent = new Set(trees.unended.flatMap((tree) => tree.workers.filter((id) => !workers.isAlive(id))));
-  for (const worker of absent) await keeper.lost(worker);
+  for (const worker of absent) {
+    const hosted = trees.on(worker).map(({ tree }) => tree);
+    const lost = { type: 'worker.lost', worker, reason: 'silent', trees: hosted } as const;
+    // When it was started is not known, which the id has otherwise.
+    if (hosted.length > 0) events.tell(lost, `${worker}.lost.term-${number}`);
+    await keeper.lost(worker);
+  }
 }

@@ -71,6 +71,7 @@ async function takeOver(checkpoint: string, left: Partial<CheckpointRecord> = {}
     connection,
     workers: records.workers,
     events: publisher,
+    treesOn: () => [],
     onLost: () => undefined,
     onError: fail,
   });

@@ -19,6 +19,7 @@ function deaf(watch: (signal: AbortSignal | undefined) => AsyncGenerator<object>
     connection: { connected: true } as Parts['connection'],
     workers: bucket as unknown as Parts['workers'],
     events: { publish: async () => undefined } as unknown as Parts['events'],
+    treesOn: () => [],
     onLost: (id) => lost.push(id),
     onError: () => undefined,
   });

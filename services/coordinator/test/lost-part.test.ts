@@ -1,3 +1,5 @@
+import type { Client } from '@ckptree/client';
+import type { ClusterEvent } from '@ckptree/protocol';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { endOf } from './support/checkpoint-ends.js';
 import { runningTree } from './support/running-tree.js';
@@ -48,6 +50,7 @@ test('whose tasks were lost is told with the ends of the others, also when it is
 
   await cluster.cluster.remove('worker-3', 'SIGKILL');
   await until(async () => (await client.workers()).every(({ worker }) => worker !== 'worker-3'));
+  expect((await lossesOf(client)).find(({ worker }) => worker === 'worker-3')?.trees).toContain(broken.tree);
   await client.kill(2_000);
   for (const [tree, pid] of [[broken.tree, 2_000] as const, [whole.tree, 3_000] as const]) {
     let told = await client.ends(tree);
@@ -58,3 +61,11 @@ test('whose tasks were lost is told with the ends of the others, also when it is
     expect(told).toMatchObject({ ends: [{ pid }], lost: ['worker-3'] });
   }
 });
+
+async function lossesOf(client: Client): Promise<Extract<ClusterEvent, { type: 'worker.lost' }>[]> {
+  const losses: Extract<ClusterEvent, { type: 'worker.lost' }>[] = [];
+  const filter = { types: ['worker.lost'] } as const;
+  for await (const event of client.events({ from: 'beginning', follow: false, filter }))
+    if (event.type === 'worker.lost') losses.push(event);
+  return losses;
+}

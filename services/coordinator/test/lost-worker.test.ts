@@ -32,6 +32,7 @@ beforeEach(async () => {
     connection,
     workers: recordsOf(connection).workers,
     events: publisher,
+    treesOn: () => [],
     onLost: () => undefined,
     onError: (error) => {
       throw error;

@@ -4,6 +4,7 @@ import {
   type Connection,
   EventPublisher,
   type Records,
+  readEvents,
   recordsOf,
   serveAll,
   type TreeRecord,
@@ -101,9 +102,14 @@ test('a worker that is heard a little later than the term begins is not lost, no
   await served.stop();
 });
 
-test('a worker that is not heard is lost', async () => {
+test('a worker that is not heard is lost, and that is told, with its trees', async () => {
   await records.trees.put(TREE.tree, TREE);
   await leading(() => until(async () => (await records.trees.get(TREE.tree))?.value.lost?.[0] === 'w1'));
+  const from = { at: 'beginning' } as const;
+  for await (const { event } of readEvents(connection, { from, filter: { type: 'worker.lost' } })) {
+    expect(event).toMatchObject({ worker: 'w1', reason: 'silent', trees: [TREE.tree] });
+    break;
+  }
 });
 
 test('a tree that was half started when its leader died gives back what it has', async () => {

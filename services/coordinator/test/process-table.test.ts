@@ -24,6 +24,7 @@ test('a root that was restarted is that of the new tree, even before the old one
     connection,
     workers: records.workers,
     events: publisher,
+    treesOn: () => [],
     onLost: () => undefined,
     onError,
   });

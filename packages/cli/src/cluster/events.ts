@@ -76,7 +76,7 @@ function detailOf(event: ClientEvent): string {
     case 'ended':
       return plural(event.tasks, 'task');
     case 'worker.lost':
-      return event.reason;
+      return [event.reason, ...(event.trees ?? [])].join(' ');
     default:
       return '';
   }

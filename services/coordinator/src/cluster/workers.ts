@@ -9,6 +9,8 @@ export interface WorkersParts {
   readonly connection: Connection;
   readonly workers: Records['workers'];
   readonly events: EventPublisher;
+  /** Ids of the trees of which a worker hosts a part. */
+  readonly treesOn: (worker: string) => readonly string[];
   readonly onLost: (worker: string) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -167,7 +169,8 @@ export class Workers {
     if (known === undefined) return;
     this.#known.delete(worker);
     const started = Date.parse(known.record.started);
-    this.#tell({ type: 'worker.lost', worker, reason }, `${worker}.lost.${started}`);
+    const trees = [...this.#parts.treesOn(worker)];
+    this.#tell({ type: 'worker.lost', worker, reason, trees }, `${worker}.lost.${started}`);
     this.#gone(worker, known);
   }
 

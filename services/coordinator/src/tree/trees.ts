@@ -42,6 +42,11 @@ export class Trees {
     return this.all.filter(({ state }) => state === 'running');
   }
 
+  /** Those that have a part on a worker, as far as is known: it was not lost. */
+  on(worker: string): readonly TreeRecord[] {
+    return this.unended.filter(({ workers, lost }) => workers.includes(worker) && !lost?.includes(worker));
+  }
+
   /** @throws ESRCH there is no such tree */
   get(tree: string): TreeRecord {
     const record = this.#trees.get(tree);

@@ -1,5 +1,13 @@
 import { CkptError } from '@ckptree/errors';
-import { type Connection, recordsOf, type Schedule, serve, type TaskRow, worker } from '@ckptree/protocol';
+import {
+  type Connection,
+  recordsOf,
+  type Schedule,
+  serve,
+  serveAll,
+  type TaskRow,
+  worker,
+} from '@ckptree/protocol';
 import { newManifestId } from '@ckptree/store';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { gather } from '../dist/checkpoint/gather.js';
@@ -7,6 +15,7 @@ import { prepare } from '../dist/checkpoint/prepare.js';
 import { Schedules } from '../dist/schedules.js';
 import { livingRows } from '../dist/tree/living-rows.js';
 import { signalTasks } from '../dist/tree/signal-tasks.js';
+import { startRecorded } from '../dist/tree/start-recorded.js';
 import { startTree } from '../dist/tree/start-tree.js';
 import { TreeKeeper } from '../dist/tree/tree-keeper.js';
 import { type BareCluster, bareCluster } from './support/bare-cluster.js';
@@ -97,6 +106,40 @@ describe('what a worker does not tell of', () => {
     expect(told).toEqual([{ type: 'ended', tree: TREE, rootPid: 1, tasks: 2 }]);
     await served.stop();
   });
+});
+
+test('a tree that runs, and whose record cannot say so, is given up as a whole', async () => {
+  const done: string[] = [];
+  const { spawn, start, abandon, signal } = worker('w5');
+  const served = serveAll(
+    connection,
+    { spawn, start, abandon, signal },
+    {
+      spawn: async () => ({ tasks: 1 }),
+      start: async () => ({ tasks: 1 }),
+      abandon: async () => {
+        throw new CkptError('EBUSY', 'it runs');
+      },
+      signal: async (request) => {
+        done.push(request.signal);
+        return { tasks: 1 };
+      },
+    },
+  );
+  const trees = {
+    put: async ({ state }: { state: string }) => {
+      if (state === 'running') throw new CkptError('ETIMEDOUT', 'JetStream did not answer');
+    },
+    remove: async () => void done.push('removed'),
+  };
+  const record = { version: 1 as const, tree: TREE, rootPid: 1, workers: ['w5'], created: '' };
+  const parts = { connection, workers, trees } as never;
+  const options = { parts: new Map([['w5', {}]]), signal: NEVER };
+  await expect(startRecorded(parts, record, options)).rejects.toMatchObject({
+    code: 'ETIMEDOUT',
+  });
+  expect(done).toEqual(['kill', 'removed']);
+  await served.stop();
 });
 
 describe('a worker that lives is asked again', () => {

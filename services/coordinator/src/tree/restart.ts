@@ -6,7 +6,7 @@ import { placeImage } from '@ckptree/restart';
 import { tellAll } from '../cluster/fan-out.js';
 import { livingRows } from './living-rows.js';
 import { placementMap, placingWorker, told } from './spawn.js';
-import { startTree } from './start-tree.js';
+import { startRecorded } from './start-recorded.js';
 import type { StartedBy, TreeParts } from './tree-parts.js';
 import { newTreeId } from './trees.js';
 
@@ -18,7 +18,7 @@ export async function restart(
   { checkpoint, on, placement = {}, frozen = false, name, labels }: RequestOf<Restart>,
   { key, signal }: StartedBy,
 ): Promise<ReplyOf<Restart>> {
-  const { workers, trees, events, store } = parts;
+  const { workers, events, store } = parts;
   const { tree: image } = await readTree((await (await store()).source(checkpoint)).withoutPages());
   await makeRoom(parts, image, signal);
   const where = on === undefined ? workers.serving() : [workers.get(on)];
@@ -39,18 +39,11 @@ export async function restart(
     ...(key !== undefined && { key }),
     workers: placed.workers,
   };
-  await trees.put({ ...record, state: 'starting' });
-  try {
-    const loads = new Map(placed.workers.map((id) => [id, placed]));
-    const tasks = await startTree(parts, { tree, rootPid, parts: loads, checkpoint, frozen, signal });
-    await trees.put({ ...record, state: 'running' });
-    const event = { ...told(record), checkpoint, tasks, workers: placed.workers, frozen };
-    events.tell({ type: 'restarted', ...event }, `${tree}.restarted`);
-    return { tree, rootPid, tasks, workers: placed.workers };
-  } catch (error) {
-    await trees.remove(tree);
-    throw error;
-  }
+  const loads = new Map(placed.workers.map((id) => [id, placed]));
+  const tasks = await startRecorded(parts, record, { parts: loads, checkpoint, frozen, signal });
+  const event = { ...told(record), checkpoint, tasks, workers: placed.workers, frozen };
+  events.tell({ type: 'restarted', ...event }, `${tree}.restarted`);
+  return { tree, rootPid, tasks, workers: placed.workers };
 }
 
 /**

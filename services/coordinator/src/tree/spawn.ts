@@ -9,7 +9,7 @@ import {
 } from '@ckptree/kernel';
 import type { coordinator, ReplyOf, RequestOf, WorkerRecord } from '@ckptree/protocol';
 import { livingRows } from './living-rows.js';
-import { startTree } from './start-tree.js';
+import { startRecorded } from './start-recorded.js';
 import type { StartedBy, TreeParts } from './tree-parts.js';
 import { newTreeId } from './trees.js';
 
@@ -21,7 +21,7 @@ export async function spawn(
   { spec, baseFolder = '/', placement = {}, name, labels }: RequestOf<Spawn>,
   { key, signal }: StartedBy,
 ): Promise<ReplyOf<Spawn>> {
-  const { workers, trees, events } = parts;
+  const { workers, events } = parts;
   const spawned = freePids(
     spec,
     baseFolder,
@@ -45,17 +45,9 @@ export async function spawn(
     ...(key !== undefined && { key }),
     workers: ids,
   };
-  // Before its tasks run: whoever leads next must know of them.
-  await trees.put({ ...record, state: 'starting' });
-  try {
-    const tasks = await startTree(parts, { tree, rootPid, parts: split, signal });
-    await trees.put({ ...record, state: 'running' });
-    events.tell({ type: 'spawned', ...told(record), tasks, workers: ids }, `${tree}.spawned`);
-    return { tree, rootPid, tasks, workers: ids };
-  } catch (error) {
-    await trees.remove(tree);
-    throw error;
-  }
+  const tasks = await startRecorded(parts, record, { parts: split, signal });
+  events.tell({ type: 'spawned', ...told(record), tasks, workers: ids }, `${tree}.spawned`);
+  return { tree, rootPid, tasks, workers: ids };
 }
 
 /** What events say of a tree. */

@@ -1,0 +1,31 @@
+import type { TreeRecord } from '@ckptree/protocol';
+import { type StartOptions, startTree, undoStart } from './start-tree.js';
+import type { TreeParts } from './tree-parts.js';
+
+/**
+ * Starts a tree under its record, which is there before its tasks run: whoever leads next must know of them.
+ * @returns its tasks
+ * @throws as startTree(), and what writing the record throws; then nothing is left
+ */
+export async function startRecorded(
+  parts: TreeParts,
+  record: Omit<TreeRecord, 'state'>,
+  options: Omit<StartOptions, 'tree' | 'rootPid'>,
+): Promise<number> {
+  const { trees } = parts;
+  const { tree, rootPid, workers } = record;
+  await trees.put({ ...record, state: 'starting' });
+  try {
+    const tasks = await startTree(parts, { ...options, tree, rootPid });
+    try {
+      await trees.put({ ...record, state: 'running' });
+    } catch (error) {
+      await undoStart(parts, workers, record);
+      throw error;
+    }
+    return tasks;
+  } catch (error) {
+    await trees.remove(tree);
+    throw error;
+  }
+}

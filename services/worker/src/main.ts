@@ -16,6 +16,7 @@ import {
 import { EndReporter } from './end-reporter.js';
 import { HeldCheckpoints } from './held-checkpoints.js';
 import { HostedTrees } from './hosted-trees.js';
+import { checkIdIsFree } from './id-in-use.js';
 import { workerOptions } from './options.js';
 import { ProgressReporter } from './progress-reporter.js';
 import { Registration } from './registration.js';
@@ -42,6 +43,8 @@ export const runWorker = (): Promise<void> =>
       const observer = new WorkerObserver(workerMetrics(registry));
       const connection = await openConnection('worker', components);
       await awaitCluster(connection, components);
+      const { workers } = recordsOf(connection);
+      await checkIdIsFree(workers, config.id, components.signal);
       const events = new EventPublisher(connection);
       const kernel = Kernel.boot({
         cpus: config.cpus,
@@ -85,7 +88,7 @@ export const runWorker = (): Promise<void> =>
       const served = serveAll(connection, endpoints, handlers);
       const looking = setInterval(() => observer.look(kernel, standing(trees, checkpoints)), LOOK_MS);
       const registration = await Registration.begin(
-        { kernel, workers: recordsOf(connection).workers, dumps: () => checkpoints.dumping, onError },
+        { kernel, workers, dumps: () => checkpoints.dumping, onError },
         {
           worker: config.id,
           software: version,

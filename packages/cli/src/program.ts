@@ -16,6 +16,7 @@ import { psCommand } from './commands/ps.js';
 import { restartCommand } from './commands/restart.js';
 import { rmCommand } from './commands/rm.js';
 import { runCommand } from './commands/run.js';
+import { schedulesCommand } from './commands/schedules.js';
 import { serviceCommand } from './commands/service.js';
 import { showCommand } from './commands/show.js';
 import { signalCommand } from './commands/signal.js';
@@ -82,6 +83,7 @@ const COMMANDS = {
   kill: signalCommand('kill'),
   events: eventsCommand,
   workers: workersCommand,
+  schedules: schedulesCommand,
   cancel: cancelCommand,
   ...SERVICES,
   demo: demoCommand,

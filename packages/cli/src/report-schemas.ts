@@ -1,6 +1,7 @@
 import type { TSchema } from '@ckptree/schema';
 import { CancelReport } from './cluster/cancel.js';
 import { ClusterCheckpointReport } from './cluster/checkpoint.js';
+import { SchedulesReport } from './cluster/schedules.js';
 import { PsReport, SignalReport } from './cluster/tasks.js';
 import { StartedReport } from './cluster/trees.js';
 import { UpReport } from './cluster/up.js';
@@ -39,6 +40,7 @@ export const REPORT_SCHEMAS: Readonly<Record<string, TSchema>> = {
   thaw: published('What ckptree thaw --json prints', SignalReport),
   kill: published('What ckptree kill --json prints', SignalReport),
   workers: published('What ckptree workers --json prints', WorkersReport),
+  schedules: published('What ckptree schedules --json prints', SchedulesReport),
   cancel: published('What ckptree cancel --json prints', CancelReport),
   demo: published('What ckptree demo --json prints', DemoReport),
   core: published('What ckptree core --json prints', CoreReport),

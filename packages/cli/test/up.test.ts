@@ -38,7 +38,7 @@ const saidBy = (child: ChildProcess, end: string): Promise<string> =>
 
 /** Runs them as somebody does who reads in between. */
 const typed = (lines: readonly string[]) =>
-  shell(`set -e\n${lines.join('\nsleep 3\n')}`, { cwd: REPOSITORY });
+  shell(`set -e\n${lines.join('\nsleep 1\n')}`, { cwd: REPOSITORY });
 
 test('what is told to come next works as it is told', async () => {
   const { code, stdout, stderr } = await typed(commands.filter((command) => !command.includes('--follow')));
@@ -56,6 +56,20 @@ test('a checkpoint tells what became of the tasks when that was asked for', asyn
   ]);
   expect(stderr).toBe('');
   expect(stdout).toMatch(/^They stand still from now on; .*They were ended; `ckptree restart` goes on/ms);
+});
+
+test('what is saved again and again is listed until it is cancelled', async () => {
+  const [, url = ''] = /NATS_URL=(\S+)/.exec(commands[0] ?? '') ?? [];
+  const run = (...args: string[]) => ckptree(args, { env: { NATS_URL: url } });
+  const { stdout: made } = await run('checkpoint', '1', '--every', '1h', '--name', 'hourly', '--json');
+  const { id } = JSON.parse(made) as { id: string };
+  const listed = await run('schedules', '--json');
+  expect(JSON.parse(listed.stdout)).toMatchObject({
+    schedules: [{ schedule: id, pid: 1, everyMs: 3_600_000, name: 'hourly' }],
+  });
+  expect((await run('schedules')).stdout).toMatch(new RegExp(`^${id} +1 +1h +hourly +`, 'm'));
+  expect(await run('cancel', id)).toMatchObject({ code: 0 });
+  expect((await run('schedules')).stdout).toBe('No schedules.\n');
 });
 
 test('a file is no checkpoint of the cluster, and it is told what to do', async () => {

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { asGiven, DURATION_UNITS, SIZE_UNITS } from './units.js';
 
 /** A task, and how many ticks it has executed. */
 export interface TaskAtTick {
@@ -36,31 +37,21 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
-const UNITS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 } as const;
-
 /** A parser for amounts of memory: bytes, or with a unit of K, M, G or T (powers of 1024; `4G`, `4GiB` and `4g` are the same). */
 export function byteSize(least: number, most: number): (text: string) => number {
   return (text) => {
     const [, digits, unit] = /^(\d{1,15})(?:([KMGT])(?:i?B)?)?$/i.exec(text) ?? [];
     if (digits === undefined)
       throw new InvalidArgumentError('It must be an amount of memory, such as 512M or 4G.');
-    const bytes = Number(digits) * (unit === undefined ? 1 : UNITS[unit.toUpperCase() as keyof typeof UNITS]);
+    const bytes =
+      Number(digits) * (unit === undefined ? 1 : SIZE_UNITS[unit.toUpperCase() as keyof typeof SIZE_UNITS]);
     if (bytes < least || bytes > most)
-      throw new InvalidArgumentError(`It must be from ${inUnits(least)} to ${inUnits(most)}.`);
+      throw new InvalidArgumentError(
+        `It must be from ${asGiven(least, SIZE_UNITS)} to ${asGiven(most, SIZE_UNITS)}.`,
+      );
     return bytes;
   };
 }
-
-/** The amount as it can be given: `256G`, not 274877906944. */
-function inUnits(bytes: number): string {
-  const [unit, size] = Object.entries(UNITS).findLast(([, each]) => bytes >= each && bytes % each === 0) ?? [
-    '',
-    1,
-  ];
-  return `${bytes / size}${unit}`;
-}
-
-const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** `30s`, `5m`, `250ms`, in milliseconds. @throws InvalidArgumentError */
 export function parseDuration(text: string): number {

@@ -1,8 +1,9 @@
 import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
-import { formatAge, formatPeriod } from '../output/quantities.js';
+import { formatAge } from '../output/quantities.js';
 import { type Column, formatTable } from '../output/table.js';
 import type { Outcome, Session } from '../session.js';
+import { asGiven, DURATION_UNITS } from '../units.js';
 import type { ClusterOptions } from './cluster-options.js';
 import { withClient } from './with-client.js';
 
@@ -50,7 +51,7 @@ const COLUMNS: readonly Column<Schedule>[] = [
   { title: 'PID', align: 'right', value: ({ pid }) => String(pid) },
   {
     title: 'EVERY',
-    value: ({ everyMs, cron = '' }) => (everyMs === undefined ? cron : formatPeriod(everyMs)),
+    value: ({ everyMs, cron = '' }) => (everyMs === undefined ? cron : asGiven(everyMs, DURATION_UNITS)),
   },
   { title: 'NAME', value: ({ name = '' }) => name },
   {

@@ -27,20 +27,6 @@ export function formatAge(ms: number): string {
   return `${Math.max(0, Math.floor(ms / size))} ${unit}`;
 }
 
-const PERIODS = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1_000],
-  ['ms', 1],
-] as const;
-
-/** Just as it can be given: `1h`, `90m`, `1500ms`. */
-export function formatPeriod(ms: number): string {
-  const [unit, size] = PERIODS.find(([, unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? ['ms', 1];
-  return `${ms / size}${unit}`;
-}
-
 /** `1234567` as `1,234,567`. */
 export const formatCount = (count: number): string => count.toLocaleString('en-US');
 

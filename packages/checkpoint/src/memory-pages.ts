@@ -28,7 +28,8 @@ function pagesSince(
   baseline: Baseline | undefined,
   scattered: SpanSet,
 ): StretchList {
-  const stretches = new StretchList(batches[0]!.memory);
+  const most = batches.reduce((sum, { pages }) => sum + pages, 0);
+  const stretches = new StretchList(batches[0]!.memory, most);
   for (const batch of batches) {
     const mark = stretches.beginBatch(batch.position + batchHeadSize(batch.pages));
     if (baseline !== undefined && addChanges(stretches, batch, baseline, scattered)) continue;

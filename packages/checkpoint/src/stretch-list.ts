@@ -2,7 +2,7 @@ import { type MemorySnapshot, PAGE_SIZE } from '@ckptree/model';
 import type { Baseline, MemoryLayout } from '@ckptree/store';
 import { copyFrames } from './snapshot-leaves.js';
 
-const FIRST_CAPACITY = 1024;
+const MOST_FIRST_CAPACITY = 1024;
 
 /** How far the lists were at some time. */
 interface Mark {
@@ -16,7 +16,7 @@ interface Mark {
 /** The pages of an address space in the order of the image, as they are found: stretches to be read, and kept ones. */
 export class StretchList {
   readonly #memory: MemorySnapshot;
-  #frames = new Int32Array(FIRST_CAPACITY);
+  #frames: Int32Array;
   #read = 0;
   readonly #runs: number[] = [];
   readonly #ranges: number[] = [];
@@ -25,8 +25,10 @@ export class StretchList {
   /** Address behind the last page that is to be read, if it is the last in the image so far. */
   #behind = -1;
 
-  constructor(memory: MemorySnapshot) {
+  /** @param most pages that may be added: few need little room, and there may be very many such lists */
+  constructor(memory: MemorySnapshot, most: number) {
     this.#memory = memory;
+    this.#frames = new Int32Array(Math.min(most, MOST_FIRST_CAPACITY));
   }
 
   /** All pages so far. */

@@ -16,17 +16,18 @@ export interface Series {
 /** Bytes a second in units of 10^9. */
 export const gigabytesPerSecond = (bytes: number, seconds: number): number => bytes / seconds / 1e9;
 
-/** What several things take: once to warm up, then `runs` times in turn, so that drift hits all alike. */
+/** What several things take: `warmUps` times that do not count, then `runs` times in turn, so that drift hits all alike. */
 export async function inTurn<Name extends string>(
   runs: number,
   things: Readonly<Record<Name, () => Promise<Timing>>>,
+  warmUps = 1,
 ): Promise<Readonly<Record<Name, Series>>> {
   const entries = Object.entries(things) as [Name, () => Promise<Timing>][];
   const timings = new Map<Name, Timing[]>(entries.map(([name]) => [name, []]));
-  for (let run = 0; run <= runs; run++)
+  for (let run = -warmUps; run < runs; run++)
     for (const [name, thing] of entries) {
       const timing = await thing();
-      if (run > 0) timings.get(name)!.push(timing);
+      if (run >= 0) timings.get(name)!.push(timing);
     }
   const series = [...timings].map(([name, values]) => [name, seriesOf(values)] as const);
   return Object.fromEntries(series) as Record<Name, Series>;

@@ -7,7 +7,7 @@ import { gigabytesPerSecond, inTurn, type Series } from '../measure.js';
 import type { Measurement, Ratio, ScenarioOptions, Section } from '../scenario.js';
 import { inverse } from '../statistics.js';
 import { BenchCluster } from './bench-cluster.js';
-import { frozenCheckpoint } from './frozen-checkpoint.js';
+import { frozenCheckpoint, WARM_UPS } from './frozen-checkpoint.js';
 import { NatsPeer } from './nats-peer.js';
 
 const MIB = 2 ** 20;
@@ -54,16 +54,17 @@ async function measure(
   const peer = await NatsPeer.start(nats.natsUrl);
   try {
     tell(
-      `making ${memoryMiB} MiB durable ${runs + 1} times in each way, in turn with cp and with NATS alone`,
+      `making ${memoryMiB} MiB durable ${runs + WARM_UPS} times in each way, in turn with cp and with NATS alone`,
     );
-    const series = await inTurn(runs, {
+    const things = {
       cp: () => copyAndSync(source, copied()),
       volume1: () => frozenCheckpoint(volume, { memoryMiB, workers: 1 }),
       volume2: () => frozenCheckpoint(volume, { memoryMiB, workers: 2 }),
       publish: () => peer.publish(bytes, pieceBytes, nats.natsPid),
       nats1: () => frozenCheckpoint(nats, { memoryMiB, workers: 1 }),
       nats2: () => frozenCheckpoint(nats, { memoryMiB, workers: 2 }),
-    });
+    };
+    const series = await inTurn(runs, things, WARM_UPS);
     return {
       heading: `${memoryMiB} MiB of random bytes in a frozen tree, from the request for a checkpoint until \`completed\` is in hand`,
       measurements: rows(series, bytes, pieceBytes),

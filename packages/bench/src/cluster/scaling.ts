@@ -2,7 +2,7 @@ import { gigabytesPerSecond, inTurn } from '../measure.js';
 import type { Measurement, ScenarioOptions, Section } from '../scenario.js';
 import { inverse } from '../statistics.js';
 import { BenchCluster } from './bench-cluster.js';
-import { frozenCheckpoint } from './frozen-checkpoint.js';
+import { frozenCheckpoint, WARM_UPS } from './frozen-checkpoint.js';
 
 const MIB = 2 ** 20;
 const WORKERS = 2;
@@ -21,11 +21,11 @@ export async function scaling({ folder, memoryMiB, runs, tell }: ScenarioOptions
   });
   try {
     tell(
-      `making ${memoryMiB} MiB of text durable ${runs + 1} times with one worker of one thread, and with two`,
+      `making ${memoryMiB} MiB of text durable ${runs + WARM_UPS} times with one worker of one thread, and with two`,
     );
     const over = (workers: number) => () =>
       frozenCheckpoint(cluster, { memoryMiB, workers, pattern: 'text' });
-    const { one, two } = await inTurn(runs, { one: over(1), two: over(2) });
+    const { one, two } = await inTurn(runs, { one: over(1), two: over(2) }, WARM_UPS);
     const row = (what: string, { seconds, cpuSeconds }: typeof one): Measurement => ({
       what,
       unit: 'GB/s',

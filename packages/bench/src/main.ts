@@ -30,7 +30,7 @@ Measures ckptree against what this machine can do, in one run; quote the ratios.
   NAME          a scenario (all when absent):
 ${SCENARIOS.map(({ name, summary }) => `                ${name}: ${summary}`).join('\n')}
   --memory MiB  task memory (default 1024)
-  --runs N      counted runs of each thing, after one that warms up (default 5)
+  --runs N      counted runs of each thing, after those that warm up (default 5)
   --chunks N    chunks in the store of scenario index (default 10000000)
   --folder DIR  where files go: on the disk to be measured (default: the system's temporary folder)
   --core FILE   an ELF core whose memory to use (default: that of a Node process made for it, by gdb)

@@ -1,4 +1,3 @@
-import { debugAreas } from '@ckptree/checkpoint';
 import { asCkptError } from '@ckptree/errors';
 import type { CommonOptions, Job } from './command.js';
 import { Interruption } from './interruption.js';
@@ -33,7 +32,7 @@ export async function execute<Report>(
         interruption.graceMs = ms;
       },
       progress,
-      debug: debugFromEnvironment(),
+      debug: await debugFromEnvironment(),
       say,
       narrate,
       print: (text) => {
@@ -63,9 +62,13 @@ export async function execute<Report>(
 }
 
 /** CKPTREE_DEBUG=mm,page prints what goes on in these areas on stderr, as the debug flags of Linux-CR do. */
-function debugFromEnvironment(): Session['debug'] {
+async function debugFromEnvironment(): Promise<Session['debug']> {
+  const names = process.env.CKPTREE_DEBUG ?? '';
+  if (names === '') return {};
+  // Most commands take no checkpoint, and need not wait until it is loaded what takes them.
+  const { debugAreas } = await import('@ckptree/checkpoint');
   try {
-    return debugAreas(process.env.CKPTREE_DEBUG ?? '', (area, text) => {
+    return debugAreas(names, (area, text) => {
       process.stderr.write(`[ckpt:${area}] ${printable(text)}\n`);
     });
   } catch (error) {

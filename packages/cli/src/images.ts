@@ -1,7 +1,7 @@
 import { at } from '@ckptree/errors';
 import { type ImageContents, readTree } from '@ckptree/image';
 import type { ByteSource } from '@ckptree/model';
-import { type FileSource, openFileSource } from '@ckptree/restart';
+import { type FileSource, openFileSource } from '@ckptree/restart/file-source';
 import type { Session } from './session.js';
 import { isFile } from './store/is-file.js';
 import type { ImageChoice } from './store/store-options.js';

@@ -16,11 +16,12 @@ import {
 import type { Listing, Store } from '@ckptree/store';
 import { type AskOptions, ask } from './ask.js';
 import { CheckpointHandle } from './checkpoint-handle.js';
+import { type CheckpointInfo, infoOf } from './checkpoint-info.js';
 import { type ClientEvent, type EventsOptions, eventsOf } from './events.js';
 import type { ConnectOptions, PsOptions, RestartOptions, SpawnOptions } from './options.js';
 import { allPages } from './pages.js';
-import { type CheckpointOptions, requestCheckpoint } from './request-checkpoint.js';
-import { type CheckpointInfo, infoOf, openStore, type StoreOptions } from './stored-checkpoints.js';
+import type { CheckpointOptions } from './request-checkpoint.js';
+import type { StoreOptions } from './stored-checkpoints.js';
 
 /** A tree that was started. */
 export interface StartedTree {
@@ -176,7 +177,8 @@ export class Client {
    * @returns when the request is accepted: it will be dealt with, even when no coordinator lives at the moment
    * @throws EINVAL options; EAGAIN, ETIMEDOUT it was not accepted in time; EINTR `signal`
    */
-  checkpoint(pid: number, options: CheckpointOptions = {}): Promise<CheckpointHandle> {
+  async checkpoint(pid: number, options: CheckpointOptions = {}): Promise<CheckpointHandle> {
+    const { requestCheckpoint } = await import('./request-checkpoint.js'); // as store()
     return requestCheckpoint(this.connection, pid, options);
   }
 
@@ -244,7 +246,9 @@ export class Client {
   }
 
   /** The store of the cluster, to read from: list, show, export. Whoever opens it closes it. */
-  store(options: StoreOptions = {}): Promise<Store> {
+  async store(options: StoreOptions = {}): Promise<Store> {
+    // Most of what is asked of a cluster needs no store, and need not wait until one is loaded.
+    const { openStore } = await import('./stored-checkpoints.js');
     return openStore(this.connection, this.#volume, options);
   }
 

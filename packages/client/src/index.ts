@@ -1,5 +1,6 @@
 export type { AskOptions } from './ask.js';
 export { CheckpointHandle, type CheckpointProgress, type CompletedCheckpoint } from './checkpoint-handle.js';
+export type { CheckpointInfo } from './checkpoint-info.js';
 export {
   Client,
   connect,
@@ -11,4 +12,4 @@ export {
 export type { ClientEvent, EventsOptions } from './events.js';
 export type { ConnectOptions, PsOptions, RestartOptions, SpawnOptions } from './options.js';
 export type { CheckpointOptions } from './request-checkpoint.js';
-export type { CheckpointInfo, StoreOptions } from './stored-checkpoints.js';
+export type { StoreOptions } from './stored-checkpoints.js';

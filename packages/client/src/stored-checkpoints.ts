@@ -1,9 +1,6 @@
 import { openCarrier } from '@ckptree/carrier';
 import type { Connection } from '@ckptree/protocol';
-import { type Manifest, type OpenOptions, Store } from '@ckptree/store';
-
-/** A checkpoint in the store, without what only the store needs. */
-export type CheckpointInfo = Omit<Manifest, 'format' | 'segments' | 'root'>;
+import { type OpenOptions, Store } from '@ckptree/store';
 
 export interface StoreOptions {
   /** Of an encrypted store. */
@@ -26,5 +23,3 @@ export async function openStore(
   });
   return Store.openBackend(carrier, secrets === undefined ? {} : { secrets });
 }
-
-export const infoOf = ({ format, segments, root, ...info }: Manifest): CheckpointInfo => info;

@@ -36,7 +36,6 @@ export {
   recordTypeName,
 } from './records.js';
 export { type FindingCode, RULES } from './rules.js';
-export { type Column, table } from './table.js';
 export { type ImageCounts, MAX_FINDINGS, VERIFY_SCHEMA, type VerifyReport } from './verify/report.js';
 export { verifyImage } from './verify/verify-image.js';
 export type { ReadOptions } from './walk.js';

@@ -1,4 +1,3 @@
-export { type FileSource, openFileSource } from './file-source.js';
 export type { LoadOptions } from './load-memory.js';
 export { type PartOptions, partOfImage } from './part-of-image.js';
 export { placeImage } from './place-image.js';

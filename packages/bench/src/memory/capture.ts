@@ -7,7 +7,8 @@ import { readCore } from '@ckptree/elfcore';
 import { CkptError } from '@ckptree/errors';
 import { Kernel } from '@ckptree/kernel';
 import { PAGE_SIZE, type StoredPages, type TaskTree } from '@ckptree/model';
-import { type FileSource, hostTree, openFileSource } from '@ckptree/restart';
+import { hostTree } from '@ckptree/restart';
+import { type FileSource, openFileSource } from '@ckptree/restart/file-source';
 import { residentRanges, restrictTo } from './resident-pages.js';
 
 /** MiB of each kind of content. */

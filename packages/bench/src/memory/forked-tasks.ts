@@ -1,6 +1,6 @@
 import { readTree } from '@ckptree/image';
 import { type Mm, PAGE_SIZE, SIGCHLD, type StoredPages, type Task, VM, type Vma } from '@ckptree/model';
-import { openFileSource } from '@ckptree/restart';
+import { openFileSource } from '@ckptree/restart/file-source';
 import { hostAndCheckpoint } from './capture.js';
 
 export interface ForkedTasks {

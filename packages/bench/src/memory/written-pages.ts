@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, open } from 'node:fs/promises';
 import { readTree } from '@ckptree/image';
 import { PAGE_SIZE } from '@ckptree/model';
-import { openFileSource } from '@ckptree/restart';
+import { openFileSource } from '@ckptree/restart/file-source';
 
 /** Bytes that are written to a page: three fields of an object. */
 const WRITTEN = 24;

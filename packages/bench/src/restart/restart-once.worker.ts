@@ -1,5 +1,6 @@
 import { Kernel, parseSpec } from '@ckptree/kernel';
-import { openFileSource, restartImage, restartSource } from '@ckptree/restart';
+import { restartImage, restartSource } from '@ckptree/restart';
+import { openFileSource } from '@ckptree/restart/file-source';
 import { poolEngine, Store } from '@ckptree/store';
 import type { ImagePlace, RestartOrder, RestartTimes } from './messages.js';
 

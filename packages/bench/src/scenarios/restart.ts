@@ -1,7 +1,7 @@
 import { rm, stat } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
-import { openFileSource } from '@ckptree/restart';
+import { openFileSource } from '@ckptree/restart/file-source';
 import { poolEngine, Store } from '@ckptree/store';
 import { isThere } from '../command.js';
 import { copy, copyAndSync } from '../copy-and-sync.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { OutputFile } from '@ckptree/checkpoint';
 import type { ByteSink } from '@ckptree/model';
-import { openFileSource } from '@ckptree/restart';
+import { openFileSource } from '@ckptree/restart/file-source';
 import { type Manifest, poolEngine, Store } from '@ckptree/store';
 import { runCommand } from '../command.js';
 import { timed } from '../measure.js';

@@ -1,4 +1,4 @@
-import { type Column as TextColumn, table } from '@ckptree/image';
+import { type Column as TextColumn, table } from '@ckptree/image/table';
 import type { Palette } from './palette.js';
 
 export interface Column<Row> extends TextColumn {

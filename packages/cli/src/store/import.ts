@@ -1,5 +1,5 @@
 import type { ByteSource } from '@ckptree/model';
-import type { FileSource } from '@ckptree/restart';
+import type { FileSource } from '@ckptree/restart/file-source';
 import { withFile } from '../images.js';
 import type { Palette } from '../output/palette.js';
 import { printable } from '../output/printable.js';

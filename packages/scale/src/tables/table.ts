@@ -1,4 +1,4 @@
-import { table as alignedTable } from '@ckptree/image';
+import { table as alignedTable } from '@ckptree/image/table';
 import type { Plot } from '@ckptree/plot';
 import type { Assumptions } from '../costs/assumptions.js';
 import type { Costs } from '../costs/costs.js';

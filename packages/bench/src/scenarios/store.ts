@@ -15,6 +15,9 @@ type Step = (typeof STEPS)[number];
 /** Of zstd: one as it is called mostly, and all that there are. */
 const THREADS = [...new Set([1, availableParallelism()])];
 
+/** A process that goes on has compiled its code by then. */
+const WARM_UPS = 3;
+
 /** How many times restic's speed each step is hoped to have. */
 const GOALS: Readonly<Record<Step, number>> = { 'first put': 3, 'unchanged put': 10, restore: 4 };
 
@@ -45,9 +48,10 @@ async function* contest(name: string, mix: MemoryMix, options: ScenarioOptions):
     ...(isThere(RESTIC, tell) ? [restic(image, folder)] : []),
     ...(isThere(ZSTD, tell) ? THREADS.map((threads) => zstd(image, folder, threads)) : []),
   ];
-  tell(`storing and restoring it ${runs + 1} times with each of ${contestants.length}`);
+  tell(`storing and restoring it ${runs + WARM_UPS} times with each of ${contestants.length}`);
   try {
-    const series = await inTurn(runs, Object.assign({}, ...contestants.map((each) => stepsOf(each, image))));
+    const steps = Object.assign({}, ...contestants.map((each) => stepsOf(each, image)));
+    const series = await inTurn(runs, steps, WARM_UPS);
     const measurements = [
       ...STEPS.flatMap((step) => rowsOf(step, contestants, series)),
       ...(await sizeRows(contestants)),

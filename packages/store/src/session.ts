@@ -228,12 +228,15 @@ export class Session {
     const name = manifestName(manifest.id);
     const document = encodeDocument(name, manifest, documentKey);
     await this.#lease.check();
-    return backend.put(name, [document], this.#lease.name);
+    const isFirst = await backend.put(name, [document], this.#lease.name);
+    // Once more: a collector that took us for dead meanwhile may have looked before it was there.
+    if (isFirst) await this.#lease.check();
+    return isFirst;
   }
 
   /**
-   * As #list(), for a checkpoint that nobody else could list: when its name could not be made durable, it is there for
-   * all to see, but perhaps not for long.
+   * As #list(), for a checkpoint that nobody else could list: when its name could not be made durable, or its chunks may
+   * have been collected, it is there for all to see, but perhaps not for long.
    */
   async #listOrTakeBack(manifest: Manifest): Promise<boolean> {
     try {

@@ -165,7 +165,8 @@ async function* recordsWithoutTable(
   }
 }
 
-async function damagedDocuments({ backend, documentKey }: StoreContext): Promise<ObjectInfo[]> {
+async function damagedDocuments(context: StoreContext): Promise<ObjectInfo[]> {
+  const { backend, documentKey } = context;
   const damaged = new Set<string>();
   for (const id of await listManifestIds(backend)) {
     try {
@@ -177,8 +178,8 @@ async function damagedDocuments({ backend, documentKey }: StoreContext): Promise
     }
   }
   // The last key stays where it is, damaged or not.
-  if ((await listKeys(backend)).length > 0)
-    for (const { id } of await damagedKeys(backend)) damaged.add(objectName(KIND.keys, id));
+  if ((await listKeys(context)).length > 0)
+    for (const { id } of await damagedKeys(context)) damaged.add(objectName(KIND.keys, id));
   const objects = [...(await backend.list(KIND.manifests)), ...(await backend.list(KIND.keys))];
   return objects.filter(({ name }) => damaged.has(name));
 }

@@ -157,8 +157,8 @@ async function indexFindings(
   return findings;
 }
 
-async function keyFindings({ backend }: StoreContext): Promise<StoreFinding[]> {
-  return (await damagedKeys(backend)).map(({ id, error }) =>
+async function keyFindings(context: StoreContext): Promise<StoreFinding[]> {
+  return (await damagedKeys(context)).map(({ id, error }) =>
     findingOf(objectName(KIND.keys, id), asCkptError(error)),
   );
 }

@@ -54,7 +54,7 @@ export async function checkpointDamage(
       if (missing !== undefined) throw new Error(`its recipe, chunk ${missing}, is damaged or missing`);
       const recipe = await readRecipe(chunks, segment);
       for (const owner of recipe.owners) owners.set(owner.pid, owner);
-      lost.push(...lostRanges(recipe, sound));
+      for (const range of lostRanges(recipe, sound)) lost.push(range);
     } catch (error) {
       lostSegments.push({ position, size, error: asCkptError(error).message });
     }

@@ -1,7 +1,8 @@
 import { asCkptError } from '@ckptree/errors';
 import { PAGE_SIZE } from '@ckptree/model';
+import { objectExists } from './backend/object-backend.js';
 import type { IdSet } from './id-set.js';
-import { listManifestIds, type Manifest, readManifest } from './image/manifest.js';
+import { type Manifest, manifestName, readManifest } from './image/manifest.js';
 import { ZERO_PAGES } from './image/page-runs.js';
 import { readRecipe } from './image/read-recipe.js';
 import { type Owner, type Recipe, runsOf } from './image/recipe.js';
@@ -61,7 +62,7 @@ export async function checkpointDamage(
   }
   if (lost.length === 0 && lostSegments.length === 0) return undefined;
   // Its chunks may be gone because it was forgotten, and collected.
-  if (!(await listManifestIds(backend)).includes(id)) return undefined;
+  if (!(await objectExists(backend, manifestName(id)))) return undefined;
   const hit = new Set(lost.map(({ pid }) => pid));
   return {
     id,

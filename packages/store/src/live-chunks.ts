@@ -1,6 +1,7 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
+import { objectExists } from './backend/object-backend.js';
 import { IdSet } from './id-set.js';
-import { listManifestIds, readManifest } from './image/manifest.js';
+import { listManifestIds, manifestName, readManifest } from './image/manifest.js';
 import { readRecipes } from './image/read-recipe.js';
 import type { StoreContext } from './store-context.js';
 
@@ -47,5 +48,5 @@ async function isForgotten(
   id: string,
   { backend }: Pick<StoreContext, 'backend'>,
 ): Promise<boolean> {
-  return isCkptError(error) && !(await listManifestIds(backend)).includes(id);
+  return isCkptError(error) && !(await objectExists(backend, manifestName(id)));
 }

@@ -3,6 +3,8 @@ import { expect, test } from '@jest/globals';
 import { CHUNK_HEADER_SIZE, CODEC, sealChunk } from '../dist/chunk.js';
 import { contentHash } from '../dist/content-hash.js';
 import { encodePackEnd, encodePackHeader, PACK_HEADER_SIZE } from '../dist/pack/pack-format.js';
+import { put } from './support/folder.js';
+import { buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
 
 /** More than a function takes arguments. */
@@ -28,4 +30,21 @@ test('a store of which a very large number of chunks is damaged can be verified'
   const content = [encodePackHeader(id), ...records, ...encodePackEnd(id, Buffer.concat(headers), end, hash)];
   await backend.put(`packs/${id}`, content);
   expect((await store.verify({ readData: true })).findings).toHaveLength(CHUNKS);
+});
+
+test('a chunk that many checkpoints miss costs no list of all checkpoints for each of them', async () => {
+  const backend = new MemoryBackend();
+  const store = await Store.initBackend(backend);
+  const checkpoints = 20;
+  for (let time = 0; time < checkpoints; time++)
+    await put(store, buildImage([{ pid: 1, ppid: 0, pages: pages(3) }], BigInt(time)));
+  for (const name of [...backend.objects.keys()]) if (name.startsWith('packs/')) await backend.delete(name);
+  let lists = 0;
+  const list = backend.list.bind(backend);
+  backend.list = (kind) => {
+    if (kind === 'manifests') lists++;
+    return list(kind);
+  };
+  expect((await store.verify()).damaged).toHaveLength(checkpoints);
+  expect(lists).toBe(1);
 });

@@ -2,9 +2,9 @@ import { hkdfSync, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { CkptError, isCkptError } from '@ckptree/errors';
 import { documentCheck, type Static, Type } from '@ckptree/schema';
-import type { ObjectBackend } from './backend/object-backend.js';
+import { type ObjectBackend, readObject } from './backend/object-backend.js';
 import { decrypt, encrypt } from './cipher.js';
-import { encodeDocument, readDocument } from './envelope.js';
+import { DOCUMENT_LIMIT, encodeDocument, readDocument } from './envelope.js';
 import { KIND, objectId, objectName } from './layout.js';
 
 /** What a person opens an encrypted store with: a passphrase, or the content of a key file. */
@@ -202,12 +202,18 @@ export async function damagedKeys(place: KeyPlace): Promise<{ id: string; error:
 
 /** @throws ENOENT no such key; EPERM it is the last: without it nobody could open the store */
 export async function removeKey(place: KeyPlace, id: string): Promise<void> {
+  const { backend } = place;
+  const name = objectName(KIND.keys, id);
   const keys = await listKeys(place);
   if (!keys.some((key) => key.id === id)) throw new CkptError('ENOENT', `the store has no key ${id}`);
-  if (keys.length === 1)
-    throw new CkptError(
-      'EPERM',
-      `key ${id} is the last one; add another before, or nothing could be read any more`,
-    );
-  await place.backend.delete(objectName(KIND.keys, id));
+  if (keys.length > 1) {
+    const document = await readObject(backend, name, DOCUMENT_LIMIT);
+    await backend.delete(name);
+    if ((await listKeys(place)).length > 0) return;
+    await backend.put(name, [document]); // others took theirs away at the same time
+  }
+  throw new CkptError(
+    'EPERM',
+    `key ${id} is the last one; add another before, or nothing could be read any more`,
+  );
 }

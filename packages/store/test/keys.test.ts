@@ -72,6 +72,20 @@ describe('a key that asks for what no key needs', () => {
   });
 });
 
+test('of two keys that are taken away at the same time one stays', async () => {
+  const backend = new MemoryBackend();
+  const store = await Store.initBackend(backend, INIT);
+  await store.addKey({ keyFile: Buffer.alloc(32, 1) }, 'second');
+  const keys = await store.keys();
+  const removed = await Promise.allSettled(keys.map(({ id }) => store.removeKey(id)));
+  const left = await store.keys();
+  expect(left.length).toBeGreaterThan(0);
+  // Whoever was told that a key is gone was told the truth.
+  const gone = keys.filter((_, index) => removed[index]!.status === 'fulfilled').map(({ id }) => id);
+  expect(left.filter(({ id }) => gone.includes(id))).toEqual([]);
+  expect(gone.length + left.length).toBe(2);
+});
+
 test('a store that is not encrypted is not taken for one that is: somebody may have put it in its place', async () => {
   const backend = new MemoryBackend();
   await Store.initBackend(backend);

@@ -23,7 +23,7 @@ export interface CommandRun extends Timing {
   readonly output: string;
 }
 
-/** Runs a program to its end. @throws EIO it failed; with the last of what it said */
+/** Runs a program to its end, or that of this process, before what else is done then. @throws EIO it failed; with the last of what it said */
 export async function runCommand(
   command: readonly string[],
   env: NodeJS.ProcessEnv = {},
@@ -40,7 +40,9 @@ export async function runCommand(
     stream.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-OUTPUT_TAIL);
     });
-  const [code] = (await once(child, 'close')) as [number | null];
+  const kill = (): void => void child.kill('SIGKILL');
+  process.prependListener('exit', kill);
+  const [code] = (await once(child, 'close').finally(() => process.off('exit', kill))) as [number | null];
   const seconds = (performance.now() - start) / 1e3;
   if (code !== 0) throw new CkptError('EIO', `${command.join(' ')} failed: ${said.trim()}`);
   return { seconds, cpuSeconds: childrenCpuSeconds() - cpuBefore, output: said };

@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { asCkptError } from '@ckptree/errors';
 import { thisMachine } from './machine.js';
+import { withOwnFolder } from './own-folder.js';
 import { Report } from './report.js';
 import type { Scenario } from './scenario.js';
 import { cluster } from './scenarios/cluster.js';
@@ -73,19 +73,16 @@ async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(HELP);
     return values.help ? 0 : 2;
   }
-  const folder = await mkdtemp(join(resolve(values.folder), 'ckptree-bench-'));
   const { json, plots } = values;
-  const options = {
-    ...{ folder, runs, memoryMiB, chunks },
-    ...(values.core !== undefined && { core: resolve(values.core) }),
-    tell: (message: string) => process.stderr.write(`  ${message}\n`),
-  };
   const report = new Report({ machine: thisMachine(), memoryMiB, runs, plots, json });
-  try {
+  return withOwnFolder(resolve(values.folder), async (folder) => {
+    const options = {
+      ...{ folder, runs, memoryMiB, chunks },
+      ...(values.core !== undefined && { core: resolve(values.core) }),
+      tell: (message: string) => process.stderr.write(`  ${message}\n`),
+    };
     for (const { name, measure } of chosen)
       for await (const finding of measure(options)) await report.add(name, finding);
     return 0;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }

@@ -1,5 +1,5 @@
-import { CkptError, isCkptError } from '@ckptree/errors';
-import type { ObjectBackend } from './backend/object-backend.js';
+import { CkptError } from '@ckptree/errors';
+import { type ObjectBackend, objectExists } from './backend/object-backend.js';
 import type { DraftContent } from './backend/temporary-file.js';
 import { CHUNK_HEADER_SIZE, decodeChunkHeader, recordLength } from './chunk.js';
 import { checkConfig, type StoreConfig } from './config.js';
@@ -93,22 +93,12 @@ export async function admitDeletion(backend: ObjectBackend, name: string): Promi
     kind === KIND.manifests ||
     kind === KIND.leases ||
     kind === KIND.index ||
-    (kind === KIND.packs && (await exists(backend, objectName(KIND.condemned, id)))) ||
-    (kind === KIND.condemned && !(await exists(backend, objectName(KIND.packs, id))));
+    (kind === KIND.packs && (await objectExists(backend, objectName(KIND.condemned, id)))) ||
+    (kind === KIND.condemned && !(await objectExists(backend, objectName(KIND.packs, id))));
   if (!allowed)
     throw new CkptError('EPERM', `${name} may not be deleted like this; do it where the store is`, {
       path: name,
     });
-}
-
-async function exists(backend: ObjectBackend, name: string): Promise<boolean> {
-  try {
-    await backend.read(name, 0, 0);
-    return true;
-  } catch (error) {
-    if (isCkptError(error) && error.code === 'ENOENT') return false;
-    throw error;
-  }
 }
 
 function ruleFor(name: string): Rule {

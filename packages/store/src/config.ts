@@ -25,19 +25,18 @@ export type StoreConfig = Static<typeof ConfigSchema>;
 
 export const checkConfig = documentCheck(ConfigSchema);
 
-export type NewConfig = Pick<StoreConfig, 'encrypted' | 'codec' | 'level'>;
+/** That of a store that is about to be made. */
+export const newConfig = (settings: Pick<StoreConfig, 'encrypted' | 'codec' | 'level'>): StoreConfig => ({
+  format: FORMAT_VERSION,
+  id: randomBytes(16).toString('hex'),
+  created: new Date().toISOString(),
+  ...settings,
+});
 
-/** @throws EEXIST there is a store already */
-export async function createConfig(backend: ObjectBackend, settings: NewConfig): Promise<StoreConfig> {
-  const config = {
-    format: FORMAT_VERSION,
-    id: randomBytes(16).toString('hex'),
-    created: new Date().toISOString(),
-    ...settings,
-  };
+/** Makes it a store. @throws EEXIST there is one already */
+export async function createConfig(backend: ObjectBackend, config: StoreConfig): Promise<void> {
   if (!(await backend.put(CONFIG, [encodeDocument(CONFIG, config)])))
     throw new CkptError('EEXIST', `${backend.location} is a store already`, { path: backend.location });
-  return config;
 }
 
 /** @throws ENOENT it is no store; ENOEXEC it is one of another version; EIO, EBADMSG its description is damaged */

@@ -1,7 +1,8 @@
 import { asCkptError } from '@ckptree/errors';
 import { PAGE_SIZE } from '@ckptree/model';
+import { objectExists } from './backend/object-backend.js';
 import type { IdSet } from './id-set.js';
-import { listManifestIds, type Manifest, readManifest } from './image/manifest.js';
+import { type Manifest, manifestName, readManifest } from './image/manifest.js';
 import { ZERO_PAGES } from './image/page-runs.js';
 import { readRecipe } from './image/read-recipe.js';
 import { type Owner, type Recipe, runsOf } from './image/recipe.js';
@@ -54,14 +55,14 @@ export async function checkpointDamage(
       if (missing !== undefined) throw new Error(`its recipe, chunk ${missing}, is damaged or missing`);
       const recipe = await readRecipe(chunks, segment);
       for (const owner of recipe.owners) owners.set(owner.pid, owner);
-      lost.push(...lostRanges(recipe, sound));
+      for (const range of lostRanges(recipe, sound)) lost.push(range);
     } catch (error) {
       lostSegments.push({ position, size, error: asCkptError(error).message });
     }
   }
   if (lost.length === 0 && lostSegments.length === 0) return undefined;
   // Its chunks may be gone because it was forgotten, and collected.
-  if (!(await listManifestIds(backend)).includes(id)) return undefined;
+  if (!(await objectExists(backend, manifestName(id)))) return undefined;
   const hit = new Set(lost.map(({ pid }) => pid));
   return {
     id,

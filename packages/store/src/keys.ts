@@ -2,9 +2,9 @@ import { hkdfSync, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { CkptError, isCkptError } from '@ckptree/errors';
 import { documentCheck, type Static, Type } from '@ckptree/schema';
-import type { ObjectBackend } from './backend/object-backend.js';
+import { type ObjectBackend, readObject } from './backend/object-backend.js';
 import { decrypt, encrypt } from './cipher.js';
-import { encodeDocument, readDocument } from './envelope.js';
+import { DOCUMENT_LIMIT, encodeDocument, readDocument } from './envelope.js';
 import { KIND, objectId, objectName } from './layout.js';
 
 /** What a person opens an encrypted store with: a passphrase, or the content of a key file. */
@@ -23,6 +23,8 @@ const Hex = (bytes: number) => Type.String({ pattern: `^[0-9a-f]{${2 * bytes}}$`
 
 const KeySchema = Type.Object(
   {
+    /** Id of the store whose master key it holds: two processes may make the same one at once. The oldest keys do not say. */
+    store: Type.Optional(Hex(16)),
     created: Type.String({ maxLength: 40 }),
     label: Type.String({ maxLength: 200 }),
     kdf: Type.Union([
@@ -44,7 +46,13 @@ const KeySchema = Type.Object(
   { additionalProperties: false },
 );
 type KeyDocument = Static<typeof KeySchema>;
-export const checkKey = documentCheck(KeySchema);
+const checkShape = documentCheck(KeySchema);
+
+/** Where the keys of a store are. */
+export interface KeyPlace {
+  readonly backend: ObjectBackend;
+  readonly storeId: string;
+}
 
 /** A key of a store as `key list` shows it. */
 export interface KeyInfo {
@@ -79,11 +87,6 @@ async function wrappingKey(
   if ('keyFile' in secret)
     return new Uint8Array(hkdfSync('sha256', secret.keyFile, saltBytes, 'ckptree key file', 32));
   const { N, r, p } = kdf.type === 'scrypt' ? kdf : SCRYPT;
-  if (128 * N * r > SCRYPT_MEMORY_LIMIT)
-    throw new CkptError(
-      'E2BIG',
-      `a key of the store asks for ${128 * N * r} bytes of memory; it was tampered with`,
-    );
   return scryptAsync(secret.passphrase.normalize('NFC'), saltBytes, KEY_SIZE, {
     N,
     r,
@@ -94,9 +97,23 @@ async function wrappingKey(
 
 const kdfType = (secret: Secret): KeyInfo['type'] => ('keyFile' in secret ? 'key-file' : 'scrypt');
 
+/** The document as a key. @throws EBADMSG it is none, or opening it would take more than any key needs */
+export function checkKey(name: string, document: unknown): KeyDocument {
+  const key = checkShape(name, document);
+  const { kdf } = key;
+  if (kdf.type !== 'scrypt') return key;
+  if (!Number.isInteger(Math.log2(kdf.N)) || 128 * kdf.N * kdf.r > SCRYPT_MEMORY_LIMIT)
+    throw new CkptError(
+      'EBADMSG',
+      `${name} is not as it should be: no key has a cost of N = ${kdf.N}, r = ${kdf.r}`,
+      { path: name },
+    );
+  return key;
+}
+
 /** Lets one more secret open the store. @param N cost of scrypt, a power of two; tests take a small one */
 export async function addKey(
-  backend: ObjectBackend,
+  { backend, storeId }: KeyPlace,
   master: Uint8Array,
   secret: Secret,
   label: string,
@@ -110,9 +127,10 @@ export async function addKey(
   const salt = randomBytes(SALT_SIZE).toString('hex');
   const wrapping = await wrappingKey(secret, { kdf, salt });
   const wrapped = Buffer.from(encrypt(wrapping, master, Buffer.from(name))).toString('hex');
-  const document: KeyDocument = { created: new Date().toISOString(), label, kdf, salt, wrapped };
+  const created = new Date().toISOString();
+  const document: KeyDocument = { store: storeId, created, label, kdf, salt, wrapped };
   await backend.put(name, [encodeDocument(name, document)]);
-  return { id, created: document.created, label, type: kdf.type };
+  return { id, created, label, type: kdf.type };
 }
 
 function checkSecret(secret: Secret): void {
@@ -123,13 +141,13 @@ function checkSecret(secret: Secret): void {
 }
 
 async function readKeys(
-  backend: ObjectBackend,
-): Promise<{ id: string; key?: KeyDocument; error?: unknown }[]> {
-  const objects = await backend.list(KIND.keys);
+  place: KeyPlace,
+): Promise<{ readonly id: string; readonly key?: KeyDocument; readonly error?: unknown }[]> {
+  const objects = await place.backend.list(KIND.keys);
   return Promise.all(
     objects.map(async ({ name }) => {
       try {
-        return { id: objectId(name), key: checkKey(name, await readDocument(backend, name)) };
+        return { id: objectId(name), key: await readKey(place, name) };
       } catch (error) {
         return { id: objectId(name), error }; // another key may open the store; verify tells of this one
       }
@@ -137,9 +155,18 @@ async function readKeys(
   );
 }
 
+async function readKey({ backend, storeId }: KeyPlace, name: string): Promise<KeyDocument> {
+  const key = checkKey(name, await readDocument(backend, name));
+  if ((key.store ?? storeId) === storeId) return key;
+  throw new CkptError('EBADMSG', `${name} is the key of another store: of one whose making was cut short`, {
+    path: name,
+  });
+}
+
 /** @throws EPERM no key of the store fits the secret */
-export async function unlock(backend: ObjectBackend, secrets: readonly Secret[]): Promise<Uint8Array> {
-  const keys = await readKeys(backend);
+export async function unlock(place: KeyPlace, secrets: readonly Secret[]): Promise<Uint8Array> {
+  const { location } = place.backend;
+  const keys = await readKeys(place);
   for (const { id, key } of keys)
     for (const secret of secrets) {
       if (key === undefined || key.kdf.type !== kdfType(secret)) continue;
@@ -154,33 +181,39 @@ export async function unlock(backend: ObjectBackend, secrets: readonly Secret[])
   throw new CkptError(
     'EPERM',
     secrets.length === 0
-      ? `the store ${backend.location} is encrypted; give its passphrase or key file`
-      : `no key of the store ${backend.location} fits what was given${damaged === undefined ? '' : `; key ${damaged.id} is damaged`}`,
-    { path: backend.location },
+      ? `the store ${location} is encrypted; give its passphrase or key file`
+      : `no key of the store ${location} fits what was given${damaged === undefined ? '' : `; key ${damaged.id} is damaged`}`,
+    { path: location },
     damaged?.error,
   );
 }
 
-export async function listKeys(backend: ObjectBackend): Promise<KeyInfo[]> {
-  const keys = await readKeys(backend);
+export async function listKeys(place: KeyPlace): Promise<KeyInfo[]> {
+  const keys = await readKeys(place);
   return keys.flatMap(({ id, key }) =>
     key === undefined ? [] : [{ id, created: key.created, label: key.label, type: key.kdf.type }],
   );
 }
 
 /** Keys that cannot be read, with the reason. */
-export async function damagedKeys(backend: ObjectBackend): Promise<{ id: string; error: unknown }[]> {
-  return (await readKeys(backend)).flatMap(({ id, error }) => (error === undefined ? [] : [{ id, error }]));
+export async function damagedKeys(place: KeyPlace): Promise<{ id: string; error: unknown }[]> {
+  return (await readKeys(place)).flatMap(({ id, error }) => (error === undefined ? [] : [{ id, error }]));
 }
 
 /** @throws ENOENT no such key; EPERM it is the last: without it nobody could open the store */
-export async function removeKey(backend: ObjectBackend, id: string): Promise<void> {
-  const keys = await listKeys(backend);
+export async function removeKey(place: KeyPlace, id: string): Promise<void> {
+  const { backend } = place;
+  const name = objectName(KIND.keys, id);
+  const keys = await listKeys(place);
   if (!keys.some((key) => key.id === id)) throw new CkptError('ENOENT', `the store has no key ${id}`);
-  if (keys.length === 1)
-    throw new CkptError(
-      'EPERM',
-      `key ${id} is the last one; add another before, or nothing could be read any more`,
-    );
-  await backend.delete(objectName(KIND.keys, id));
+  if (keys.length > 1) {
+    const document = await readObject(backend, name, DOCUMENT_LIMIT);
+    await backend.delete(name);
+    if ((await listKeys(place)).length > 0) return;
+    await backend.put(name, [document]); // others took theirs away at the same time
+  }
+  throw new CkptError(
+    'EPERM',
+    `key ${id} is the last one; add another before, or nothing could be read any more`,
+  );
 }

@@ -1,6 +1,7 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
+import { objectExists } from './backend/object-backend.js';
 import { IdSet } from './id-set.js';
-import { listManifestIds, readManifest } from './image/manifest.js';
+import { listManifestIds, manifestName, readManifest } from './image/manifest.js';
 import { readRecipes } from './image/read-recipe.js';
 import type { StoreContext } from './store-context.js';
 
@@ -13,15 +14,19 @@ export async function liveChunks(
   signal?: AbortSignal,
 ): Promise<IdSet> {
   const live = new IdSet();
+  /** Recipes that were read. Not by their chunks in `live`: a page may have the bytes of a recipe, and is none. */
+  const read = new Set<string>();
   for (const id of await listManifestIds(backend)) {
     try {
       const { segments } = await readManifest(backend, id, documentKey);
       // Checkpoints that have a recipe in common have all that it names in common.
-      const fresh = segments.filter(({ recipe }) => recipe.map((chunk) => live.add(chunk)).some(Boolean));
+      const fresh = segments.filter(({ recipe }) => !read.has(recipe.join('')));
+      for (const chunk of fresh.flatMap(({ recipe }) => recipe)) live.add(chunk);
       for await (const recipe of readRecipes(chunks, fresh)) {
         signal?.throwIfAborted();
         for (const chunk of recipe.chunks) live.add(chunk);
       }
+      for (const { recipe } of fresh) read.add(recipe.join(''));
     } catch (error) {
       signal?.throwIfAborted();
       if (await isForgotten(error, id, { backend })) continue;
@@ -43,5 +48,5 @@ async function isForgotten(
   id: string,
   { backend }: Pick<StoreContext, 'backend'>,
 ): Promise<boolean> {
-  return isCkptError(error) && !(await listManifestIds(backend)).includes(id);
+  return isCkptError(error) && !(await objectExists(backend, manifestName(id)));
 }

@@ -48,7 +48,7 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
   const left: string[] = [];
   const move = async (name: string, size: number): Promise<void> => {
     signal?.throwIfAborted();
-    const outcome = await quarantine(backend, name, size);
+    const outcome = await quarantine(backend, lease, name, size);
     if (outcome === 'moved') quarantined.push(name);
     if (outcome === 'left') left.push(`${name} is too large to be moved; look at it and delete it`);
   };
@@ -165,7 +165,8 @@ async function* recordsWithoutTable(
   }
 }
 
-async function damagedDocuments({ backend, documentKey }: StoreContext): Promise<ObjectInfo[]> {
+async function damagedDocuments(context: StoreContext): Promise<ObjectInfo[]> {
+  const { backend, documentKey } = context;
   const damaged = new Set<string>();
   for (const id of await listManifestIds(backend)) {
     try {
@@ -177,15 +178,21 @@ async function damagedDocuments({ backend, documentKey }: StoreContext): Promise
     }
   }
   // The last key stays where it is, damaged or not.
-  if ((await listKeys(backend)).length > 0)
-    for (const { id } of await damagedKeys(backend)) damaged.add(objectName(KIND.keys, id));
+  if ((await listKeys(context)).length > 0)
+    for (const { id } of await damagedKeys(context)) damaged.add(objectName(KIND.keys, id));
   const objects = [...(await backend.list(KIND.manifests)), ...(await backend.list(KIND.keys))];
   return objects.filter(({ name }) => damaged.has(name));
 }
 
-/** Copies, then deletes. @returns `left` when it is larger than anything that belongs into a store, `gone` when it was deleted */
+/**
+ * Copies, then deletes.
+ * @param lease keeps what was saved of it, and the copies elsewhere that made saving needless
+ * @returns `left` when it is larger than anything that belongs into a store, `gone` when it was deleted
+ * @throws ETIMEDOUT others may have collected those by now
+ */
 async function quarantine(
   backend: ObjectBackend,
+  lease: Lease,
   name: string,
   size: number,
 ): Promise<'moved' | 'left' | 'gone'> {
@@ -199,6 +206,7 @@ async function quarantine(
     throw error;
   }
   await backend.put(objectName(KIND.quarantine, name.replace('/', '-')), parts);
+  await lease.check();
   await backend.delete(name);
   return 'moved';
 }

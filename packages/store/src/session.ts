@@ -45,8 +45,8 @@ const LOOKUPS = 4096;
 /**
  * A writer at work. It brings one checkpoint of its own into the store (an image, then commit()), or parts of an image
  * that somebody else composes (writeParts(), end() once that is done), or it composes one (commitParts()). Nothing is
- * listed before a commit has resolved, and then all of it is durable. A session that is not ended holds up garbage
- * collection until its process ends.
+ * listed before a commit has resolved, and then all of it is durable. One that failed to store something stores nothing
+ * more. A session that is not ended holds up garbage collection until its process ends.
  */
 export class Session {
   readonly #context: StoreContext;
@@ -60,6 +60,8 @@ export class Session {
   #parent: Promise<ParentImage> | undefined;
   /** Chunks that this session may rely on. */
   readonly #staying = new Set<ChunkId>();
+  /** Why something could not be stored: chunks that it promised may never come, so that nothing else may rely on them. */
+  #failure: unknown;
   #ended = false;
 
   private constructor(context: StoreContext, options: SessionOptions, lease: Lease) {
@@ -194,24 +196,30 @@ export class Session {
 
   #checkOpen(): void {
     if (this.#ended) throw new CkptError('EINVAL', 'the session has ended; begin another one');
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   async #put(layout: PartLayout, cuts: readonly number[] = []): Promise<ManifestSegment[]> {
     const { engine, slabs, chunks, index } = this.#context;
     const { onProgress } = this.#options;
-    return putImage(layout, {
-      cuts,
-      writer: this.#writer,
-      engine,
-      slabs,
-      parent: await this.#parentImage(),
-      read: async (id) => {
-        const waiting = this.#writer.waiting(id);
-        if (waiting !== undefined) return waiting;
-        return (await index.find(id)) === undefined ? undefined : chunks.content(id);
-      },
-      ...(onProgress !== undefined && { onProgress }),
-    });
+    try {
+      return await putImage(layout, {
+        cuts,
+        writer: this.#writer,
+        engine,
+        slabs,
+        parent: await this.#parentImage(),
+        read: async (id) => {
+          const waiting = this.#writer.waiting(id);
+          if (waiting !== undefined) return waiting;
+          return (await index.find(id)) === undefined ? undefined : chunks.content(id);
+        },
+        ...(onProgress !== undefined && { onProgress }),
+      });
+    } catch (error) {
+      this.#failure ??= error;
+      throw error;
+    }
   }
 
   /** Puts the manifest. @returns false when there is one of its id */
@@ -220,12 +228,15 @@ export class Session {
     const name = manifestName(manifest.id);
     const document = encodeDocument(name, manifest, documentKey);
     await this.#lease.check();
-    return backend.put(name, [document], this.#lease.name);
+    const isFirst = await backend.put(name, [document], this.#lease.name);
+    // Once more: a collector that took us for dead meanwhile may have looked before it was there.
+    if (isFirst) await this.#lease.check();
+    return isFirst;
   }
 
   /**
-   * As #list(), for a checkpoint that nobody else could list: when its name could not be made durable, it is there for
-   * all to see, but perhaps not for long.
+   * As #list(), for a checkpoint that nobody else could list: when its name could not be made durable, or its chunks may
+   * have been collected, it is there for all to see, but perhaps not for long.
    */
   async #listOrTakeBack(manifest: Manifest): Promise<boolean> {
     try {

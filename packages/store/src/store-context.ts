@@ -10,6 +10,7 @@ import type { SpareSlabs } from './put/spare-slabs.js';
 /** What the parts of an open store share. */
 export interface StoreContext {
   readonly backend: ObjectBackend;
+  readonly storeId: string;
   readonly owners: Owners;
   readonly index: ChunkIndex;
   readonly chunks: ChunkReader;

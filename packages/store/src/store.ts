@@ -5,7 +5,7 @@ import type { ObjectBackend } from './backend/object-backend.js';
 import type { CodecName } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
 import { openRecords } from './chunk-records.js';
-import { createConfig, readConfig, type StoreConfig } from './config.js';
+import { createConfig, newConfig, readConfig, type StoreConfig } from './config.js';
 import { contentHash } from './content-hash.js';
 import { type ForgetPolicy, forgottenBy } from './forget-policy.js';
 import { collectGarbage, type GcOptions, type GcReport } from './gc.js';
@@ -22,6 +22,7 @@ import {
   type Secret,
   unlock,
 } from './keys.js';
+import { KIND, objectName } from './layout.js';
 import { liveLeases } from './lease.js';
 import { hostOwners, type Owners } from './owner.js';
 import { PACK_SIZE } from './pack/pack-format.js';
@@ -45,7 +46,7 @@ export interface InitOptions {
 }
 
 export interface OpenOptions {
-  /** Of an encrypted store. Each is tried. A function is asked only when the store is encrypted. */
+  /** Of an encrypted store: one that is not is refused then. Each is tried. A function is asked only when the store is encrypted. */
   readonly secrets?: readonly Secret[] | (() => Promise<readonly Secret[]>);
   readonly owners?: Owners;
   /** What hashes and compresses; by default the calling thread. The store closes it. */
@@ -104,7 +105,7 @@ export class Store {
   }
 
   /**
-   * @throws ENOENT it is no store; EPERM no secret fits, or others may write to it; ENOEXEC it is of another version;
+   * @throws ENOENT it is no store; EPERM no secret fits, there is nothing to be opened by one, or others may write to it; ENOEXEC it is of another version;
    *         EIO, EBADMSG its description is damaged
    */
   static async open(path: string, options: OpenOptions = {}): Promise<Store> {
@@ -114,19 +115,34 @@ export class Store {
 
   static async initBackend(backend: ObjectBackend, options: InitOptions & OpenOptions = {}): Promise<Store> {
     const { secret, codec = 'zstd', level = 1, scryptCost } = options;
-    const master = secret === undefined ? undefined : newMasterKey();
+    const config = newConfig({ encrypted: secret !== undefined, codec, level });
     // The key first: a store that is there can be opened. One that was cut short here is no store yet.
-    if (master !== undefined && secret !== undefined)
-      await addKey(backend, master, secret, 'first', scryptCost);
-    await createConfig(backend, { encrypted: master !== undefined, codec, level });
+    const key =
+      secret === undefined
+        ? undefined
+        : await addKey({ backend, storeId: config.id }, newMasterKey(), secret, 'first', scryptCost);
+    try {
+      await createConfig(backend, config);
+    } catch (error) {
+      if (key !== undefined) await backend.delete(objectName(KIND.keys, key.id)).catch(() => undefined); // repair gets it
+      throw error;
+    }
     return Store.openBackend(backend, secret === undefined ? options : { ...options, secrets: [secret] });
   }
 
   static async openBackend(backend: ObjectBackend, options: OpenOptions = {}): Promise<Store> {
     const { secrets = [], owners = hostOwners(), engine = inlineEngine, packSize = PACK_SIZE } = options;
     const config = await readConfig(backend);
+    const { id: storeId } = config;
+    // What is meant for an encrypted store must not go into one that somebody put in its place.
+    if (!config.encrypted && typeof secrets !== 'function' && secrets.length > 0)
+      throw new CkptError(
+        'EPERM',
+        `the store ${backend.location} is not encrypted, though a secret was given for it; give none if it never was`,
+        { path: backend.location },
+      );
     const master = config.encrypted
-      ? await unlock(backend, typeof secrets === 'function' ? await secrets() : secrets)
+      ? await unlock({ backend, storeId }, typeof secrets === 'function' ? await secrets() : secrets)
       : undefined;
     const keys = master === undefined ? undefined : deriveKeys(master);
     const { codec, level } = config;
@@ -137,6 +153,7 @@ export class Store {
     const chunkEngine = engine(settings);
     const context: StoreContext = {
       backend,
+      storeId,
       owners,
       index,
       chunks: new ChunkReader(backend, index, chunkEngine),
@@ -261,7 +278,7 @@ export class Store {
   }
 
   keys(): Promise<KeyInfo[]> {
-    return listKeys(this.#context.backend);
+    return listKeys(this.#context);
   }
 
   /** @throws EINVAL the store is not encrypted, or the secret is too weak */
@@ -271,12 +288,12 @@ export class Store {
         'EINVAL',
         `the store ${this.#context.backend.location} is not encrypted; that is chosen when it is made`,
       );
-    return addKey(this.#context.backend, this.#master, secret, label, scryptCost);
+    return addKey(this.#context, this.#master, secret, label, scryptCost);
   }
 
   /** @throws ENOENT no such key; EPERM it is the last one */
   removeKey(id: string): Promise<void> {
-    return removeKey(this.#context.backend, id);
+    return removeKey(this.#context, id);
   }
 
   #manifest(id: string): Promise<Manifest> {

@@ -52,16 +52,15 @@ export interface PackSurvey {
 
 /** Checks structure, indexes, manifests and references, and the data when asked. Changes nothing. */
 export async function verifyStore(context: StoreContext, options: VerifyOptions): Promise<StoreReport> {
-  const findings: StoreFinding[] = [];
   // Before the packs: what a checkpoint needs that is listed now is in a pack by now.
   const ids = await listManifestIds(context.backend);
   const survey = await surveyPacks(context, options);
-  findings.push(...survey.findings);
-  findings.push(
+  const findings = [
+    ...survey.findings,
     ...(await indexFindings(context, options)),
     ...(await keyFindings(context)),
     ...(await strays(context)),
-  );
+  ];
   const damaged: CheckpointDamage[] = [];
   for (const id of ids) {
     options.signal?.throwIfAborted();
@@ -157,8 +156,8 @@ async function indexFindings(
   return findings;
 }
 
-async function keyFindings({ backend }: StoreContext): Promise<StoreFinding[]> {
-  return (await damagedKeys(backend)).map(({ id, error }) =>
+async function keyFindings(context: StoreContext): Promise<StoreFinding[]> {
+  return (await damagedKeys(context)).map(({ id, error }) =>
     findingOf(objectName(KIND.keys, id), asCkptError(error)),
   );
 }

@@ -8,6 +8,8 @@ import {
   Store,
 } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
+import { CHUNK_HEADER_SIZE } from '../dist/chunk.js';
+import { encodePackEnd, encodePackHeader, PACK_HEADER_SIZE } from '../dist/pack/pack-format.js';
 import { put } from './support/folder.js';
 import { buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
@@ -73,6 +75,16 @@ test('a changed byte in the table of a pack, or in a document, does not come int
       await expect(admitted(name, changed, { encrypted: false })).rejects.toThrow();
     }
   }
+});
+
+test('a pack of nothing but headers is refused: its table would fill the memory of whoever opens the store', async () => {
+  const [id, chunks] = ['0123456789abcdef'.repeat(2), 2 ** 20 + 1];
+  const header = Buffer.alloc(CHUNK_HEADER_SIZE);
+  header.write('CHNK', CHUNK_HEADER_SIZE - 4);
+  const headers = Buffer.alloc(chunks * CHUNK_HEADER_SIZE, header);
+  const end = encodePackEnd(id, headers, PACK_HEADER_SIZE + headers.length, contentHash());
+  const pack = Buffer.concat([encodePackHeader(id), headers, ...end]);
+  await expect(admitted(`packs/${id}`, pack, { encrypted: false })).rejects.toMatchObject({ code: 'EIO' });
 });
 
 test('a large manifest is checked without being parsed', async () => {

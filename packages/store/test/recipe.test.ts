@@ -97,6 +97,20 @@ describe('a recipe', () => {
     );
   });
 
+  test.each([-4096, 2 ** 53, 1, Number.NaN])('with pages at %d is refused: nothing is there', (address) => {
+    const runs = new PageRunsBuilder();
+    runs.push(address, ZERO_PAGES, 0, 1);
+    const [owners, batches] = [
+      [{ pid: 1, comm: 'a' }],
+      [{ literalsBefore: 0, owner: 0, firstRun: 0, runs: 1 }],
+    ];
+    const bytes = encodeRecipe({
+      ...{ chunks: [], owners, batches, windows: [], literals: new Uint8Array() },
+      runs: runs.finish(),
+    });
+    expect(() => decodeRecipe(bytes)).toThrow(expect.objectContaining({ code: 'EBADMSG' }));
+  });
+
   test('that is damaged is refused as such, or is another recipe that keeps the rules', () => {
     const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 });
     fc.assert(

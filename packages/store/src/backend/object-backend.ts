@@ -1,4 +1,4 @@
-import { CkptError } from '@ckptree/errors';
+import { CkptError, isCkptError } from '@ckptree/errors';
 
 /**
  * What a store stands on: named, immutable objects. Nothing more is asked than what a folder and an object store (S3)
@@ -78,6 +78,17 @@ export const isObjectName = (name: string): boolean => OBJECT_NAME.test(name);
 export function checkObjectName(name: string): void {
   if (!isObjectName(name))
     throw new CkptError('EINVAL', `${JSON.stringify(name)} is not a name that an object of a store may have`);
+}
+
+/** Whether an object is there. */
+export async function objectExists(backend: ObjectBackend, name: string): Promise<boolean> {
+  try {
+    await backend.read(name, 0, 0);
+    return true;
+  } catch (error) {
+    if (isCkptError(error) && error.code === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /** Bytes: most objects that are read as a whole are smaller, and one call gets them. */

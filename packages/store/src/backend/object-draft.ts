@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { CkptError } from '@ckptree/errors';
+import { KIND } from '../layout.js';
 import type { OpenedFile } from './file-system.js';
 import type { GrowingObject } from './object-backend.js';
 import { checkOwner, codeOf, type StoreFolder } from './store-folder.js';
@@ -75,6 +76,7 @@ export class ObjectDraft implements DraftContent, GrowingObject {
     // Its names are made durable with the folder. To one that was deposited, and is durable, this costs nothing.
     await this.#file.sync();
     try {
+      await this.#keepWhatItNames();
       const created = await this.#linkIfAbsent();
       // Also when it was there: its writer may not have come to this yet, and our caller will rely on it.
       await this.#folder.sync(folder);
@@ -86,6 +88,12 @@ export class ObjectDraft implements DraftContent, GrowingObject {
 
   close(): Promise<void> {
     return this.#file.close();
+  }
+
+  /** A checkpoint may rely on packs whose writer died before their names were durable. Where they are, this costs nothing. */
+  async #keepWhatItNames(): Promise<void> {
+    if (!this.name.startsWith(`${KIND.manifests}/`)) return;
+    await this.#folder.sync(await this.#folder.subfolder(KIND.packs, true));
   }
 
   async #linkIfAbsent(): Promise<boolean> {

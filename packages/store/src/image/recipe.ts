@@ -218,8 +218,8 @@ function checkRuns({ addresses, chunks, firstPages, pages }: PageRuns, chunkCoun
     const address = addresses[run]!;
     const chunk = chunks[run]!;
     const inChunk = chunk === ZERO_PAGES || (chunk < chunkCount && firstPages[run]! + pages[run]! <= limit);
-    if (!inChunk || pages[run] === 0 || !Number.isSafeInteger(address) || address % PAGE_SIZE !== 0)
-      throw unsound('a run');
+    const isAddress = Number.isSafeInteger(address) && address >= 0 && address % PAGE_SIZE === 0;
+    if (!inChunk || pages[run] === 0 || !isAddress) throw unsound('a run');
   }
 }
 

@@ -24,6 +24,12 @@ export const PACK_SIZE = 32 * 1024 * 1024;
 /** No reader takes a larger one. */
 export const PACK_SIZE_LIMIT = 1024 * 1024 * 1024;
 
+/**
+ * Nor one of more chunks, for each of which the table takes some 450 bytes of memory. A pack of PACK_SIZE has two thirds of
+ * these if each of its chunks is but a byte.
+ */
+const PACK_CHUNKS_LIMIT = 2 ** 20;
+
 /** 32 hexadecimal digits, random: a name is never used twice, so a deleted pack stays deleted. */
 export type PackId = string;
 
@@ -82,6 +88,7 @@ export function trailerRange(id: PackId, footer: Buffer, size: number): { positi
   const length = footer.length === PACK_FOOTER_SIZE ? footer.readUInt32LE(HASH_SIZE) * CHUNK_HEADER_SIZE : 0;
   const sound =
     size <= PACK_SIZE_LIMIT &&
+    length <= PACK_CHUNKS_LIMIT * CHUNK_HEADER_SIZE &&
     position >= PACK_HEADER_SIZE &&
     position + length + PACK_FOOTER_SIZE === size &&
     footer.subarray(HASH_SIZE + 8).equals(TAIL_MAGIC);

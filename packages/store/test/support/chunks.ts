@@ -15,7 +15,7 @@ export async function chunksOf(backend: ObjectBackend) {
   const index = await ChunkIndex.open(backend, hash);
   const chunks = new ChunkReader(backend, index, engine);
   const writer = new ChunkWriter({
-    ...{ backend, owners: hostOwners(), index, chunks, settings, hash, engine },
+    ...{ backend, storeId: '', owners: hostOwners(), index, chunks, settings, hash, engine },
     slabs: new SpareSlabs(),
     packSize: 10_000,
   });

@@ -7,7 +7,7 @@ import { buildImage, page, pages } from './image.js';
 const SECRET = { passphrase: 'first' };
 const SECOND_SECRET = { keyFile: Buffer.alloc(32, 7) };
 /** A small cost of scrypt, and packs that hold the pages of two tasks. */
-const OPTIONS = { packSize: 25 * 1024, scryptCost: 2, secrets: [SECRET] } as const;
+const OPTIONS = { packSize: 25 * 1024, scryptCost: 2, secrets: async () => [SECRET] } as const;
 const TASK_PAGES = 5;
 const ALL_TASKS = [1, 2, 3, 4];
 

@@ -1,0 +1,95 @@
+import { CkptError } from '@ckptree/errors';
+import { Store } from '@ckptree/store';
+import { describe, expect, test } from '@jest/globals';
+import { encodeDocument } from '../dist/envelope.js';
+import { exported, put } from './support/folder.js';
+import { buildImage, pages } from './support/image.js';
+import { MemoryBackend } from './support/memory-backend.js';
+
+const secret = { passphrase: 'correct horse' };
+const INIT = { secret, scryptCost: 2 };
+const OPEN = { secrets: [secret] };
+const image = buildImage([{ pid: 1, ppid: 0, pages: pages(30) }]);
+
+/** Checks that the passphrase opens the store, by one key, and that both sides read what the other wrote. */
+async function expectOneStore(backend: MemoryBackend, store: Store): Promise<void> {
+  const other = await Store.openBackend(backend, OPEN);
+  expect(await other.keys()).toHaveLength(1);
+  for (const [writer, reader] of [
+    [store, other],
+    [other, store],
+  ] as const) {
+    const { id } = await put(writer, image);
+    expect((await exported(reader, id)).equals(image)).toBe(true);
+  }
+}
+
+describe('the key of another master key, which the same passphrase opens', () => {
+  test('that a process left which made the same store at the same time, is not the key of the store', async () => {
+    const backend = new MemoryBackend();
+    const made = await Promise.allSettled(Array.from({ length: 4 }, () => Store.initBackend(backend, INIT)));
+    const stores = made.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    expect(stores).toHaveLength(1);
+    await expectOneStore(backend, stores[0]!);
+    expect(await stores[0]!.verify()).toMatchObject({ ok: true });
+  });
+
+  test('that was made when the making of the store was cut short, is not the key of the store', async () => {
+    const backend = new MemoryBackend();
+    const cutShort: MemoryBackend = Object.assign(Object.create(backend) as MemoryBackend, {
+      put: async (name: string, content: readonly Uint8Array[]) =>
+        name === 'config' ? new Promise<boolean>(() => undefined) : backend.put(name, content),
+    });
+    for (let attempt = 0; attempt < 4; attempt++) {
+      void Store.initBackend(cutShort, INIT);
+      while (backend.objects.size === attempt) await new Promise((resolve) => setImmediate(resolve));
+    }
+    const store = await Store.initBackend(backend, INIT);
+    await expectOneStore(backend, store);
+    const [key] = await store.keys();
+    await expect(store.removeKey(key!.id)).rejects.toMatchObject({ code: 'EPERM' });
+    // A repair takes them out.
+    expect((await store.verify()).findings).toHaveLength(4);
+    await store.repair();
+    expect(await store.verify()).toMatchObject({ ok: true });
+    await expectOneStore(backend, store);
+  });
+});
+
+describe('a key that asks for what no key needs', () => {
+  test.each([
+    ['a cost that is no power of two', { N: 3, r: 8, p: 1 }],
+    ['too much memory', { N: 2 ** 22, r: 32, p: 1 }],
+  ])('%s, keeps nobody from opening the store by another', async (_, cost) => {
+    const backend = new MemoryBackend();
+    const store = await Store.initBackend(backend, INIT);
+    const name = 'keys/0000000000000000';
+    const kdf = { type: 'scrypt', ...cost };
+    const [salt, wrapped] = ['0'.repeat(32), '0'.repeat(120)];
+    await backend.put(name, [encodeDocument(name, { created: '', label: '', kdf, salt, wrapped })]);
+    await expectOneStore(backend, store);
+    expect((await store.verify()).findings).toMatchObject([{ object: name }]);
+  });
+});
+
+test('of two keys that are taken away at the same time one stays', async () => {
+  const backend = new MemoryBackend();
+  const store = await Store.initBackend(backend, INIT);
+  await store.addKey({ keyFile: Buffer.alloc(32, 1) }, 'second');
+  const keys = await store.keys();
+  const removed = await Promise.allSettled(keys.map(({ id }) => store.removeKey(id)));
+  const left = await store.keys();
+  expect(left.length).toBeGreaterThan(0);
+  // Whoever was told that a key is gone was told the truth.
+  const gone = keys.filter((_, index) => removed[index]!.status === 'fulfilled').map(({ id }) => id);
+  expect(left.filter(({ id }) => gone.includes(id))).toEqual([]);
+  expect(gone.length + left.length).toBe(2);
+});
+
+test('a store that is not encrypted is not taken for one that is: somebody may have put it in its place', async () => {
+  const backend = new MemoryBackend();
+  await Store.initBackend(backend);
+  await expect(Store.openBackend(backend, OPEN)).rejects.toMatchObject({ code: 'EPERM' });
+  const nobodyIsAsked = () => Promise.reject(new CkptError('EINVAL', 'somebody was asked'));
+  await (await Store.openBackend(backend, { secrets: nobodyIsAsked })).close();
+});

@@ -25,19 +25,31 @@ export type StoreConfig = Static<typeof ConfigSchema>;
 
 export const checkConfig = documentCheck(ConfigSchema);
 
-export type NewConfig = Pick<StoreConfig, 'encrypted' | 'codec' | 'level'>;
+export type NewConfig = Pick<StoreConfig, 'id' | 'encrypted' | 'codec' | 'level'>;
+
+export const newStoreId = (): string => randomBytes(16).toString('hex');
 
 /** @throws EEXIST there is a store already */
 export async function createConfig(backend: ObjectBackend, settings: NewConfig): Promise<StoreConfig> {
   const config = {
     format: FORMAT_VERSION,
-    id: randomBytes(16).toString('hex'),
     created: new Date().toISOString(),
     ...settings,
   };
   if (!(await backend.put(CONFIG, [encodeDocument(CONFIG, config)])))
     throw new CkptError('EEXIST', `${backend.location} is a store already`, { path: backend.location });
   return config;
+}
+
+/** Whether there is a store, whatever its description says. */
+export async function isStore(backend: ObjectBackend): Promise<boolean> {
+  try {
+    await backend.read(CONFIG, 0, 1);
+    return true;
+  } catch (error) {
+    if (isCkptError(error) && error.code === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /** @throws ENOENT it is no store; ENOEXEC it is one of another version; EIO, EBADMSG its description is damaged */

@@ -23,6 +23,11 @@ const Hex = (bytes: number) => Type.String({ pattern: `^[0-9a-f]{${2 * bytes}}$`
 
 const KeySchema = Type.Object(
   {
+    /**
+     * Id of the store whose master key it holds. Somebody who made the store anew or at the same time may have left a key of
+     * another master key, for the same secret. Older keys do not say.
+     */
+    store: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$' })),
     created: Type.String({ maxLength: 40 }),
     label: Type.String({ maxLength: 200 }),
     kdf: Type.Union([
@@ -94,10 +99,17 @@ async function wrappingKey(
 
 const kdfType = (secret: Secret): KeyInfo['type'] => ('keyFile' in secret ? 'key-file' : 'scrypt');
 
+/** What a key opens. */
+export interface Lock {
+  /** Id of the store. */
+  readonly store: string;
+  readonly master: Uint8Array;
+}
+
 /** Lets one more secret open the store. @param N cost of scrypt, a power of two; tests take a small one */
 export async function addKey(
   backend: ObjectBackend,
-  master: Uint8Array,
+  { store, master }: Lock,
   secret: Secret,
   label: string,
   N: number = SCRYPT.N,
@@ -110,7 +122,7 @@ export async function addKey(
   const salt = randomBytes(SALT_SIZE).toString('hex');
   const wrapping = await wrappingKey(secret, { kdf, salt });
   const wrapped = Buffer.from(encrypt(wrapping, master, Buffer.from(name))).toString('hex');
-  const document: KeyDocument = { created: new Date().toISOString(), label, kdf, salt, wrapped };
+  const document: KeyDocument = { store, created: new Date().toISOString(), label, kdf, salt, wrapped };
   await backend.put(name, [encodeDocument(name, document)]);
   return { id, created: document.created, label, type: kdf.type };
 }
@@ -122,9 +134,19 @@ function checkSecret(secret: Secret): void {
     throw new CkptError('EINVAL', 'an empty passphrase protects nothing');
 }
 
-async function readKeys(
-  backend: ObjectBackend,
-): Promise<{ id: string; key?: KeyDocument; error?: unknown }[]> {
+interface ReadKey {
+  readonly id: string;
+  readonly key?: KeyDocument;
+  readonly error?: unknown;
+}
+
+/** The keys of this store, and those that cannot be read. */
+async function readKeys(backend: ObjectBackend, store: string): Promise<ReadKey[]> {
+  const keys = await readAll(backend);
+  return keys.filter(({ key }) => key?.store === undefined || key.store === store);
+}
+
+async function readAll(backend: ObjectBackend): Promise<ReadKey[]> {
   const objects = await backend.list(KIND.keys);
   return Promise.all(
     objects.map(async ({ name }) => {
@@ -138,8 +160,12 @@ async function readKeys(
 }
 
 /** @throws EPERM no key of the store fits the secret */
-export async function unlock(backend: ObjectBackend, secrets: readonly Secret[]): Promise<Uint8Array> {
-  const keys = await readKeys(backend);
+export async function unlock(
+  backend: ObjectBackend,
+  store: string,
+  secrets: readonly Secret[],
+): Promise<Uint8Array> {
+  const keys = await readKeys(backend, store);
   for (const { id, key } of keys)
     for (const secret of secrets) {
       if (key === undefined || key.kdf.type !== kdfType(secret)) continue;
@@ -161,8 +187,8 @@ export async function unlock(backend: ObjectBackend, secrets: readonly Secret[])
   );
 }
 
-export async function listKeys(backend: ObjectBackend): Promise<KeyInfo[]> {
-  const keys = await readKeys(backend);
+export async function listKeys(backend: ObjectBackend, store: string): Promise<KeyInfo[]> {
+  const keys = await readKeys(backend, store);
   return keys.flatMap(({ id, key }) =>
     key === undefined ? [] : [{ id, created: key.created, label: key.label, type: key.kdf.type }],
   );
@@ -170,12 +196,12 @@ export async function listKeys(backend: ObjectBackend): Promise<KeyInfo[]> {
 
 /** Keys that cannot be read, with the reason. */
 export async function damagedKeys(backend: ObjectBackend): Promise<{ id: string; error: unknown }[]> {
-  return (await readKeys(backend)).flatMap(({ id, error }) => (error === undefined ? [] : [{ id, error }]));
+  return (await readAll(backend)).flatMap(({ id, error }) => (error === undefined ? [] : [{ id, error }]));
 }
 
 /** @throws ENOENT no such key; EPERM it is the last: without it nobody could open the store */
-export async function removeKey(backend: ObjectBackend, id: string): Promise<void> {
-  const keys = await listKeys(backend);
+export async function removeKey(backend: ObjectBackend, store: string, id: string): Promise<void> {
+  const keys = await listKeys(backend, store);
   if (!keys.some((key) => key.id === id)) throw new CkptError('ENOENT', `the store has no key ${id}`);
   if (keys.length === 1)
     throw new CkptError(

@@ -2,6 +2,7 @@ import { asCkptError, isCkptError } from '@ckptree/errors';
 import type { ObjectBackend, ObjectInfo } from './backend/object-backend.js';
 import { codeOf } from './backend/store-folder.js';
 import { CHUNK_HEADER_SIZE, decodeChunkHeader, findChunkHeader, openChunk, recordLength } from './chunk.js';
+import { readConfig } from './config.js';
 import { listManifestIds, manifestName, readManifest } from './image/manifest.js';
 import { isSpoiled } from './index/chunk-index.js';
 import { checkIndex } from './index/index-file.js';
@@ -177,7 +178,8 @@ async function damagedDocuments({ backend, documentKey }: StoreContext): Promise
     }
   }
   // The last key stays where it is, damaged or not.
-  if ((await listKeys(backend)).length > 0)
+  const { id: store } = await readConfig(backend);
+  if ((await listKeys(backend, store)).length > 0)
     for (const { id } of await damagedKeys(backend)) damaged.add(objectName(KIND.keys, id));
   const objects = [...(await backend.list(KIND.manifests)), ...(await backend.list(KIND.keys))];
   return objects.filter(({ name }) => damaged.has(name));

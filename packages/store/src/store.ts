@@ -5,7 +5,7 @@ import type { ObjectBackend } from './backend/object-backend.js';
 import type { CodecName } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
 import { openRecords } from './chunk-records.js';
-import { createConfig, readConfig, type StoreConfig } from './config.js';
+import { createConfig, isStore, newStoreId, readConfig, type StoreConfig } from './config.js';
 import { contentHash } from './content-hash.js';
 import { type ForgetPolicy, forgottenBy } from './forget-policy.js';
 import { collectGarbage, type GcOptions, type GcReport } from './gc.js';
@@ -115,10 +115,12 @@ export class Store {
   static async initBackend(backend: ObjectBackend, options: InitOptions & OpenOptions = {}): Promise<Store> {
     const { secret, codec = 'zstd', level = 1, scryptCost } = options;
     const master = secret === undefined ? undefined : newMasterKey();
-    // The key first: a store that is there can be opened. One that was cut short here is no store yet.
-    if (master !== undefined && secret !== undefined)
-      await addKey(backend, master, secret, 'first', scryptCost);
-    await createConfig(backend, { encrypted: master !== undefined, codec, level });
+    const id = newStoreId();
+    // The key first: a store that is there can be opened. One that was cut short here is no store yet. Who is later than
+    // others leaves a key that says that it is not theirs.
+    if (master !== undefined && secret !== undefined && !(await isStore(backend)))
+      await addKey(backend, { store: id, master }, secret, 'first', scryptCost);
+    await createConfig(backend, { id, encrypted: master !== undefined, codec, level });
     return Store.openBackend(backend, secret === undefined ? options : { ...options, secrets: [secret] });
   }
 
@@ -126,7 +128,7 @@ export class Store {
     const { secrets = [], owners = hostOwners(), engine = inlineEngine, packSize = PACK_SIZE } = options;
     const config = await readConfig(backend);
     const master = config.encrypted
-      ? await unlock(backend, typeof secrets === 'function' ? await secrets() : secrets)
+      ? await unlock(backend, config.id, typeof secrets === 'function' ? await secrets() : secrets)
       : undefined;
     const keys = master === undefined ? undefined : deriveKeys(master);
     const { codec, level } = config;
@@ -266,7 +268,7 @@ export class Store {
   }
 
   keys(): Promise<KeyInfo[]> {
-    return listKeys(this.#context.backend);
+    return listKeys(this.#context.backend, this.config.id);
   }
 
   /** @throws EINVAL the store is not encrypted, or the secret is too weak */
@@ -276,12 +278,18 @@ export class Store {
         'EINVAL',
         `the store ${this.#context.backend.location} is not encrypted; that is chosen when it is made`,
       );
-    return addKey(this.#context.backend, this.#master, secret, label, scryptCost);
+    return addKey(
+      this.#context.backend,
+      { store: this.config.id, master: this.#master },
+      secret,
+      label,
+      scryptCost,
+    );
   }
 
   /** @throws ENOENT no such key; EPERM it is the last one */
   removeKey(id: string): Promise<void> {
-    return removeKey(this.#context.backend, id);
+    return removeKey(this.#context.backend, this.config.id, id);
   }
 
   #manifest(id: string): Promise<Manifest> {

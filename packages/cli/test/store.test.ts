@@ -177,9 +177,12 @@ test('damage is found, named and repaired', async () => {
   expect(code).toBe(1);
   expect(documentOf('store-verify', stdout)).toMatchObject({ ok: false, damaged: [{ name: 'a' }] });
   expect((await store.run('store', 'verify', '--read-data')).stdout).toMatch(
-    /\nThe store is damaged: .*repair/,
+    /\nThe store is damaged: .*\n`ckptree store repair` saves what is sound\.\n$/,
   );
   expect(await store.report('store-repair', 'store', 'repair')).toMatchObject({ left: [] });
+  // What is lost is lost: nobody is sent to a repair that has been made.
+  expect((await store.run('store', 'verify')).stdout).toMatch(/\nWhat is lost stays lost: .*`ckptree rm`/);
+  expect((await store.run('store', 'repair')).stdout).toBe('There was nothing to repair.\n');
 });
 
 test('an encrypted store opens with any of its keys, and with nothing else', async () => {

@@ -68,7 +68,7 @@ const rules = {
     },
     {
       name: 'one-package-knows-schemas',
-      comment: 'typebox and ajv are loaded from the one file that packages/schema makes of them',
+      comment: 'typebox and ajv are loaded from the files that packages/schema makes of them',
       severity: 'error',
       from: { path: '^(packages|services)/[^/]+/src/', pathNot: '^packages/schema/' },
       to: { path: '(^|/)(typebox|ajv)(/|$)' },

@@ -61,6 +61,7 @@ const asked = (option) => process.argv.includes(option);
 if (asked('--tools')) installTools({ gdb: 'gdb', readelf: 'binutils', 'nats-server': 'nats-server' });
 else if (asked('--nats') && !process.env.NATS_URL) installTools({ 'nats-server': 'nats-server' });
 
+if (!existsSync(join(root, 'packages/cli/dist'))) process.stderr.write('setup: building\n');
 if (!run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']))
   fail('the build failed; see its messages above');
 // Only now: a fresh clone has no esbuild before.

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { asCkptError, CkptError } from '@ckptree/errors';
+import { asCkptError, CkptError, cannot } from '@ckptree/errors';
 
 /** Readable and writable by its owner alone: an image holds whatever the tasks had in memory. */
 const PRIVATE_MODE = 0o600;
@@ -97,10 +97,18 @@ async function resolveTarget(path: string): Promise<string> {
     if (asCkptError(error).code === 'ENOENT') return undefined;
     throw error;
   });
-  if (existing === undefined) return join(await realpath(dirname(path)), basename(path));
+  if (existing === undefined) return join(await folderOf(path), basename(path));
   // A rename would put a file in place of a device or pipe.
   if (!existing.isFile()) throw new CkptError('EINVAL', 'there is something of this name that is not a file');
   return realpath(path);
+}
+
+async function folderOf(path: string): Promise<string> {
+  const folder = dirname(path);
+  return realpath(folder).catch((error: unknown) => {
+    if (asCkptError(error).code !== 'ENOENT') throw error;
+    throw new CkptError('ENOENT', `there is no folder ${folder}; make it first`, { path: folder }, error);
+  });
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -110,9 +118,4 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
-}
-
-function cannot(what: string, path: string, error: unknown): CkptError {
-  const { code, message } = asCkptError(error);
-  return new CkptError(code, `cannot ${what} ${path}: ${message}`, { path }, error);
 }

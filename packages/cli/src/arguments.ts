@@ -59,7 +59,8 @@ export function parseDuration(text: string): number {
   if (digits === undefined)
     throw new InvalidArgumentError('It must be a number and a unit of ms, s, m, h or d, such as 30s.');
   const ms = Number(digits) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS];
-  return inRange(ms, 1, 366 * DURATION_UNITS.d, 'It in milliseconds');
+  if (ms < 1 || ms > 366 * DURATION_UNITS.d) throw new InvalidArgumentError('It must be from 1ms to 366d.');
+  return ms;
 }
 
 /** A parser for times from `least` to `most`, which are said as users say them. */

@@ -1,6 +1,7 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { EXIT } from './exit-codes.js';
 import { failureOf, formatFailure } from './output/failure.js';
+import { watchOutput } from './output/output-failure.js';
 import { paletteOf, wantsColours } from './output/palette.js';
 import { writeAll } from './output/write-all.js';
 import { buildProgram } from './program.js';
@@ -12,13 +13,24 @@ import { isUsageError, usageFailure } from './usage-error.js';
  * @returns the exit code
  */
 export async function main(args: readonly string[]): Promise<number> {
-  // Whether a write failed is seen where it is made; without a listener it would also end the process, with a stack.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const written = watchOutput(process.stdout);
+  // Without a listener it would end the process, with a stack; and there is nowhere left to tell of it.
+  process.stderr.on('error', () => undefined);
   process.on('uncaughtException', (error) => {
     tell(error, false);
     process.exit(EXIT.FAILURE);
   });
 
+  const exitCode = await obey(args);
+  if (exitCode !== EXIT.OK) return exitCode;
+  const failure = await written();
+  if (failure === undefined) return EXIT.OK;
+  tell(failure, false);
+  return EXIT.FAILURE;
+}
+
+/** @returns the exit code */
+async function obey(args: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.OK;
   const program = buildProgram(
     async (options, load) => {

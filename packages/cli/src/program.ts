@@ -25,6 +25,7 @@ import { storeCommand } from './commands/store.js';
 import { upCommand } from './commands/up.js';
 import { verifyCommand } from './commands/verify.js';
 import { workersCommand } from './commands/workers.js';
+import { refuseEmpty } from './usage-error.js';
 
 /**
  * The command line as a whole.
@@ -39,6 +40,7 @@ export function buildProgram(run: Runner, be: ServiceRunner): Command {
     .addHelpText('after', MANUAL)
     // Thrown, not exited: what was begun is ended in order.
     .exitOverride()
+    .hook('preAction', (_, command) => refuseEmpty(command))
     // Complaints are printed like all other errors.
     .configureOutput({ outputError: () => undefined });
   for (const command of Object.values(COMMANDS)) program.addCommand(inherit(command(run, be), program));

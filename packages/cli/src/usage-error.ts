@@ -1,4 +1,5 @@
 import { CkptError } from '@ckptree/errors';
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { CommanderError } from 'commander';
 import { EXIT } from './exit-codes.js';
 
@@ -8,6 +9,31 @@ export const usageError = (sentence: string): CommanderError =>
 
 export const isUsageError = (error: unknown): error is CommanderError => error instanceof CommanderError;
 
-/** The complaint of the command line's parser as any other error: `error: what\n(Did you mean that?)` in one line. */
+/** The complaint of the command line's parser as any other error: `error: what\n(Did you mean that?)` in one line, and in few words. */
 export const usageFailure = ({ message }: CommanderError): CkptError =>
-  new CkptError('EINVAL', message.replace(/^error: /, '').replaceAll('\n', ' '));
+  new CkptError(
+    'EINVAL',
+    message
+      .replace(/^error: /, '')
+      .replace(/^option '(.*?)' argument '(.*)' is invalid\. It/s, (_, option, value) =>
+        refused(option, value),
+      )
+      .replace(/^command-argument value '(.*)' is invalid for argument '(.*?)'\. It/s, (_, value, argument) =>
+        refused(`<${argument}>`, value),
+      )
+      .replaceAll('\n', ' '),
+  );
+
+/** A value that somebody pasted by mistake is repeated in part only. */
+const refused = (name: string, value: string): string =>
+  `${name} cannot be '${value.length > 80 ? `${value.slice(0, 80)}...` : value}'. It`;
+
+/** Nothing is called ''. What a script did not fill in must not mean the folder it runs in, or the newest checkpoint. */
+export function refuseEmpty(command: CommandUnknownOpts): void {
+  const place = command.args.indexOf('');
+  const argument =
+    place < 0 ? undefined : (command.registeredArguments[place] ?? command.registeredArguments.at(-1));
+  const option = command.options.find((each) => command.getOptionValue(each.attributeName()) === '');
+  const name = argument === undefined ? option?.flags : `<${argument.name()}>`;
+  if (name !== undefined) throw usageError(`${name} is empty`);
+}

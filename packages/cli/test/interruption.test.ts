@@ -87,11 +87,17 @@ describe('stdout', () => {
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '{\n', stderr: '' });
   });
 
-  test('that takes nothing is a failure', async () => {
-    const { code, stderr } = await shell(`ckptree inspect '${image}' > /dev/full`);
-    expect({ code, stderr }).toEqual({
-      code: 1,
-      stderr: 'ckptree: ENOSPC: the report could not be written: ENOSPC: no space left on device, write\n',
-    });
-  });
+  test.each(['inspect', '--help', '--version', 'help run', 'run --help'])(
+    'that takes nothing is a failure: %s',
+    async (command) => {
+      const { code, stderr } = await shell(
+        `ckptree ${command === 'inspect' ? `inspect '${image}'` : command} > /dev/full`,
+      );
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr:
+          'ckptree: ENOSPC: the output could not be written: no space is left there; make room and try again\n',
+      });
+    },
+  );
 });

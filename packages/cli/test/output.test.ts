@@ -60,7 +60,7 @@ describe('errors', () => {
       path: '/tmp/a.img',
       position: 99,
     },
-    new CkptError('EIO', 'EIO: disk on fire'),
+    new Error('disk on fire'),
   );
 
   test('say the code, the sentence and the place', () => {

@@ -227,7 +227,10 @@ describe('a checkpoint', () => {
   test('whose output cannot be there is refused before anything runs', async () => {
     symlinkSync('/dev/null', scratch.path('link-to-device'));
     for (const [output, complaint] of [
-      [scratch.path('no-folder/x.img'), /ENOENT: cannot create the image .*no-folder/],
+      [
+        scratch.path('no-folder/x.img'),
+        /ENOENT: cannot create the image .*: there is no folder .*no-folder; make it first/,
+      ],
       [scratch.path('folder'), /EINVAL: cannot create the image .*not a file/],
       [scratch.path('link-to-device'), /EINVAL: cannot create the image .*not a file/],
       ['/dev/full', /EINVAL: /],

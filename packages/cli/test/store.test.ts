@@ -177,9 +177,12 @@ test('damage is found, named and repaired', async () => {
   expect(code).toBe(1);
   expect(documentOf('store-verify', stdout)).toMatchObject({ ok: false, damaged: [{ name: 'a' }] });
   expect((await store.run('store', 'verify', '--read-data')).stdout).toMatch(
-    /\nThe store is damaged: .*repair/,
+    /\nThe store is damaged: .*\n`ckptree store repair` saves what is sound\.\n$/,
   );
   expect(await store.report('store-repair', 'store', 'repair')).toMatchObject({ left: [] });
+  // What is lost is lost: nobody is sent to a repair that has been made.
+  expect((await store.run('store', 'verify')).stdout).toMatch(/\nWhat is lost stays lost: .*`ckptree rm`/);
+  expect((await store.run('store', 'repair')).stdout).toBe('There was nothing to repair.\n');
 });
 
 test('an encrypted store opens with any of its keys, and with nothing else', async () => {
@@ -209,7 +212,7 @@ test('an encrypted store opens with any of its keys, and with nothing else', asy
 const REFUSALS: readonly (readonly [commandLine: string, complaint: RegExp, code: 1 | 2])[] = [
   ['ls', /ENOENT: there is no store .* yet/, 1],
   ['show nightly', /ENOENT: there is no store/, 1],
-  ['inspect nightly', /ENOENT: there is no such file, and no such checkpoint in the store .*: nightly/, 1],
+  ['inspect nightly', /ENOENT: there is no file nightly, and no .*store/, 1],
   ['import missing.img', /ENOENT: cannot open missing\.img/, 1],
   ['import SPEC --store made', /ENOEXEC: .*no HEADER record/, 1],
   ['import IMAGE --name a/b', /no slash/, 2],
@@ -217,7 +220,7 @@ const REFUSALS: readonly (readonly [commandLine: string, complaint: RegExp, code
   ['store', /./, 2],
   ['store gc --all', /unknown option '--all'/, 2],
   ['store init --encrypt', /no passphrase .* and no terminal/, 1],
-  ['store init --passphrase-file missing', /ENOENT: cannot read missing/, 1],
+  ['store init --passphrase-file missing', /ENOENT: cannot read the secret in missing: there is no such file/, 1],
   ['store init --key-file SPEC', /at least 32 bytes|E2BIG|EINVAL/, 1],
   ['store forget', /say what to forget/, 2],
   ['store forget a --keep-last 1', /not both/, 2],
@@ -245,6 +248,10 @@ describe('refused in one line', () => {
   test('where there is only a cluster, it is told how to come by its store', async () => {
     const { stderr } = await storeAt('nowhere', { NATS_URL: 'nats://127.0.0.1:1' }).run('rm', 'nightly');
     expect(stderr).toMatch(/there is no store .* yet; .*of the cluster of NATS_URL give --store the folder/);
+    const inspected = await storeAt('absent', { NATS_URL: 'nats://127.0.0.1:1' }).run('inspect', 'nightly');
+    expect(inspected.stderr).toMatch(
+      /there is no file nightly, .*of the cluster of NATS_URL give --store the folder/,
+    );
   });
 
   test('a folder with other things in it is not made a store', async () => {

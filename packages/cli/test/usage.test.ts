@@ -114,6 +114,33 @@ describe('a command line that makes no sense', () => {
     });
   });
 
+  test.each([
+    [['run', ''], '<spec>'],
+    [['rm', 'a', ''], '<checkpoints>'],
+    [['show', ''], '<checkpoint>'],
+    [['run', 'a.json', '-c', '1@5', '-o', ''], '-o, --output <image>'],
+    [['up', '--data', ''], '--data <dir>'],
+    [['ps', '--nats', ''], '--nats <url>'],
+    [['ls', '--store', ''], '--store <folder>'],
+  ])('%j has nothing where something must be', async (args, name) => {
+    const neverRun = () => Promise.reject(new Error('the command was run'));
+    const outcome = buildProgram(neverRun, async () => undefined).parseAsync(args, { from: 'user' });
+    await expect(outcome).rejects.toMatchObject({ exitCode: 2, message: `${name} is empty` });
+  });
+
+  test('says what cannot be in few words, and repeats in part only what is long', async () => {
+    const told = async (...args: string[]) => (await ckptree(args)).stderr.split('\n')[0];
+    expect(await told('run', 'a.json', '--cpus', '0')).toBe(
+      "ckptree: EINVAL: --cpus <n> cannot be '0'. It must be from 1 to 64.",
+    );
+    expect(await told('freeze', 'x')).toBe(
+      "ckptree: EINVAL: <pid> cannot be 'x'. It must be a whole number.",
+    );
+    expect(await told('run', 'a.json', '--name', 'n'.repeat(500))).toMatch(
+      /^ckptree: EINVAL: --name <name> cannot be 'n{80}\.\.\.'\. It must have 1 to 200 characters/,
+    );
+  });
+
   test('is one complaint with a hint and exit code 2, and nothing else', async () => {
     const { code, stdout, stderr } = await ckptree(['run', 'a.json', '--chekpoint', '1@5']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

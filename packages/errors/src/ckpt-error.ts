@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import type { ErrorCode } from './catalogue.js';
+import { codeOfSystem, systemErrorOf } from './system-error.js';
 
 /** Where it happened. All fields are optional, plain data, and survive every boundary. */
 export interface ErrorFields {
@@ -51,41 +52,30 @@ export function isCkptError(error: unknown): error is CkptError {
   return types.isNativeError(error) && error.name === 'CkptError' && 'code' in error && 'fields' in error;
 }
 
-/** Any thrown value as a ckptree error. System errors keep their code where the catalogue has it. */
+/** Any thrown value as a ckptree error. Errors of the system keep their path, and say in our words what was tried and why not. */
 export function asCkptError(error: unknown): CkptError {
   if (isCkptError(error)) return error;
-  const { code, path, message } = describe(error);
-  return new CkptError(code, message, path === undefined ? {} : { path }, error);
+  if (!types.isNativeError(error)) return new CkptError('EIO', String(error), {}, error);
+  const { code, path, message } = error as NodeJS.ErrnoException;
+  const system = systemErrorOf(error);
+  const sentence = system === undefined ? message : `cannot ${system.attempt}: ${system.reason}`;
+  return new CkptError(codeOfSystem(code), sentence, path === undefined ? {} : { path }, error);
 }
 
-function describe(error: unknown): { code: ErrorCode; path: string | undefined; message: string } {
-  if (!types.isNativeError(error)) return { code: 'EIO', path: undefined, message: String(error) };
-  const { code, path } = error as NodeJS.ErrnoException;
-  return { code: systemCode(code), path, message: error.message };
+/**
+ * The failure of something that was to be done with a file, in the words of whoever wanted it.
+ * @param what     what was wanted, as in `cannot WHAT PATH: reason`
+ * @param path     the file as users know it: not a temporary name
+ */
+export function cannot(what: string, path: string, error: unknown): CkptError {
+  return new CkptError(
+    asCkptError(error).code,
+    `cannot ${what} ${path}: ${reasonOf(error)}`,
+    { path },
+    error,
+  );
 }
 
-/** Codes of the operating system and of Node that have a counterpart in the catalogue under another name. */
-const SYSTEM_CODES: Readonly<Record<string, ErrorCode>> = {
-  EPERM: 'EPERM',
-  EACCES: 'EPERM',
-  EROFS: 'EPERM',
-  ENOENT: 'ENOENT',
-  ENOTDIR: 'ENOENT',
-  EEXIST: 'EEXIST',
-  EISDIR: 'EINVAL',
-  EINVAL: 'EINVAL',
-  ENOSPC: 'ENOSPC',
-  EDQUOT: 'ENOSPC',
-  EFBIG: 'ENOSPC',
-  ENAMETOOLONG: 'EINVAL',
-  EMFILE: 'EMFILE',
-  ENFILE: 'EMFILE',
-  EBADF: 'EBADF',
-  EPIPE: 'EPIPE',
-  ENOMEM: 'ENOMEM',
-  ABORT_ERR: 'EINTR',
-};
-
-function systemCode(code: string | undefined): ErrorCode {
-  return (code !== undefined && Object.hasOwn(SYSTEM_CODES, code) && SYSTEM_CODES[code]) || 'EIO';
-}
+/** Why it failed, to be said by somebody who says what was tried. */
+export const reasonOf = (error: unknown): string =>
+  systemErrorOf(error)?.reason ?? asCkptError(error).message;

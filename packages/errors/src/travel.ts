@@ -29,7 +29,7 @@ function toData(error: unknown, depth: number): ErrorData {
 /** What is underneath. asCkptError() makes whatever else was thrown the cause of the error for it, which says nothing new. */
 function causeOf({ message, cause }: CkptError): unknown {
   if (!types.isNativeError(cause)) return String(cause) === message ? undefined : cause;
-  return cause.name !== 'CkptError' && cause.message === message ? cause.cause : cause;
+  return cause.name !== 'CkptError' && asCkptError(cause).message === message ? cause.cause : cause;
 }
 
 /** The error back from its data. Unknown codes (a newer peer's) become EIO and keep their name in the message. */

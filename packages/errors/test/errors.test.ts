@@ -1,10 +1,16 @@
-import { readFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import {
   asCkptError,
   at,
   CATALOGUE,
   CkptError,
+  cannot,
   errorFromData,
   errorToData,
   isCkptError,
@@ -37,10 +43,86 @@ describe('asCkptError', () => {
     expect(error).toMatchObject({ code: 'ENOENT', fields: { path: '/nowhere' } });
   });
 
+  test('says in words what was tried with which file, and why it failed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ckptree-errors-'));
+    const [file, missing] = [join(folder, 'file'), join(folder, 'missing')];
+    const reasons = async (...doing: Promise<unknown>[]) =>
+      (await Promise.allSettled(doing)).map((end) => end.status === 'rejected' && asCkptError(end.reason));
+    try {
+      await writeFile(file, '');
+      const [opened, listed, made, renamed, read] = await reasons(
+        open(missing),
+        readdir(missing),
+        mkdir(join(file, 'x')),
+        rename(missing, file),
+        readFile(folder),
+      );
+      expect(opened).toHaveProperty('message', `cannot open ${missing}: there is no such file or folder`);
+      expect(listed).toHaveProperty(
+        'message',
+        `cannot read the folder ${missing}: there is no such file or folder`,
+      );
+      expect(made).toMatchObject({
+        code: 'ENOENT',
+        message: `cannot make the folder ${file}/x: a part of this path is a file and not a folder`,
+      });
+      expect(renamed).toHaveProperty(
+        'message',
+        `cannot rename ${missing} to ${file}: there is no such file or folder`,
+      );
+      expect(read).toMatchObject({ code: 'EINVAL', message: 'cannot read: it is a folder and not a file' });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test('says of a machine and a program, too, what was tried with them', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    try {
+      const [taken] = await once(createServer().listen(port, '127.0.0.1'), 'error');
+      expect(asCkptError(taken)).toMatchObject({
+        code: 'EIO',
+        message: `cannot listen on 127.0.0.1:${port}: another process listens there`,
+      });
+    } finally {
+      server.close();
+    }
+    const [missing] = await once(spawn('/nowhere/program'), 'error');
+    expect(asCkptError(missing)).toMatchObject({
+      code: 'ENOENT',
+      message: 'cannot start /nowhere/program: there is no such file or folder',
+    });
+  });
+
+  test('leaves what it has no words for as it is', () => {
+    const odd = Object.assign(new Error('EODD: odd'), { code: 'EODD', syscall: 'open', path: '/x' });
+    expect(asCkptError(odd)).toMatchObject({ code: 'EIO', message: 'EODD: odd', fields: { path: '/x' } });
+  });
+
   test('turns what has no code, and what is no error, into EIO', () => {
     expect(asCkptError(new Error('odd')).code).toBe('EIO');
     expect(asCkptError('odd')).toMatchObject({ code: 'EIO', message: 'odd' });
     expect(asCkptError(Object.assign(new Error('odd'), { code: 'constructor' })).code).toBe('EIO');
+  });
+});
+
+test('cannot() says it of the file that was meant, and keeps what the system said underneath', async () => {
+  const error = cannot(
+    'create the image',
+    'x.img',
+    await readFile('/nowhere/.tmp').catch((reason) => reason),
+  );
+  expect(errorToData(error)).toEqual({
+    code: 'ENOENT',
+    message: 'cannot create the image x.img: there is no such file or folder',
+    fields: { path: 'x.img' },
+    cause: {
+      code: 'ENOENT',
+      message: 'cannot open /nowhere/.tmp: there is no such file or folder',
+      fields: { path: '/nowhere/.tmp' },
+    },
   });
 });
 

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { asCkptError, CkptError } from '@ckptree/errors';
+import { CkptError, cannot } from '@ckptree/errors';
 import type { ByteSource } from '@ckptree/model';
 
 /** A regular file that is read by position. */
@@ -45,9 +45,7 @@ function open(path: string): number {
     // Not blocking: a pipe that nobody writes to would wait for ever.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    const { code } = asCkptError(error);
-    const reason = code === 'ENOENT' ? 'there is no such file' : (error as Error).message;
-    throw new CkptError(code, `cannot open ${path}: ${reason}`, { path }, error);
+    throw cannot('open', path, error);
   }
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);

@@ -1,4 +1,4 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject, type ValidateFunction } from './ajv.js';
 
 /** One place where a value is not as its schema has it. */
 export interface Fault {

@@ -102,7 +102,11 @@ describe('a service that runs', () => {
       const service = new ExampleService(['--http', String(port)]);
       expect(await service.ended).toMatchObject({ code: 1 });
       expect(service.log.find(({ level }) => level === 'fatal')).toMatchObject({
-        err: { code: 'EIO', message: expect.stringContaining('EADDRINUSE'), fields: { field: '--http' } },
+        err: {
+          code: 'EIO',
+          message: expect.stringContaining('another process listens there'),
+          fields: { field: '--http' },
+        },
       });
     } finally {
       server.close();

@@ -140,27 +140,26 @@ function checkSecret(secret: Secret): void {
     throw new CkptError('EINVAL', 'an empty passphrase protects nothing');
 }
 
-async function readKeys(
-  place: KeyPlace,
-): Promise<{ readonly id: string; readonly key?: KeyDocument; readonly error?: unknown }[]> {
-  const objects = await place.backend.list(KIND.keys);
-  return Promise.all(
+interface ReadKey {
+  readonly id: string;
+  readonly key?: KeyDocument;
+  readonly error?: unknown;
+}
+
+/** The keys of this store, and those that cannot be read. */
+async function readKeys({ backend, storeId }: KeyPlace): Promise<ReadKey[]> {
+  const objects = await backend.list(KIND.keys);
+  const keys: ReadKey[] = await Promise.all(
     objects.map(async ({ name }) => {
       try {
-        return { id: objectId(name), key: await readKey(place, name) };
+        return { id: objectId(name), key: checkKey(name, await readDocument(backend, name)) };
       } catch (error) {
         return { id: objectId(name), error }; // another key may open the store; verify tells of this one
       }
     }),
   );
-}
-
-async function readKey({ backend, storeId }: KeyPlace, name: string): Promise<KeyDocument> {
-  const key = checkKey(name, await readDocument(backend, name));
-  if ((key.store ?? storeId) === storeId) return key;
-  throw new CkptError('EBADMSG', `${name} is the key of another store: of one whose making was cut short`, {
-    path: name,
-  });
+  // Who began to make this store at the same time, or before and died, may have left a key that opens nothing.
+  return keys.filter(({ key }) => (key?.store ?? storeId) === storeId);
 }
 
 /** @throws EPERM no key of the store fits the secret */

@@ -206,9 +206,14 @@ export class Store {
     const matching =
       text === '' ? [] : ids.filter((id) => id.startsWith(text) || id.split('-')[1]!.startsWith(text));
     if (matching.length === 1) return this.#manifest(matching[0]!);
-    throw matching.length === 0
-      ? new CkptError('ENOENT', `the store has no checkpoint ${text}; \`ckptree ls\` shows those that it has`)
-      : new CkptError('EINVAL', `${text} may mean ${matching.slice(0, 5).join(', ')}; say more of the id`);
+    if (matching.length === 0)
+      throw new CkptError(
+        'ENOENT',
+        `the store has no checkpoint ${text}; \`ckptree ls\` shows those that it has`,
+      );
+    const [shown, more] = [matching.slice(0, SHOWN), matching.length - SHOWN];
+    const others = more > 0 ? ` and ${more} more` : '';
+    throw new CkptError('EINVAL', `${text} may mean ${shown.join(', ')}${others}; say more of the id`);
   }
 
   /** The image of a checkpoint, byte for byte, read by position in any order. @throws ENOENT, EIO, EBADMSG */
@@ -344,3 +349,6 @@ async function* piecesOf(image: StoredImage, buffers: SlabPool): AsyncIterable<E
     yield { buffer, reading };
   }
 }
+
+/** Of so many ids that may be meant, so many are named. */
+const SHOWN = 5;

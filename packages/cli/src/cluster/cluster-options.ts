@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectOptions } from '@ckptree/client';
+import { cannot } from '@ckptree/errors';
 import type { Command, OptionValues } from '@commander-js/extra-typings';
 import { type Example, newCommand } from '../command.js';
 
@@ -59,6 +60,10 @@ export function connectOptions(options: ClusterOptions): ConnectOptions {
 }
 
 function passwordOf({ natsPasswordFile }: ClusterOptions): string | undefined {
-  if (natsPasswordFile !== undefined) return readFileSync(natsPasswordFile, 'utf8').split(/\r?\n/, 1)[0];
-  return process.env.CKPTREE_NATS_CLIENT_PASSWORD || undefined;
+  if (natsPasswordFile === undefined) return process.env.CKPTREE_NATS_CLIENT_PASSWORD || undefined;
+  try {
+    return readFileSync(natsPasswordFile, 'utf8').split(/\r?\n/, 1)[0];
+  } catch (error) {
+    throw cannot('read the password in', natsPasswordFile, error);
+  }
 }

@@ -5,7 +5,7 @@ import { printable } from './printable.js';
 
 export function failureOf(error: unknown): Failure {
   const { code, message, fields } = errorToData(error);
-  return { code, message: sentenceOf(code, message), fields };
+  return { code, message, fields };
 }
 
 /**
@@ -16,7 +16,7 @@ export function formatFailure(error: unknown, palette: Palette, verbose: boolean
   const data = errorToData(error);
   const place = placeOf(data);
   const lines = [
-    `${palette.strong('ckptree:')} ${palette.bad(data.code)}: ${printable(sentenceOf(data.code, data.message))}`,
+    `${palette.strong('ckptree:')} ${palette.bad(data.code)}: ${printable(data.message)}`,
     ...(place === '' ? [] : [`  at ${place}`]),
     ...(verbose ? causesOf(data).map((cause) => `  because of ${describeFailure(cause)}`) : []),
   ];
@@ -26,12 +26,8 @@ export function formatFailure(error: unknown, palette: Palette, verbose: boolean
 /** An error in one line, to be said with other things. */
 export function describeFailure({ code, message, fields }: Omit<ErrorData, 'cause'>): string {
   const place = placeOf({ message, fields });
-  return `${code}: ${printable(sentenceOf(code, message))}${place === '' ? '' : ` (at ${place})`}`;
+  return `${code}: ${printable(message)}${place === '' ? '' : ` (at ${place})`}`;
 }
-
-/** Errors of the system begin with their code, which is told anyway. */
-const sentenceOf = (code: string, message: string): string =>
-  message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
 
 const PLACES: { readonly [Field in keyof ErrorFields]-?: (value: string, fields: ErrorFields) => string } = {
   path: (value) => value,

@@ -61,6 +61,6 @@ export function formatForget({ dryRun, forgotten, kept }: ForgetReport, { strong
   const what = strong(plural(forgotten.length, 'checkpoint'));
   const summary = dryRun
     ? `${what} would be removed, ${kept} kept.`
-    : `${what} removed, ${kept} kept; \`ckptree store gc\` gives back the space.`;
+    : `${what} removed, ${kept} kept${forgotten.length === 0 ? '.' : '; `ckptree store gc` gives back the space.'}`;
   return [...forgotten, summary, ''].join('\n');
 }

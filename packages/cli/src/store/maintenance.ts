@@ -2,7 +2,7 @@ import { type Static, Type } from '@ckptree/schema';
 import type { Store } from '@ckptree/store';
 import type { Palette } from '../output/palette.js';
 import { printable } from '../output/printable.js';
-import { formatBytes, formatCount, plural } from '../output/quantities.js';
+import { formatBytes, plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';
 import { makeStore, withStore } from './open-store.js';
 import { givenSecrets, newSecret } from './secrets.js';
@@ -111,6 +111,7 @@ export function formatGc(report: GcReport, { strong }: Palette): string {
     waitingPacks.length === 0
       ? ''
       : `${plural(waitingPacks.length, 'pack')} left to the next gc: writers are at work.\n`;
+  if (deletedPacks.length === 0) return `There is nothing to give back.\n${waiting}`;
   return `${freed} ${dryRun ? 'would be' : 'were'} given back from ${plural(deletedPacks.length, 'pack')}.\n${waiting}`;
 }
 
@@ -158,7 +159,7 @@ export function formatRepair(report: RepairReport, { bad, good }: Palette): stri
     ...quarantined.map((name) => `${printable(name)} moved to quarantine`),
     ...droppedIndexes.map((name) => `${printable(name)} dropped`),
     ...left.map((sentence) => bad(printable(sentence))),
-    `${formatCount(salvagedChunks)} sound chunks saved; \`ckptree store verify\` tells what is lost.`,
+    `${plural(salvagedChunks, 'sound chunk')} saved; \`ckptree store verify\` tells what is lost.`,
     '',
   ].join('\n');
 }

@@ -59,7 +59,7 @@ export async function openStore(
 }
 
 /** Whoever talks to a cluster may mean its checkpoints, which this command has to be shown. */
-const ofCluster = (): string =>
+export const ofCluster = (): string =>
   process.env.NATS_URL
     ? '; for checkpoints of the cluster of NATS_URL give --store the folder of its store'
     : '';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { asCkptError, CkptError } from '@ckptree/errors';
+import { CkptError, cannot } from '@ckptree/errors';
 import type { Secret } from '@ckptree/store';
 import { promptSecret } from './prompt.js';
 import type { StoreOptions } from './store-options.js';
@@ -54,8 +54,7 @@ async function firstLine(path: string): Promise<string> {
 
 async function readSecret(path: string): Promise<Uint8Array> {
   const bytes = await readFile(path).catch((error: unknown) => {
-    const { code, message } = asCkptError(error);
-    throw new CkptError(code, `cannot read ${path}: ${message}`, { path }, error);
+    throw cannot('read the secret in', path, error);
   });
   if (bytes.length <= KEY_FILE_MAX) return bytes;
   throw new CkptError('E2BIG', `${path} is too large to be a secret; at most ${KEY_FILE_MAX} bytes`, {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { CkptError, isCkptError } from '@ckptree/errors';
 import type { Manifest, Store, StoredImage } from '@ckptree/store';
-import { withStore } from './open-store.js';
+import { ofCluster, withStore } from './open-store.js';
 import { type ImageChoice, storeFolder } from './store-options.js';
 
 /**
@@ -30,6 +30,10 @@ async function resolve(store: Store, text: string, path: string): Promise<Manife
 }
 
 const neither = (text: string, path: string): CkptError =>
-  new CkptError('ENOENT', `there is no such file, and no such checkpoint in the store ${path}: ${text}`, {
-    path: text,
-  });
+  new CkptError(
+    'ENOENT',
+    existsSync(path)
+      ? `there is no file ${text}, and no such checkpoint in the store ${path}${ofCluster()}`
+      : `there is no file ${text}, and no store ${path} that could have such a checkpoint${ofCluster()}`,
+    { path: text },
+  );

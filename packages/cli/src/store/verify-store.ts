@@ -106,7 +106,10 @@ export function formatStoreVerify(report: StoreVerifyReport, palette: Palette): 
         `${palette.strong(printable(object))}${position === undefined ? '' : `, byte ${position}`}: ${printable(message)}`,
     ),
     ...damaged.flatMap((damage) => formatDamage(damage, palette)),
-    `${palette.bad('The store is damaged')}: ${scope}. \`ckptree store repair\` saves what is sound.`,
+    `${palette.bad('The store is damaged')}: ${scope}.`,
+    findings.length > 0
+      ? '`ckptree store repair` saves what is sound.'
+      : 'What is lost stays lost: `ckptree core` takes out tasks that are whole, `ckptree rm` removes a checkpoint.',
     '',
   ].join('\n');
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
-import { asCkptError, CkptError } from '@ckptree/errors';
+import { asCkptError, CkptError, reasonOf } from '@ckptree/errors';
 import type { Owners } from '../owner.js';
 import type { FileStatus, FileSystem } from './file-system.js';
 
@@ -95,7 +95,7 @@ export class StoreFolder {
   }
 
   failed(what: string, name: string, error: unknown): CkptError {
-    const { code, message } = asCkptError(error);
+    const { code } = asCkptError(error);
     // The kernel's answer to O_NOFOLLOW.
     if (codeOf(error) === 'ELOOP')
       return new CkptError(
@@ -104,8 +104,7 @@ export class StoreFolder {
         { path: name },
         error,
       );
-    const advice = code === 'ENOSPC' ? '; make room there and try again' : '';
-    return new CkptError(code, `${what} ${name} in ${this.path}: ${message}${advice}`, { path: name }, error);
+    return new CkptError(code, `${what} ${name} in ${this.path}: ${reasonOf(error)}`, { path: name }, error);
   }
 
   async #makeSubfolder(kind: string, path: string): Promise<void> {

@@ -22,14 +22,11 @@ export async function spawn(
   { key, signal }: StartedBy,
 ): Promise<ReplyOf<Spawn>> {
   const { workers, events } = parts;
-  const spawned = freePids(
-    spec,
-    baseFolder,
-    new Set((await livingRows(parts, signal)).map(({ pid }) => pid)),
-  );
+  const taken = new Set((await livingRows(parts, signal)).map(({ pid }) => pid));
+  const { asked, spawned } = freePids(spec, baseFolder, taken);
   const workerOf = placeSpawn(spawned, {
     workers: workers.serving().map(placingWorker),
-    placement: placementMap(placement),
+    placement: renumbered(placementMap(placement), asked, spawned),
   });
   const tree = newTreeId();
   const rootPid = spawned.tasks[0]!.pid;
@@ -76,18 +73,28 @@ export const placingWorker = ({ worker, load }: WorkerRecord): PlacingWorker => 
 export const placementMap = (placement: Readonly<Record<string, string>>): ReadonlyMap<number, string> =>
   new Map(Object.entries(placement).map(([pid, worker]) => [Number(pid), worker]));
 
+/** A placement names the pids of the spec, whatever they have become. Those that are not in it stay, and are refused. */
+function renumbered(
+  placement: ReadonlyMap<number, string>,
+  asked: SpawnTree,
+  spawned: SpawnTree,
+): ReadonlyMap<number, string> {
+  const pidOf = new Map(asked.tasks.map(({ pid }, place) => [pid, spawned.tasks[place]!.pid]));
+  return new Map([...placement].map(([pid, worker]) => [pidOf.get(pid) ?? pid, worker]));
+}
+
 /**
- * The tree of a spec with pids that nobody has. A spec that names the pid of its root gets what it asks for, or nothing;
+ * The tree of a spec, as it says, and with pids that nobody has. A spec that names the pid of its root gets what it asks for, or nothing;
  * the tasks of another one are numbered from the first pid on from which they all are free.
  */
 function freePids(
   spec: Readonly<Record<string, unknown>>,
   baseFolder: string,
   taken: ReadonlySet<number>,
-): SpawnTree {
-  const { tree } = parseSpec(spec, { baseFolder });
-  const conflict = tree.tasks.find(({ pid }) => taken.has(pid));
-  if (conflict === undefined) return tree;
+): { readonly asked: SpawnTree; readonly spawned: SpawnTree } {
+  const { tree: asked } = parseSpec(spec, { baseFolder });
+  const conflict = asked.tasks.find(({ pid }) => taken.has(pid));
+  if (conflict === undefined) return { asked, spawned: asked };
   const root = spec.root as Readonly<Record<string, unknown>>;
   if (root.pid !== undefined)
     throw new CkptError('EEXIST', `pid ${conflict.pid} is taken; \`ckptree ps\` shows by whom`, {
@@ -96,7 +103,7 @@ function freePids(
   const first = highest(taken) + 1;
   const moved = parseSpec({ ...spec, root: { ...root, pid: first } }, { baseFolder }).tree;
   const still = moved.tasks.find(({ pid }) => taken.has(pid));
-  if (still === undefined) return moved;
+  if (still === undefined) return { asked, spawned: moved };
   throw new CkptError('EEXIST', `pid ${still.pid}, which the spec names, is taken`, { pid: still.pid });
 }
 

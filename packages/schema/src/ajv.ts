@@ -1,0 +1,2 @@
+/** What is used of ajv; see infra/bundle-schema.mjs. */
+export { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';

@@ -77,7 +77,7 @@ class Subject {
   }
 
   #options() {
-    return { owners: this.#owners, secrets: [secret], packSize: 32 * 1024 };
+    return { owners: this.#owners, secrets: async () => [secret], packSize: 32 * 1024 };
   }
 }
 

@@ -1,5 +1,5 @@
 import { writevSync } from 'node:fs';
-import { asCkptError, CkptError } from '@ckptree/errors';
+import { asCkptError, CkptError, reasonOf } from '@ckptree/errors';
 
 /** Buffers in one write, at most: IOV_MAX of Linux. */
 const IOV_MAX = 1024;
@@ -84,8 +84,13 @@ export class PositionedWriter {
       if (written > 0) return written;
       throw new CkptError('EIO', 'nothing was written, and no reason given');
     } catch (error) {
-      const { code, message } = asCkptError(error);
-      throw new CkptError(code, `cannot write from byte ${position} on: ${message}`, { position }, error);
+      const { code } = asCkptError(error);
+      throw new CkptError(
+        code,
+        `cannot write from byte ${position} on: ${reasonOf(error)}`,
+        { position },
+        error,
+      );
     }
   }
 }

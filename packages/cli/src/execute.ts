@@ -37,7 +37,7 @@ export async function execute<Report>(
       narrate,
       print: (text) => {
         progress.end();
-        process.stdout.write(text);
+        process.stdout.write(text, (error) => error != null && interruption.giveUp(error));
       },
       announce: (event) => void process.send?.(event),
     };

@@ -27,6 +27,11 @@ export class Interruption {
     return this.#received === undefined ? undefined : 128 + SIGNALS[this.#received];
   }
 
+  /** Ends the work, as nobody is there for whom it is done; it is no failure by itself. */
+  giveUp(reason: Error): void {
+    this.#controller.abort(new CkptError('EPIPE', 'nothing more can be told', {}, reason));
+  }
+
   /** Gives the signals back to the system. */
   dispose(): void {
     for (const name of names()) process.off(name, this.#onSignal);

@@ -5,7 +5,7 @@ import type { CheckpointReport } from './tree/checkpoint-report.js';
 
 /** What a command works with, beside its arguments. */
 export interface Session {
-  /** Raised when the process is asked to end (SIGINT, SIGTERM, SIGHUP). Its reason is an EINTR error. */
+  /** Raised when the process is asked to end (SIGINT, SIGTERM, SIGHUP: EINTR), or when what it prints cannot be written (EPIPE). */
   readonly signal: AbortSignal;
   /** Ending in order may take so long after that; most commands have a few seconds. */
   readonly endsWithin: (ms: number) => void;

@@ -216,7 +216,10 @@ describe('a checkpoint', () => {
     const script = `trap '' XFSZ; ulimit -f 64; ckptree run '${spec}' -c 1@1000 -o '${scratch.path('full/x.img')}' --json`;
     const { code, stdout } = await shell(script);
     expect(code).toBe(1);
-    expect(documentOf<Report>('run', stdout).checkpointError).toMatchObject({ code: 'ENOSPC' });
+    expect(documentOf<Report>('run', stdout).checkpointError).toMatchObject({
+      code: 'ENOSPC',
+      message: expect.stringMatching(/^cannot write from byte \d+ on: it would be larger than /),
+    });
     const core = await shell(
       `trap '' XFSZ; ulimit -f 64; ckptree core '${imagePath}' -t 1 -o '${scratch.path('full/x.core')}'`,
     );

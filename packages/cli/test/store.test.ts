@@ -260,6 +260,12 @@ describe('refused in one line', () => {
     expect({ code, stderr: stderr.slice(0, 16) }).toEqual({ code: 1, stderr: 'ckptree: ENOENT:' });
   });
 
+  test('the store is never below the folder that the command runs in by accident', async () => {
+    const env = { HOME: '', XDG_DATA_HOME: 'relative', CKPTREE_STORE: '' };
+    const { stderr } = await ckptree(['show', 'no-checkpoint-has-this-name'], { env });
+    expect(stderr).toMatch(/^ckptree: ENOENT: (there is no store \/|the store has no checkpoint)/);
+  });
+
   test('the store stands below the data home unless something says where', async () => {
     const env = { XDG_DATA_HOME: scratch.path('data'), CKPTREE_STORE: '' };
     expect(await ckptree(['import', image, '--quiet'], { env })).toMatchObject({ code: 0 });

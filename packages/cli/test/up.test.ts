@@ -72,6 +72,25 @@ test('what is saved again and again is listed until it is cancelled', async () =
   expect((await run('schedules')).stdout).toBe('No schedules.\n');
 });
 
+test('following events ends when nobody can read them any more', async () => {
+  const [setUrl = ''] = commands;
+  const follow = 'ckptree events --follow --from beginning';
+  const full = await typed([setUrl, `${follow} > /dev/full`]);
+  expect(full).toMatchObject({ code: 1, stderr: expect.stringContaining('ENOSPC: the output could not be') });
+  const gone = await typed([setUrl, `{ ${follow}; echo "ended with $?" >&2; } | true`]);
+  expect(gone).toMatchObject({ code: 0, stderr: 'ended with 0\n' });
+});
+
+test('another cluster over the same NATS says in words why it cannot be', async () => {
+  const [setUrl = ''] = commands;
+  const { code, stderr } = await typed([setUrl, `ckptree up --workers 1 --data '${scratch.path('other')}'`]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /EIO: .* ended with 1 before it was ready: (there is a worker worker-1 already|.* serves another store)/,
+  );
+  expect(stderr).not.toContain('"level"');
+});
+
 test('a file is no checkpoint of the cluster, and it is told what to do', async () => {
   const [setUrl = ''] = commands;
   const { code, stderr } = await typed([setUrl, 'ckptree restart README.md']);

@@ -163,7 +163,10 @@ export class LocalCluster {
     const { onEvent, restart = true } = this.#options;
     process.ready.then(
       ({ url, pid }) => onEvent?.({ type: 'ready', role, id, pid, url }),
-      (error) => onEvent?.({ type: 'failed', role, id, error: asCkptError(error) }),
+      (error) => {
+        // Who was told to end before it was ready has not failed.
+        if (!this.#stop.signal.aborted) onEvent?.({ type: 'failed', role, id, error: asCkptError(error) });
+      },
     );
     void process.ended.then((ended) => {
       if (this.#stop.signal.aborted || this.#services.get(id) !== supervised) return;

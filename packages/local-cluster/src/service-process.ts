@@ -55,9 +55,13 @@ export class ServiceProcess {
       });
     });
     const silent = this.ended.then((end) => {
-      throw new CkptError('EIO', `${role} ${id} ended with ${end} before it was ready: ${tail(logFile)}`, {
-        path: logFile,
-      });
+      throw new CkptError(
+        'EIO',
+        `${role} ${id} ended with ${end} before it was ready: ${lastWords(logFile)}`,
+        {
+          path: logFile,
+        },
+      );
     });
     this.ready = Promise.race([heard, silent]);
     this.ready.catch(() => undefined); // told to whoever waits for it
@@ -82,8 +86,19 @@ export class ServiceProcess {
   }
 }
 
-function tail(logFile: string): string {
-  const text = readFileSync(logFile, 'utf8').trim();
-  const last = text.slice(-LOG_TAIL).split('\n').slice(-3).join(' | ');
-  return last === '' ? 'it said nothing' : last;
+/** Why it ended, as its log says; else the end of the log. */
+function lastWords(logFile: string): string {
+  const lines = readFileSync(logFile, 'utf8').trim().slice(-LOG_TAIL).split('\n');
+  const reasons = lines.map(fatalReason).filter((reason) => reason !== undefined);
+  return reasons.at(-1) ?? (lines.slice(-3).join(' | ') || 'it said nothing');
+}
+
+/** What a line of a log says is the reason of the end; undefined for all other lines. */
+function fatalReason(line: string): string | undefined {
+  try {
+    const { level, err } = JSON.parse(line) as { level?: unknown; err?: { message?: unknown } };
+    return level === 'fatal' && typeof err?.message === 'string' ? err.message : undefined;
+  } catch {
+    return undefined; // cut short, or what Node says of itself
+  }
 }

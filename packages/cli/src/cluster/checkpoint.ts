@@ -118,7 +118,8 @@ export function formatClusterCheckpoint(
   { leaveFrozen, stop }: Pick<CheckpointCommandOptions, 'leaveFrozen' | 'stop'> = {},
 ): string {
   if (state === 'requested') return `${strong(id)} ${faint('will be taken')}\n`;
-  if (state === 'scheduled') return `${strong(id)} ${faint('checkpoints are taken from now on')}\n`;
+  if (state === 'scheduled')
+    return `${strong(id)} ${faint('is the schedule; `ckptree schedules` shows it, and `ckptree cancel` ends it')}\n`;
   const {
     tasks = 0,
     workers = 0,

@@ -15,9 +15,10 @@ export function spawnCommand(run: Runner) {
     .addOption(namingOptions.name)
     .addOption(namingOptions.label)
     .addOption(
-      new Option('--place <pid=worker>', 'which worker hosts a task; may be given several times').argParser(
-        placement,
-      ),
+      new Option(
+        '--place <pid=worker>',
+        'which worker hosts a task, by its pid in the spec; may be given several times',
+      ).argParser(placement),
     )
     .action((spec, options) =>
       run(options, async () => {

@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type Example, newCommand } from '../command.js';
 
@@ -36,5 +36,7 @@ export const storeFolder = ({ store }: StoreOptions): string =>
 /** The XDG Base Directory Specification has relative paths ignored. */
 function dataHome(): string {
   const { XDG_DATA_HOME = '' } = process.env;
-  return XDG_DATA_HOME.startsWith('/') ? XDG_DATA_HOME : join(homedir(), '.local', 'share');
+  if (XDG_DATA_HOME.startsWith('/')) return XDG_DATA_HOME;
+  // An empty HOME would make it a folder below the working one.
+  return join(homedir() || userInfo().homedir, '.local', 'share');
 }

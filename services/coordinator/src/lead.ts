@@ -62,6 +62,7 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
     const schedules = await Schedules.begin({
       connection,
       records: records.schedules,
+      locate: (pid) => table.locate(pid),
       isRunning: (id) => checkpoints.running.some(({ checkpoint }) => checkpoint === id),
       onMissed: () => observer.missed(),
       onError,

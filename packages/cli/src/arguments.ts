@@ -81,9 +81,9 @@ export function parseCron(text: string): string {
   );
 }
 
-/** The id of a checkpoint or of a schedule. @throws InvalidArgumentError */
+/** The id of a checkpoint or of a schedule, which may have any name. @throws InvalidArgumentError */
 export function parseCancellable(text: string): string {
-  if (/^(s-[a-z0-9-]{1,61}|\d{8}t\d{9}-[0-9a-f]{8})$/.test(text)) return text;
+  if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(text)) return text;
   throw new InvalidArgumentError(
     'It must be the whole id of a checkpoint, such as 20261123t153926123-7f3a9c2e, or of a schedule, such as s-1.',
   );

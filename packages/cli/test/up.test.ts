@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { connect } from '@ckptree/client';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ckptree, type Ended, REPOSITORY, scratchFolder, shell } from './support/ckptree.js';
 
@@ -46,18 +47,6 @@ test('what is told to come next works as it is told', async () => {
   expect(stdout.match(/^Task 1 is the root of tree .* on worker-1\.$/gm)).toHaveLength(2);
 });
 
-test('a checkpoint tells what became of the tasks when that was asked for', async () => {
-  const [setUrl = ''] = commands;
-  const { stdout, stderr } = await typed([
-    setUrl,
-    'ckptree checkpoint 1 --leave-frozen',
-    'ckptree thaw 1',
-    'ckptree checkpoint 1 --stop',
-  ]);
-  expect(stderr).toBe('');
-  expect(stdout).toMatch(/^They stand still from now on; .*They were ended; `ckptree restart` goes on/ms);
-});
-
 test('what is saved again and again is listed until it is cancelled', async () => {
   const [, url = ''] = /NATS_URL=(\S+)/.exec(commands[0] ?? '') ?? [];
   const run = (...args: string[]) => ckptree(args, { env: { NATS_URL: url } });
@@ -70,6 +59,27 @@ test('what is saved again and again is listed until it is cancelled', async () =
   expect((await run('schedules')).stdout).toMatch(new RegExp(`^${id} +1 +1h +hourly +`, 'm'));
   expect(await run('cancel', id)).toMatchObject({ code: 0 });
   expect((await run('schedules')).stdout).toBe('No schedules.\n');
+
+  const client = await connect({ url });
+  await client.schedule({ schedule: 'nightly', pid: 1, everyMs: 3_600_000 });
+  await client.close();
+  expect(await run('cancel', 'nightly')).toMatchObject({ code: 0 });
+  expect(await run('cancel', 'nightly')).toMatchObject({
+    code: 1,
+    stderr: 'ckptree: ENOENT: there is no schedule nightly\n',
+  });
+});
+
+test('a checkpoint tells what became of the tasks when that was asked for', async () => {
+  const [setUrl = ''] = commands;
+  const { stdout, stderr } = await typed([
+    setUrl,
+    'ckptree checkpoint 1 --leave-frozen',
+    'ckptree thaw 1',
+    'ckptree checkpoint 1 --stop',
+  ]);
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/^They stand still from now on; .*They were ended; `ckptree restart` goes on/ms);
 });
 
 test('following events ends when nobody can read them any more', async () => {

@@ -98,7 +98,7 @@ const MISTAKES: readonly (readonly [commandLine: string, complaint: RegExp])[] =
   ['checkpoint 1 --every 10ms', /from 1s to 365d/],
   ['checkpoint 1 --timeout 10ms', /from 1s to 24h/],
   ['checkpoint 1 --cron nightly', /the five fields of cron/],
-  ['cancel nightly', /the whole id of a checkpoint, such as .* or of a schedule, such as s-1/],
+  ['cancel Nightly!', /the whole id of a checkpoint, such as .* or of a schedule, such as s-1/],
 ];
 
 describe('a command line that makes no sense', () => {

@@ -69,6 +69,21 @@ describe('a record', () => {
     await expect(bucket.get(key)).resolves.toMatchObject({ value: leader(2) });
   });
 
+  test('is not written any more, when an outage is over, by whoever may not by then', async () => {
+    const connection = await nats.cluster();
+    const term = new AbortController();
+    const key = newKey();
+    await leaders(connection).put(key, leader(1));
+    await nats.server.kill();
+    await until(() => !connection.connected);
+    const late = recordsOf(connection, term.signal).leader.put(key, leader(9));
+    term.abort();
+    await nats.server.start();
+    await expect(late).rejects.toMatchObject({ code: 'EINTR' });
+    await connection.whenConnected();
+    await expect(leaders(connection).get(key)).resolves.toMatchObject({ value: leader(1) });
+  });
+
   test('that breaks its schema is neither written nor read', async () => {
     await nats.cluster();
     const { connection, seen } = await nats.observed();

@@ -181,6 +181,18 @@ export class Session {
     return manifest;
   }
 
+  /**
+   * Sees to it that a checkpoint which is listed survives a crash: whoever listed it may have died before that was sure.
+   * @throws ENOENT it is not listed; EIO, EBADMSG it is damaged, or its name cannot be made durable
+   */
+  async confirm(id: string): Promise<Manifest> {
+    this.#checkOpen();
+    const { backend, documentKey } = this.#context;
+    const manifest = await readManifest(backend, id, documentKey);
+    await this.#list(manifest);
+    return manifest;
+  }
+
   /** What it stored, and relied on, and no manifest needs, goes with the next garbage collection. */
   async end(): Promise<void> {
     if (this.#ended) return;
@@ -222,7 +234,7 @@ export class Session {
     }
   }
 
-  /** Puts the manifest. @returns false when there is one of its id */
+  /** Puts the manifest, durable. @returns false when there is one of its id, which is durable then */
   async #list(manifest: Manifest): Promise<boolean> {
     const { backend, documentKey } = this.#context;
     const name = manifestName(manifest.id);

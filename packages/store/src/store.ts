@@ -9,7 +9,13 @@ import { createConfig, newConfig, readConfig, type StoreConfig } from './config.
 import { contentHash } from './content-hash.js';
 import { type ForgetPolicy, forgottenBy } from './forget-policy.js';
 import { collectGarbage, type GcOptions, type GcReport } from './gc.js';
-import { listManifestIds, type Manifest, manifestName, readManifest } from './image/manifest.js';
+import {
+  isManifestId,
+  listManifestIds,
+  type Manifest,
+  manifestName,
+  readManifest,
+} from './image/manifest.js';
 import { StoredImage } from './image/stored-image.js';
 import { ChunkIndex } from './index/chunk-index.js';
 import {
@@ -244,7 +250,8 @@ export class Store {
   /** Removes checkpoints; gc() gives back their space. @throws ENOENT one is not there; the others are removed */
   async forget(ids: readonly string[]): Promise<void> {
     const known = new Set(await listManifestIds(this.#context.backend));
-    for (const id of ids) if (known.has(id)) await this.#context.backend.delete(manifestName(id));
+    // Also those that are not there: that they have gone may not be durable yet.
+    for (const id of ids) if (isManifestId(id)) await this.#context.backend.delete(manifestName(id));
     const missing = ids.find((id) => !known.has(id));
     if (missing !== undefined) throw new CkptError('ENOENT', `the store has no checkpoint ${missing}`);
   }

@@ -1,31 +1,11 @@
-import { basename, dirname } from 'node:path';
 import { bytesSource } from '@ckptree/image';
-import { type FileSystem, FolderBackend, realFileSystem, Store } from '@ckptree/store';
+import { FolderBackend, Store } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
+import { failingDisk } from './support/failing-disk.js';
 import { exported, put, scratch } from './support/folder.js';
 import { buildImage, pages } from './support/image.js';
 
 const image = buildImage([{ pid: 1, ppid: 0, pages: pages(3) }]);
-
-/** A disk that fails to make names of checkpoints durable, so many times, and perhaps to take them away. */
-function failingDisk(syncs: number, keepsNames: boolean): FileSystem {
-  const broken = (what: string): Error => Object.assign(new Error(`${what} failed`), { code: 'EIO' });
-  return {
-    ...realFileSystem,
-    async open(path, ...options) {
-      const file = await realFileSystem.open(path, ...options);
-      if (basename(path) === 'manifests')
-        file.sync = async () => {
-          if (syncs-- > 0) throw broken('sync');
-        };
-      return file;
-    },
-    async unlink(path) {
-      if (keepsNames && basename(dirname(path)) === 'manifests') throw broken('unlink');
-      await realFileSystem.unlink(path);
-    },
-  };
-}
 
 describe('a checkpoint whose name cannot be made durable', () => {
   test('is not listed when its commit has failed; the next one is', async () => {
@@ -63,4 +43,29 @@ describe('a checkpoint whose name cannot be made durable', () => {
       message: expect.stringContaining(`Checkpoint ${checkpoints[0]!.id} may be listed all the same`),
     });
   });
+
+  test('is made durable, or said not to be, when it is confirmed', async () => {
+    const path = await scratch();
+    await Store.init(path);
+    const { id } = await put(await Store.open(path), image);
+    const disk = failingDisk(1, false);
+    const store = await Store.openBackend(await FolderBackend.open(path, { fileSystem: disk }));
+    const session = await store.begin();
+    await expect(session.confirm(id)).rejects.toMatchObject({ code: 'EIO' });
+    await expect(session.confirm(id)).resolves.toMatchObject({ id });
+    await store.forget([id]);
+    await expect(session.confirm(id)).rejects.toMatchObject({ code: 'ENOENT' });
+    await session.end();
+  });
+});
+
+test('a checkpoint that was forgotten, which could not be made durable, is forgotten again', async () => {
+  const path = await scratch();
+  await Store.init(path);
+  const { id } = await put(await Store.open(path), image);
+  const disk = failingDisk(2, false);
+  const store = await Store.openBackend(await FolderBackend.open(path, { fileSystem: disk }));
+  await expect(store.forget([id])).rejects.toMatchObject({ code: 'EIO' });
+  await expect(store.forget([id])).rejects.toMatchObject({ code: 'EIO' });
+  await expect(store.forget([id])).rejects.toMatchObject({ code: 'ENOENT' });
 });

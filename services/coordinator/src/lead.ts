@@ -16,7 +16,8 @@ import { Trees } from './tree/trees.js';
 
 export interface LeadParts {
   readonly connection: Connection;
-  readonly records: Records;
+  /** Those in which nothing is written any more once the signal is raised. */
+  readonly records: (signal: AbortSignal) => Records;
   readonly publisher: EventPublisher;
   readonly events: Telling;
   readonly store: () => Promise<Store>;
@@ -28,7 +29,9 @@ export interface LeadParts {
 
 /** Leads for a term. Everything that is known comes from the records and the workers, and is forgotten behind it. */
 export async function lead(parts: LeadParts, term: Term): Promise<void> {
-  const { connection, records, publisher, observer, onError } = parts;
+  const { connection, publisher, observer, onError } = parts;
+  // What is on its way when the term ends must not undo what the next leader has written.
+  const records = parts.records(term.signal);
   const trees = await Trees.load(records.trees, term.signal);
   let keeper: TreeKeeper | undefined;
   let absent: NodeJS.Timeout | undefined;
@@ -59,6 +62,7 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
     const schedules = await Schedules.begin({
       connection,
       records: records.schedules,
+      locate: (pid) => table.locate(pid),
       isRunning: (id) => checkpoints.running.some(({ checkpoint }) => checkpoint === id),
       onMissed: () => observer.missed(),
       onError,

@@ -43,9 +43,8 @@ export const runCoordinator = (): Promise<void> =>
         secrets: await readStoreSecrets(config),
         observer: carrierObserver(registry),
       });
-      const records = recordsOf(connection);
       const leadership = new Leadership({
-        leader: records.leader,
+        leader: recordsOf(connection).leader,
         instance: config.id,
         onError,
         onTerm: (term, leads) => {
@@ -56,7 +55,7 @@ export const runCoordinator = (): Promise<void> =>
           lead(
             {
               connection,
-              records,
+              records: (signal) => recordsOf(connection, signal),
               publisher,
               events: new Telling(publisher, onError),
               store: () => store.store(),

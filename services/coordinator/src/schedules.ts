@@ -1,4 +1,4 @@
-import { CkptError, errorToData } from '@ckptree/errors';
+import { CkptError, errorToData, isCkptError } from '@ckptree/errors';
 import {
   CONTROL_KEYS,
   type Connection,
@@ -9,23 +9,36 @@ import {
 } from '@ckptree/protocol';
 import { newManifestId } from '@ckptree/store';
 import { Cron } from 'croner';
+import { Interval } from './interval.js';
 
 const FIRST_DELAY_MS = 1_000;
+/** As many as their record may have. */
+const MOST = 1_000;
+
+type Outcome = Pick<Schedule, 'last' | 'lastError'>;
 
 export interface SchedulesParts {
   readonly connection: Connection;
   readonly records: Records['schedules'];
+  /** @throws ESRCH no such task runs */
+  readonly locate: (pid: number) => Promise<unknown>;
   /** Whether a checkpoint is under way. */
   readonly isRunning: (checkpoint: string) => boolean;
   readonly onMissed: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** Takes checkpoints again and again, while this coordinator leads. The schedules themselves stand in a record. */
+/**
+ * Takes checkpoints again and again, while this coordinator leads. The schedules themselves stand in a record. A schedule is for whichever
+ * tree has its task: as long as none has, it rests and says so, and goes on when the tree was restarted.
+ */
 export class Schedules {
   readonly #parts: SchedulesParts;
   readonly #schedules = new Map<string, Schedule>();
-  readonly #timers = new Map<string, Cron | NodeJS.Timeout>();
+  readonly #timers = new Map<string, Cron | Interval>();
+  /** Resolves when the last change was made, or was not. */
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
   private constructor(parts: SchedulesParts) {
     this.#parts = parts;
@@ -42,44 +55,67 @@ export class Schedules {
     return [...this.#schedules.values()].map((schedule) => ({ ...schedule, ...this.#next(schedule) }));
   }
 
-  /** @throws EINVAL neither an interval nor a cron expression, or both, or one that makes no sense */
+  /**
+   * @throws EINVAL neither an interval nor a cron expression, or both, or one that makes no sense; ESRCH no such task runs;
+   *   ENOSPC there are too many; what writing their record throws. Then all is as it was
+   */
   async put(request: ScheduleRequest): Promise<Schedule> {
-    const { everyMs, cron } = request;
+    const { pid, everyMs, cron } = request;
     if ((everyMs === undefined) === (cron === undefined))
       throw new CkptError('EINVAL', 'a schedule has an interval (everyMs) or a cron expression; give one', {
         field: '/everyMs',
       });
     if (cron !== undefined) checkCron(cron);
-    const schedule = { ...request, schedule: request.schedule ?? this.#freeId() };
-    this.#stop(schedule.schedule);
-    this.#start(schedule);
-    await this.#save();
-    return { ...schedule, ...this.#next(schedule) };
+    await this.#parts.locate(pid);
+    return this.#inTurn(async () => {
+      const schedule = { ...request, schedule: request.schedule ?? this.#freeId() };
+      const all = new Map(this.#schedules).set(schedule.schedule, schedule);
+      if (all.size > MOST)
+        throw new CkptError(
+          'ENOSPC',
+          `there are ${MOST} schedules already; cancel those that are not needed`,
+        );
+      await this.#save(all);
+      this.#stop(schedule.schedule);
+      this.#start(schedule);
+      return { ...schedule, ...this.#next(schedule) };
+    });
   }
 
   /** Whoever asks again has heard nothing: one that is gone is as good as one that goes now. */
-  async remove(id: string): Promise<void> {
-    if (!this.#schedules.has(id)) return;
-    this.#stop(id);
-    await this.#save();
+  remove(id: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const rest = new Map(this.#schedules);
+      if (!rest.delete(id)) return;
+      await this.#save(rest);
+      this.#stop(id);
+    });
   }
 
   close(): void {
+    this.#closed = true;
     for (const id of [...this.#timers.keys()]) this.#stop(id);
   }
 
+  /** One change after the other, so that none is lost. */
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined); // told to whoever asked for it
+    return turn;
+  }
+
   #start(schedule: Schedule): void {
+    if (this.#closed) return;
     const { schedule: id, everyMs, cron } = schedule;
     this.#schedules.set(id, schedule);
     const fire = () => void this.#fire(id).catch(this.#parts.onError);
     if (cron !== undefined) this.#timers.set(id, new Cron(cron, { timezone: 'UTC' }, fire));
-    else if (everyMs !== undefined) this.#timers.set(id, setTimeout(fire, Math.min(everyMs, FIRST_DELAY_MS)));
+    else if (everyMs !== undefined)
+      this.#timers.set(id, new Interval(firstDelay(schedule, everyMs), everyMs, fire));
   }
 
   #stop(id: string): void {
-    const timer = this.#timers.get(id);
-    if (timer instanceof Cron) timer.stop();
-    else clearTimeout(timer);
+    this.#timers.get(id)?.stop();
     this.#timers.delete(id);
     this.#schedules.delete(id);
   }
@@ -87,51 +123,60 @@ export class Schedules {
   async #fire(id: string): Promise<void> {
     const schedule = this.#schedules.get(id);
     if (schedule === undefined) return;
-    const { everyMs, last } = schedule;
-    if (everyMs !== undefined)
-      this.#timers.set(
-        id,
-        setTimeout(() => void this.#fire(id).catch(this.#parts.onError), everyMs),
-      );
+    const { last } = schedule;
     // One at a time: a checkpoint that takes longer than its interval must not pile up.
     if (last !== undefined && this.#parts.isRunning(last)) return this.#parts.onMissed();
-    await this.#request(schedule);
+    const outcome = await this.#outcome(schedule);
+    await this.#inTurn(() => this.#note(id, outcome));
   }
 
-  async #request({ schedule: id, pid, name, labels, container }: Schedule): Promise<void> {
+  async #outcome(schedule: Schedule): Promise<Outcome> {
+    try {
+      await this.#parts.locate(schedule.pid);
+    } catch (error) {
+      // Any other error is for the checkpoint to tell.
+      if (isCkptError(error) && error.code === 'ESRCH') return { lastError: errorToData(error) };
+    }
+    try {
+      return { last: await this.#request(schedule) };
+    } catch (error) {
+      return { lastError: errorToData(error) };
+    }
+  }
+
+  async #request({ schedule: id, pid, name, labels, container }: Schedule): Promise<string> {
     const now = new Date();
     const checkpoint = newManifestId(now);
-    let outcome: Pick<Schedule, 'last' | 'lastError'>;
-    try {
-      await queueRequest(this.#parts.connection, {
-        version: 1,
-        checkpoint,
-        pid,
-        requested: now.toISOString(),
-        ...(name !== undefined && { name }),
-        labels: { ...labels, schedule: id },
-        ...(container !== undefined && { container }),
-      });
-      outcome = { last: checkpoint };
-    } catch (error) {
-      outcome = { lastError: errorToData(error) };
-    }
-    // It may have been removed, or be another one, by now.
-    const current = this.#schedules.get(id);
-    if (current === undefined) return;
-    const { lastError: _, ...rest } = current;
-    this.#schedules.set(id, { ...rest, ...outcome });
-    await this.#save();
+    await queueRequest(this.#parts.connection, {
+      version: 1,
+      checkpoint,
+      pid,
+      requested: now.toISOString(),
+      ...(name !== undefined && { name }),
+      labels: { ...labels, schedule: id },
+      ...(container !== undefined && { container }),
+    });
+    return checkpoint;
   }
 
-  async #save(): Promise<void> {
-    const schedules = [...this.#schedules.values()].map(({ next: _, ...schedule }) => schedule);
+  /** It may have been removed, or be another one, by now; what is noted of one that rests is the same each time. */
+  async #note(id: string, outcome: Outcome): Promise<void> {
+    const current = this.#schedules.get(id);
+    if (current === undefined) return;
+    const { lastError, ...rest } = current;
+    if (outcome.lastError !== undefined && outcome.lastError.message === lastError?.message) return;
+    const noted = { ...rest, ...outcome };
+    await this.#save(new Map(this.#schedules).set(id, noted));
+    this.#schedules.set(id, noted);
+  }
+
+  async #save(all: ReadonlyMap<string, Schedule>): Promise<void> {
+    const schedules = [...all.values()].map(({ next: _, ...schedule }) => schedule);
     await this.#parts.records.put(CONTROL_KEYS.schedules, { version: 1, schedules });
   }
 
   #next({ schedule: id }: Schedule): Pick<Schedule, 'next'> {
-    const timer = this.#timers.get(id);
-    const next = timer instanceof Cron ? timer.nextRun() : undefined;
+    const next = this.#timers.get(id)?.nextRun();
     return next == null ? {} : { next: next.toISOString() };
   }
 
@@ -140,6 +185,19 @@ export class Schedules {
     while (this.#schedules.has(`s-${number}`)) number++;
     return `s-${number}`;
   }
+}
+
+/** Soon, for a new one; whoever leads next goes on from the newest checkpoint. */
+function firstDelay({ last }: Schedule, everyMs: number): number {
+  const sinceLast = last === undefined ? everyMs : Date.now() - timeOf(last);
+  return Math.min(Math.max(everyMs - sinceLast, FIRST_DELAY_MS), everyMs);
+}
+
+/** When a checkpoint was asked for, as its id begins: `20261123t153926123`. */
+function timeOf(checkpoint: string): number {
+  const [, year, month, day, hour, minute, second, ms] =
+    /^(\d{4})(\d\d)(\d\d)t(\d\d)(\d\d)(\d\d)(\d{3})/.exec(checkpoint)!;
+  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}Z`);
 }
 
 function checkCron(cron: string): void {

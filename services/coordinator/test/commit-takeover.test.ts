@@ -10,12 +10,14 @@ import {
   serve,
   worker,
 } from '@ckptree/protocol';
-import { newManifestId, Store } from '@ckptree/store';
+import { FolderBackend, newManifestId, Store } from '@ckptree/store';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { failingDisk } from '../../../packages/store/test/support/failing-disk.js';
 import { put } from '../../../packages/store/test/support/folder.js';
 import { buildImage, pages } from '../../../packages/store/test/support/image.js';
+import { conclude } from '../dist/checkpoint/conclude.js';
 import { RecordKeeper } from '../dist/checkpoint/record-keeper.js';
-import { conclude, runCheckpoint } from '../dist/checkpoint/run-checkpoint.js';
+import { runCheckpoint } from '../dist/checkpoint/run-checkpoint.js';
 import { Telling } from '../dist/cluster/telling.js';
 import { Workers } from '../dist/cluster/workers.js';
 import { ProcessTable } from '../dist/tree/process-table.js';
@@ -48,7 +50,11 @@ const fail = (error: unknown): void => {
  * Takes over a checkpoint whose leader died.
  * @param left what it left; nothing said: it put the manifest, and the workers have nothing any more
  */
-async function takeOver(checkpoint: string, left: Partial<CheckpointRecord> = {}): Promise<CheckpointRecord> {
+async function takeOver(
+  checkpoint: string,
+  left: Partial<CheckpointRecord> = {},
+  itsStore = store,
+): Promise<CheckpointRecord> {
   const records = recordsOf(connection);
   const now = new Date().toISOString();
   const record: CheckpointRecord = {
@@ -62,6 +68,7 @@ async function takeOver(checkpoint: string, left: Partial<CheckpointRecord> = {}
     updated: now,
     system: { release: '6.1', version: '1' },
     workers: [],
+    durationMs: 1,
     ...left,
   };
   const revision = await records.checkpoints.create(checkpoint, record);
@@ -84,7 +91,7 @@ async function takeOver(checkpoint: string, left: Partial<CheckpointRecord> = {}
     trees,
     table: new ProcessTable({ connection, workers, trees }),
     events: new Telling(publisher, fail),
-    store: async () => store,
+    store: async () => itsStore,
     limits,
   };
   try {
@@ -113,6 +120,19 @@ describe('a checkpoint whose leader died while it committed, and that cannot be 
       figures: { logicalBytes: sizes.logical },
     });
     expect(await eventsOf(id)).toEqual(['stored', 'completed']);
+  });
+
+  test('has failed, and is listed no more, when the name of its manifest cannot be made durable', async () => {
+    const { id } = await put(store, buildImage([{ pid: 1, ppid: 0, pages: pages(11) }]));
+    const disk = await FolderBackend.open(folder, { fileSystem: failingDisk(1, false) });
+    const failing = await Store.openBackend(disk);
+    try {
+      await expect(takeOver(id, {}, failing)).resolves.toMatchObject({ state: 'failed', announced: true });
+    } finally {
+      await failing.close();
+    }
+    expect(await eventsOf(id)).toEqual(['failed']);
+    expect((await store.list()).checkpoints.map((checkpoint) => checkpoint.id)).not.toContain(id);
   });
 
   test('has failed when it is not', async () => {

@@ -258,6 +258,7 @@ test('a schedule that is removed while its checkpoint is asked for stays removed
   const schedules = await Schedules.begin({
     connection: slow,
     records,
+    locate: async () => undefined,
     isRunning: () => false,
     onMissed: () => undefined,
     onError: () => undefined,
@@ -276,6 +277,7 @@ test('a schedule is ended by whoever hears nothing of that, and asks again', asy
   const schedules = await Schedules.begin({
     connection,
     records: recordsOf(connection).schedules,
+    locate: async () => undefined,
     isRunning: () => false,
     onMissed: () => undefined,
     onError: () => undefined,

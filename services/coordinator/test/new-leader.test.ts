@@ -59,7 +59,7 @@ async function leading(work: () => Promise<void>, other: Partial<Records> = {}):
   const leads = lead(
     {
       connection,
-      records: { ...records, ...other },
+      records: () => ({ ...records, ...other }),
       publisher,
       events: new Telling(publisher, () => undefined),
       store: async () => {

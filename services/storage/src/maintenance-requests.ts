@@ -65,16 +65,21 @@ export function maintenanceRequests(
   };
 }
 
-/** @returns whether it was there */
+/** @returns whether it was there; if not, that it has gone is durable now */
 async function forget(folder: FolderBackend, name: string): Promise<boolean> {
+  const wasThere = await isThere(folder, name);
+  await folder.delete(name);
+  return wasThere;
+}
+
+async function isThere(folder: FolderBackend, name: string): Promise<boolean> {
   try {
     await folder.read(name, 0, 0);
+    return true;
   } catch (error) {
     if (isCkptError(error) && error.code === 'ENOENT') return false;
     throw error;
   }
-  await folder.delete(name);
-  return true;
 }
 
 const gcSummary = (report: GcReport): NonNullable<JobReply['gc']> => ({

@@ -16,7 +16,6 @@ import {
 import { EndReporter } from './end-reporter.js';
 import { HeldCheckpoints } from './held-checkpoints.js';
 import { HostedTrees } from './hosted-trees.js';
-import { checkIdIsFree } from './id-in-use.js';
 import { workerOptions } from './options.js';
 import { ProgressReporter } from './progress-reporter.js';
 import { Registration } from './registration.js';
@@ -44,7 +43,6 @@ export const runWorker = (): Promise<void> =>
       const connection = await openConnection('worker', components);
       await awaitCluster(connection, components);
       const { workers } = recordsOf(connection);
-      await checkIdIsFree(workers, config.id, components.signal);
       const events = new EventPublisher(connection);
       const kernel = Kernel.boot({
         cpus: config.cpus,
@@ -74,6 +72,17 @@ export const runWorker = (): Promise<void> =>
         onProgress: (held, figures) => progress.tell(held, figures),
         onError,
       });
+      // Before anything is answered in its name.
+      const registration = await Registration.begin(
+        { kernel, workers, dumps: () => checkpoints.dumping, onError, onTaken: components.fail },
+        {
+          worker: config.id,
+          software: version,
+          heartbeatMs: config.heartbeatMs,
+          capacity: { cpus: config.cpus, memoryBytes: config.memory, tasks: config.maxTasks },
+        },
+        components.signal,
+      );
       const shelf = new DocumentShelf(connection, config.id);
       const handlers = workerHandlers({
         worker: config.id,
@@ -87,15 +96,6 @@ export const runWorker = (): Promise<void> =>
       const { document: _, page: __, ...endpoints } = worker(config.id);
       const served = serveAll(connection, endpoints, handlers);
       const looking = setInterval(() => observer.look(kernel, standing(trees, checkpoints)), LOOK_MS);
-      const registration = await Registration.begin(
-        { kernel, workers, dumps: () => checkpoints.dumping, onError },
-        {
-          worker: config.id,
-          software: version,
-          heartbeatMs: config.heartbeatMs,
-          capacity: { cpus: config.cpus, memoryBytes: config.memory, tasks: config.maxTasks },
-        },
-      );
       return {
         drain: async (deadline) => {
           await registration.drain();

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Kernel } from '@ckptree/kernel';
 import { PAGE_SIZE } from '@ckptree/model';
 import type { Records, WorkerRecord } from '@ckptree/protocol';
+import { claimId, idIsTaken } from './claim-id.js';
 
 export interface RegistrationParts {
   readonly kernel: Kernel;
@@ -9,6 +10,8 @@ export interface RegistrationParts {
   /** Checkpoints that are being dumped. */
   readonly dumps: () => number;
   readonly onError: (error: unknown) => void;
+  /** Another worker has this id by now: what this one hosts is lost to the cluster. */
+  readonly onTaken: (error: unknown) => void;
 }
 
 export interface RegistrationOptions {
@@ -18,7 +21,10 @@ export interface RegistrationOptions {
   readonly capacity: WorkerRecord['capacity'];
 }
 
-/** Says again and again that this worker is there, and what it has to do. Who does not hear of it for long takes it for lost. */
+/**
+ * Says again and again that this worker is there, and what it has to do, by compare-and-set: who has stood still for so long that another
+ * took its id finds out. Who does not hear of a worker for long takes it for lost.
+ */
 export class Registration {
   readonly #parts: RegistrationParts;
   readonly #options: RegistrationOptions;
@@ -26,6 +32,8 @@ export class Registration {
   readonly #timer: NodeJS.Timeout;
   #state: WorkerRecord['state'] = 'serving';
   #saying: Promise<void> | undefined;
+  /** Of what was said last. */
+  #revision = 0;
 
   private constructor(parts: RegistrationParts, options: RegistrationOptions) {
     this.#parts = parts;
@@ -33,11 +41,18 @@ export class Registration {
     this.#timer = setInterval(() => void this.#say(), options.heartbeatMs);
   }
 
-  /** @throws what the first heartbeat throws */
-  static async begin(parts: RegistrationParts, options: RegistrationOptions): Promise<Registration> {
+  /** From here on nobody else has the id. @throws as claimId() */
+  static async begin(
+    parts: RegistrationParts,
+    options: RegistrationOptions,
+    signal: AbortSignal,
+  ): Promise<Registration> {
     const registration = new Registration(parts, options);
+    registration.#saying = registration.#claim(signal).finally(() => {
+      registration.#saying = undefined;
+    });
     try {
-      await parts.workers.put(options.worker, registration.#record());
+      await registration.#saying;
       return registration;
     } catch (error) {
       clearInterval(registration.#timer);
@@ -57,7 +72,7 @@ export class Registration {
     clearInterval(this.#timer);
     await this.#saying;
     try {
-      await this.#parts.workers.delete(this.#options.worker);
+      await this.#parts.workers.delete(this.#options.worker, this.#revision);
     } catch (error) {
       // Those who wait for it will find that it is silent.
       this.#parts.onError(error);
@@ -72,12 +87,30 @@ export class Registration {
     return this.#saying;
   }
 
+  async #claim(signal: AbortSignal): Promise<void> {
+    this.#revision = await claimId(this.#parts.workers, this.#record(), signal);
+  }
+
   async #put(): Promise<void> {
+    const { workers, onError } = this.#parts;
     try {
-      await this.#parts.workers.put(this.#options.worker, this.#record());
+      const revision = await workers.update(this.#options.worker, this.#record(), this.#revision);
+      if (revision === undefined) await this.#findAgain();
+      else this.#revision = revision;
     } catch (error) {
-      this.#parts.onError(error);
+      onError(error);
     }
+  }
+
+  /** The record is not as it was left: it has expired, it was written by a heartbeat of which nothing was heard, or it is another's. */
+  async #findAgain(): Promise<void> {
+    const { workers, onTaken } = this.#parts;
+    const { worker } = this.#options;
+    const entry = await workers.get(worker);
+    if (entry === undefined) this.#revision = (await workers.create(worker, this.#record())) ?? 0;
+    else if (entry.value.started === this.#started && entry.value.process === process.pid)
+      this.#revision = entry.revision;
+    else onTaken(idIsTaken(worker, entry.value));
   }
 
   #record(): WorkerRecord {

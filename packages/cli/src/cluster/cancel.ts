@@ -9,15 +9,17 @@ export const CancelReport = Type.Object(
 );
 type CancelReport = Static<typeof CancelReport>;
 
-/** Gives up a checkpoint, or a schedule (`s-...`). */
+const CHECKPOINT_ID = /^\d{8}t\d{9}-[0-9a-f]{8}$/;
+
+/** Gives up a checkpoint; any other id is that of a schedule. */
 export function cancel(
   id: string,
   options: ClusterOptions,
   session: Session,
 ): Promise<Outcome<CancelReport>> {
   return withClient(options, session, async (client) => {
-    if (id.startsWith('s-')) {
-      await client.unschedule(id);
+    if (!CHECKPOINT_ID.test(id)) {
+      await client.unschedule(id, { signal: session.signal });
       return { report: { state: 'cancelled' }, exitCode: 0 };
     }
     const state = await client.cancel(id, { signal: session.signal });

@@ -50,11 +50,14 @@ export class Bucket<S extends TSchema> {
   readonly #connection: Connection;
   readonly #name: string;
   readonly #schema: S;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(connection: Connection, name: string, schema: S) {
+  /** @param signal once it is raised, nothing is written any more: what waits for the end of an outage is given up with EINTR */
+  constructor(connection: Connection, name: string, schema: S, signal?: AbortSignal) {
     this.#connection = connection;
     this.#name = name;
     this.#schema = schema;
+    this.#signal = signal;
   }
 
   /**
@@ -185,7 +188,8 @@ export class Bucket<S extends TSchema> {
     const subject = this.#subject(key);
     const id = randomBytes(12).toString('hex');
     try {
-      const { sequence } = await retrying(this.#connection, { timeoutMs: WRITE_TIMEOUT_MS }, (leftMs) =>
+      const retry = { timeoutMs: WRITE_TIMEOUT_MS, signal: this.#signal };
+      const { sequence } = await retrying(this.#connection, retry, (leftMs) =>
         jetstreamPublish(this.#connection, subject, content, {
           id,
           headers,

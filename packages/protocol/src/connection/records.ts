@@ -6,15 +6,18 @@ import { BUCKETS } from '../subjects.js';
 import { Bucket } from './bucket.js';
 import type { Connection } from './connection.js';
 
-/** The records of a cluster. Those of `ckptree-control` stand under one key each (`CONTROL_KEYS`). */
-export const recordsOf = (connection: Connection) => ({
-  workers: new Bucket(connection, BUCKETS.workers, WorkerRecord),
-  checkpoints: new Bucket(connection, BUCKETS.checkpoints, CheckpointRecord),
-  trees: new Bucket(connection, BUCKETS.trees, TreeRecord),
-  leader: new Bucket(connection, BUCKETS.control, LeaderRecord),
-  schedules: new Bucket(connection, BUCKETS.control, SchedulesRecord),
-  retention: new Bucket(connection, BUCKETS.control, RetentionRecord),
-  keys: new Bucket(connection, BUCKETS.keys, KeyRecord),
+/**
+ * The records of a cluster. Those of `ckptree-control` stand under one key each (`CONTROL_KEYS`).
+ * @param signal once it is raised, nothing is written any more
+ */
+export const recordsOf = (connection: Connection, signal?: AbortSignal) => ({
+  workers: new Bucket(connection, BUCKETS.workers, WorkerRecord, signal),
+  checkpoints: new Bucket(connection, BUCKETS.checkpoints, CheckpointRecord, signal),
+  trees: new Bucket(connection, BUCKETS.trees, TreeRecord, signal),
+  leader: new Bucket(connection, BUCKETS.control, LeaderRecord, signal),
+  schedules: new Bucket(connection, BUCKETS.control, SchedulesRecord, signal),
+  retention: new Bucket(connection, BUCKETS.control, RetentionRecord, signal),
+  keys: new Bucket(connection, BUCKETS.keys, KeyRecord, signal),
 });
 export type Records = ReturnType<typeof recordsOf>;
 

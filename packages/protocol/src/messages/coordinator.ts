@@ -160,7 +160,8 @@ export const coordinatorMessages = {
   }),
 
   schedule: message({
-    summary: 'Takes a checkpoint of a task again and again, as an interval or cron says.',
+    summary:
+      'Takes a checkpoint of a task again and again, as an interval or cron says; while no tree has the task, it rests, and `lastError` says so.',
     request: ScheduleRequest.properties,
     reply: Schedule.properties,
     example: {

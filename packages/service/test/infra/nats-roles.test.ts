@@ -89,7 +89,7 @@ describe('packages/protocol does its work with the permissions of infra/nats', (
       ['coordinator', { type: 'accepted', checkpoint: CHECKPOINT, pid: 1 }],
       ['worker', { type: 'progress', checkpoint: CHECKPOINT, pid: 1, worker: 'w1', bytes: 1, totalBytes: 2 }],
       ['coordinator', { type: 'cancelled', checkpoint: CHECKPOINT, pid: 1 }],
-      ['worker', { type: 'worker.joined', worker: 'w1', host: 'a' }],
+      ['coordinator', { type: 'worker.joined', worker: 'w1', host: 'a' }],
     ];
     for (const [index, [user, event]] of events.entries()) {
       const publisher = new EventPublisher(as[user]);
@@ -131,6 +131,8 @@ describe('packages/protocol does its work with the permissions of infra/nats', (
     expect((await mine.get('w1'))?.value).toEqual(registration);
     const all = recordsOf(as.coordinator);
     expect((await all.workers.list()).map(({ key }) => key)).toEqual(['w1']);
+    expect(await all.trees.list()).toEqual([]);
+    expect(await all.checkpoints.list()).toEqual([]);
     const leader = { version: 1, instance: 'coordinator-1', term: 1, at: AT } as const;
     const revision = await all.leader.create('leader', leader);
     expect(await all.leader.update('leader', { ...leader, term: 2 }, revision!)).toBeDefined();
@@ -185,8 +187,8 @@ describe('packages/protocol does its work with the permissions of infra/nats', (
     // A record that a client may write, with what would be a request, to be read to where a client may not publish.
     const plain = await nats.connect('client');
     const content = JSON.stringify({ version: 1, tree: TREE });
-    await plain.jetstream().publish('$KV.ckptree-keys.evil', content);
-    const evil = { last_by_subj: '$KV.ckptree-keys.evil' };
+    await plain.jetstream().publish('$KV.ckptree-keys.none', content);
+    const evil = { last_by_subj: '$KV.ckptree-keys.none' };
     const reply = `${SUBJECTS.worker('w1')}.start`;
     const before = observed.length;
     plain.publish('$JS.API.STREAM.MSG.GET.KV_ckptree-keys', JSON.stringify(evil), { reply });
@@ -194,7 +196,7 @@ describe('packages/protocol does its work with the permissions of infra/nats', (
       observed.slice(before).some(({ name, outcome }) => name === 'worker.start' && outcome === 'dropped'),
     );
     const coordinatorReads = await nats.connect('coordinator');
-    coordinatorReads.publish('$JS.API.DIRECT.GET.KV_ckptree-keys.$KV.ckptree-keys.evil', '', { reply });
+    coordinatorReads.publish('$JS.API.DIRECT.GET.KV_ckptree-keys.$KV.ckptree-keys.none', '', { reply });
     await eventually(
       'so is the record as it was written',
       () =>

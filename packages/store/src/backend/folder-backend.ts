@@ -157,10 +157,11 @@ export class FolderBackend implements ObjectBackend {
     checkObjectName(name);
     const folder = await this.#folder.folderOf(name, false);
     try {
-      await this.#folder.fs.unlink(this.#folder.pathOf(name));
+      await this.#unlinkIfThere(name);
+      // Also when it was gone: whoever deleted it may not have come to this.
       if (GONE_FOR_GOOD.some((kind) => name.startsWith(`${kind}/`))) await this.#folder.sync(folder);
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw this.#folder.failed('could not delete', name, error);
+      throw this.#folder.failed('could not delete', name, error);
     }
   }
 
@@ -185,6 +186,14 @@ export class FolderBackend implements ObjectBackend {
         if (state === 'dead' || (state === 'foreign' && age > FOREIGN_TEMPORARY_MS))
           await this.#folder.fs.unlink(path).catch(ignoreHarmless);
       }
+  }
+
+  async #unlinkIfThere(name: string): Promise<void> {
+    try {
+      await this.#folder.fs.unlink(this.#folder.pathOf(name));
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
   }
 
   /** @throws ENOENT; EINVAL it is no plain file */

@@ -87,10 +87,12 @@ export const manifestRoot = (segments: readonly ManifestSegment[]): string =>
 
 export const manifestName = (id: string): string => objectName(KIND.manifests, id);
 
+export const isManifestId = (id: string): boolean => ID_PATTERN.test(id);
+
 /** Ids of all checkpoints, oldest first. @param remembers as for ObjectBackend.list() */
 export async function listManifestIds(backend: ObjectBackend, remembers = false): Promise<string[]> {
   const objects = await backend.list(KIND.manifests, remembers);
-  return objects.map(({ name }) => objectId(name)).filter((id) => ID_PATTERN.test(id));
+  return objects.map(({ name }) => objectId(name)).filter(isManifestId);
 }
 
 /** @throws ENOENT no such checkpoint; EIO, EBADMSG, E2BIG its manifest is damaged */

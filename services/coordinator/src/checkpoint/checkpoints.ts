@@ -12,8 +12,9 @@ import {
 } from '@ckptree/protocol';
 import { isUnreachable } from '../cluster/fan-out.js';
 import type { Term } from '../cluster/leadership.js';
+import { conclude } from './conclude.js';
 import { RecordKeeper } from './record-keeper.js';
-import { conclude, runCheckpoint } from './run-checkpoint.js';
+import { runCheckpoint } from './run-checkpoint.js';
 import type { StepParts, Underway } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
 
@@ -181,12 +182,15 @@ export class Checkpoints {
         onError(error);
         if (!(await this.#isStillOurs(keeper))) return;
       }
-    if (!keeper.isOver || this.#term.signal.aborted) return;
-    try {
-      await conclude(this.#parts, underway);
-    } catch (error) {
-      onError(asCkptError(error));
-    }
+    while (!this.#term.signal.aborted && keeper.record.announced !== true)
+      try {
+        await conclude(this.#parts, underway);
+      } catch (error) {
+        if (this.#term.signal.aborted) return;
+        onError(asCkptError(error));
+        if (!(await this.#isStillOurs(keeper))) return;
+      }
+    if (this.#term.signal.aborted) return;
     this.#remember(keeper.record);
     onEnd(keeper.record);
   }

@@ -1,9 +1,8 @@
-import { CkptError, errorToData, isCkptError } from '@ckptree/errors';
-import { retrying } from '@ckptree/protocol';
-import type { Manifest } from '@ckptree/store';
-import { ask } from '../cluster/fan-out.js';
-import { signalTasks } from '../tree/signal-tasks.js';
+import { isTransient } from '@ckptree/carrier';
+import { CkptError, errorToData } from '@ckptree/errors';
+import type { Manifest, Session } from '@ckptree/store';
 import { commit } from './commit.js';
+import { conclude } from './conclude.js';
 import { dump } from './dump.js';
 import { gather } from './gather.js';
 import { prepare } from './prepare.js';
@@ -11,9 +10,6 @@ import type { RecordKeeper } from './record-keeper.js';
 import type { StepParts, Underway } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
 import { withSession } from './with-session.js';
-
-/** A worker that lives is told again to let go when it has not answered for so long, and for so long in all. */
-const [RELEASE_ATTEMPT_MS, RELEASE_MS] = [5_000, 30_000];
 
 /**
  * Takes a checkpoint from wherever its record stands to its end: completed, or failed with a reason. Each step may have been
@@ -56,9 +52,32 @@ async function save(parts: StepParts, underway: Underway): Promise<void> {
     const committing = performance.now();
     signal.throwIfAborted();
     await toCommitting(keeper, tree.figures, { planMs: dumping - planning, dumpMs: committing - dumping });
-    const manifest = await commit(session, underway, tree, stored);
+    const manifest = await committed(parts, underway, session, () => commit(session, underway, tree, stored));
+    if (manifest === undefined) return;
     await complete(parts, underway, { ...sizesTold(manifest), commitMs: performance.now() - committing });
   });
+}
+
+/**
+ * The manifest that was put. What the store refuses, a name that cannot be made durable perhaps, has failed, also if the name is there.
+ * @returns undefined when it has failed
+ * @throws what leaves open whether it was put
+ */
+async function committed(
+  parts: StepParts,
+  underway: Underway,
+  session: Session,
+  put: () => Promise<Manifest>,
+): Promise<Manifest | undefined> {
+  try {
+    return await put();
+  } catch (error) {
+    if (isTransient(error)) throw error;
+    // Without its lease, nothing that is still under way can list it.
+    await session.end();
+    await giveUp(parts, underway, error);
+    return undefined;
+  }
 }
 
 /** From here on it cannot be cancelled. */
@@ -95,100 +114,35 @@ const sizesTold = ({ sizes: { logical, new: added, stored } }: Pick<Manifest, 's
 });
 
 async function fail(parts: StepParts, underway: Underway, reason: unknown): Promise<void> {
-  const { keeper, signal, term } = underway;
-  // Who leads no longer, because of an outage perhaps, fails nothing: the next one goes on from the record.
-  if (keeper.isOver || term.aborted) throw reason;
-  if (keeper.record.state === 'committing') {
+  const { keeper, term } = underway;
+  if (!keeper.isOver && !term.aborted && keeper.record.state === 'committing') {
     // Whether the manifest was put is known to the store alone; what is listed is complete, whatever came after.
-    const listed = await listedAs(parts, keeper.record.checkpoint);
+    const listed = await confirmed(parts, keeper.record.checkpoint);
     if (listed !== undefined) return complete(parts, underway, sizesTold(listed));
   }
+  await giveUp(parts, underway, reason);
+}
+
+async function giveUp(parts: StepParts, { keeper, signal, term }: Underway, reason: unknown): Promise<void> {
+  // Who leads no longer, because of an outage perhaps, fails nothing: the next one goes on from the record.
+  if (keeper.isOver || term.aborted) throw reason;
   const cause: unknown = signal.aborted ? signal.reason : reason;
   await keeper.change({ state: 'failed', error: errorToData(cause) });
-  await conclude(parts, underway);
-}
-
-/** The manifest of a checkpoint, if it is listed. @throws what the store throws when it cannot be asked */
-async function listedAs({ store }: StepParts, checkpoint: string): Promise<Manifest | undefined> {
-  try {
-    return await (await store()).resolve(checkpoint);
-  } catch (error) {
-    if (isCkptError(error) && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  await conclude(parts, { keeper, term });
 }
 
 /**
- * The last of a checkpoint that is over: a tree that was to be stopped is killed, and only then is its last event told, so
- * that whoever hears of it finds the pids free. The event is told, and the workers are let go, in any case; until that is
- * noted, whoever leads next does it again.
+ * The manifest of a checkpoint, if it is listed and will stay so.
+ * @throws what the store throws when it cannot be asked now
  */
-export async function conclude(
-  parts: StepParts,
-  { keeper, term }: Pick<Underway, 'keeper' | 'term'>,
-): Promise<void> {
-  if (keeper.record.announced === true) return;
+async function confirmed({ store }: StepParts, checkpoint: string): Promise<Manifest | undefined> {
+  const session = await (await store()).begin();
   try {
-    await stopTree(parts, keeper);
+    return await session.confirm(checkpoint);
+  } catch (error) {
+    if (isTransient(error)) throw error;
+    return undefined;
   } finally {
-    await Promise.all([announce(parts, keeper), release(parts, keeper, term)]);
-    await keeper.change({ announced: true });
+    await session.end();
   }
-}
-
-async function stopTree(parts: StepParts, { record }: RecordKeeper): Promise<void> {
-  const { state, request, tree } = record;
-  if (state !== 'completed' || request.stop !== true || tree === undefined) return;
-  // Its pids may be those of its own restart by now.
-  const running = parts.trees.find(tree) !== undefined && (await treeOf(parts, request.pid)) === tree;
-  if (running) await signalTasks(parts, request.pid, 'kill');
-}
-
-/** The tree that a task belongs to, if it runs. */
-async function treeOf({ table }: StepParts, pid: number): Promise<string | undefined> {
-  try {
-    return (await table.locate(pid)).tree;
-  } catch (error) {
-    if (isCkptError(error) && error.code === 'ESRCH') return undefined;
-    throw error;
-  }
-}
-
-/** Tells the last event. */
-async function announce({ events }: StepParts, keeper: RecordKeeper): Promise<void> {
-  const { record } = keeper;
-  const { state, figures = {}, error } = record;
-  if (state === 'completed')
-    await events.told({ type: state, ...ofCheckpoint(record), figures }, eventId(record, state));
-  else if (state === 'failed')
-    await events.told(
-      { type: state, ...ofCheckpoint(record), figures, error: error! },
-      eventId(record, state),
-    );
-  else if (state === 'cancelled')
-    await events.told({ type: state, ...ofCheckpoint(record) }, eventId(record, state));
-}
-
-/**
- * Has the workers give back what they hold: while snapshots are held, each page that a task writes costs a copy. A worker that
- * cannot be told does so by itself, much later.
- * @throws the reason of `term`
- */
-async function release(
-  { connection, workers }: StepParts,
-  { record }: RecordKeeper,
-  term: AbortSignal,
-): Promise<void> {
-  const { checkpoint, workers: holding = [] } = record;
-  const releaseOn = (id: string, signal: AbortSignal) =>
-    ask(connection, id, 'release', { checkpoint }, { timeoutMs: RELEASE_ATTEMPT_MS, signal });
-  await Promise.allSettled(
-    holding.map((id) => {
-      if (!workers.isAlive(id)) return releaseOn(id, term);
-      return workers.whileAlive([id], term, (signal) =>
-        retrying(connection, { timeoutMs: RELEASE_MS, signal }, () => releaseOn(id, signal)),
-      );
-    }),
-  );
-  term.throwIfAborted();
 }

@@ -1,0 +1,63 @@
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CkptError } from '@ckptree/errors';
+import type { Entry, Records, WorkerRecord } from '@ckptree/protocol';
+
+/** One that lives is heard within this: twice the usual time between two heartbeats, and some. */
+const LISTEN_MS = 5_000;
+const LOOK_MS = 250;
+
+type Workers = Pick<Records['workers'], 'get' | 'create' | 'update'>;
+
+/**
+ * Puts the record of a worker in place of what one that has died left behind. Two workers of one id would both answer what is asked
+ * of it, each for its own tasks; of several that claim it at once, one gets it.
+ * @returns the revision of the record
+ * @throws EEXIST there is a worker of this id; as writing a record does
+ */
+export async function claimId(workers: Workers, record: WorkerRecord, signal: AbortSignal): Promise<number> {
+  const { worker } = record;
+  const left = await leftBehind(workers, worker, signal);
+  const revision =
+    left === undefined
+      ? await workers.create(worker, record)
+      : await workers.update(worker, record, left.revision);
+  if (revision !== undefined) return revision;
+  throw idIsTaken(worker, (await workers.get(worker))?.value);
+}
+
+export const idIsTaken = (worker: string, by: WorkerRecord | undefined): CkptError =>
+  new CkptError(
+    'EEXIST',
+    `there is a worker ${worker} already${by === undefined ? '' : `, process ${by.process} on ${by.host}`}; give this one another --id`,
+    { worker },
+  );
+
+/** What a worker of this id that has died left behind, if anything. @throws EEXIST it lives */
+async function leftBehind(
+  workers: Workers,
+  worker: string,
+  signal: AbortSignal,
+): Promise<Entry<WorkerRecord> | undefined> {
+  const before = await workers.get(worker);
+  if (before === undefined || isKnownToBeOver(before.value)) return before;
+  for (const deadline = performance.now() + LISTEN_MS; performance.now() < deadline; ) {
+    await sleep(LOOK_MS, undefined, { signal });
+    const now = await workers.get(worker);
+    if (now === undefined) return undefined;
+    if (now.revision !== before.revision) throw idIsTaken(worker, now.value);
+  }
+  return before;
+}
+
+/** A process of this machine that is gone; in a container that was started again the new one may have its pid. */
+function isKnownToBeOver({ host, process: pid }: WorkerRecord): boolean {
+  if (host !== hostname()) return false;
+  if (pid === process.pid) return true;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}

@@ -226,15 +226,28 @@ export class Kernel implements SnapshotSource {
   }
 
   /**
-   * Freezes a task when it has executed `tick` ticks; it may be born later. Resolves when it stands there.
-   * @throws ESRCH it ended before; EINVAL it was past that tick already
+   * Freezes a task when it has executed `tick` ticks. Resolves when it stands there.
+   * @param options `unborn`: it may not be there yet
+   * @throws ESRCH there is no such task, or it ended before; EINVAL it was past that tick already; EBUSY it is to stop at
+   *   another tick
    */
-  stopAt(pid: number, tick: number): Promise<void> {
+  async stopAt(
+    pid: number,
+    tick: number,
+    { unborn = false }: { readonly unborn?: boolean } = {},
+  ): Promise<void> {
+    if ([...this.#stops.values()].includes(pid))
+      throw new CkptError('EBUSY', `task ${pid} is to stop at another tick already`, { pid });
+    // If it ends behind this, that is yet to be heard of here.
+    if (!unborn && !this.#isAlive(pid)) throw new CkptError('ESRCH', `there is no task ${pid}`, { pid });
     const { request, done } = this.#threads.register();
     this.#stops.set(request, pid);
-    this.#threads.broadcast({ type: 'stopAt', request, pid, tick });
-    const forget = () => this.#forgetStop(request, pid);
-    return done.finally(forget);
+    try {
+      this.#threads.broadcast({ type: 'stopAt', request, pid, tick });
+      await done;
+    } finally {
+      this.#forgetStop(request, pid);
+    }
   }
 
   /** Calls back for every task that ends, in the order of ends on each cpu. @returns how to end that */
@@ -361,6 +374,13 @@ export class Kernel implements SnapshotSource {
 
   #forgetStop(request: number, pid: number): void {
     if (this.#stops.delete(request)) this.#threads.broadcast({ type: 'stopAt', request, pid, tick: -1 });
+  }
+
+  #isAlive(pid: number): boolean {
+    return this.#table.locked(() => {
+      const slot = this.#table.find(pid);
+      return slot !== undefined && this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE;
+    });
   }
 
   /** Resolves when the tasks that are in these slots now have ended. */

@@ -255,10 +255,7 @@ export class Cpu {
     for (const slot of this.#table.locked(() => this.#table.takeWokenLocked(this.#index))) {
       const task = this.#tasks.get(slot);
       if (task === undefined) continue;
-      if (this.#blocked.delete(task)) {
-        this.#table.set(slot, SLOT.STATE, STATE.LIVE);
-        this.#makeReady(task);
-      } else if (this.#isSignalled(task) && this.#parked.delete(task)) this.#makeReady(task);
+      if (!this.#unblock(task) && this.#isSignalled(task) && this.#parked.delete(task)) this.#makeReady(task);
       signalled ||= this.#isSignalled(task);
     }
     if (signalled) this.#hastenSignals();
@@ -372,6 +369,16 @@ export class Cpu {
       throw new CkptError('EINVAL', message, { pid });
     }
     task.stop = { tick, request };
+    // It stands there, asleep: it is to look.
+    if (task.ticks === tick) this.#unblock(task);
+  }
+
+  /** @returns whether it was blocked */
+  #unblock(task: Task): boolean {
+    if (!this.#blocked.delete(task)) return false;
+    this.#table.set(task.slot, SLOT.STATE, STATE.LIVE);
+    this.#makeReady(task);
+    return true;
   }
 
   #sys(task: Task): Sys {

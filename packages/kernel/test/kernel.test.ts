@@ -140,6 +140,30 @@ describe('the freezer', () => {
   });
 });
 
+describe('a group of threads', () => {
+  const group = { pid: 1, program: 'threads', params: { members: 3, blocks: 262_144 } };
+
+  test('ends as a whole when one of them is killed', async () => {
+    const kernel = boot();
+    const exits = exitsOf(kernel);
+    await spawn(kernel, group);
+    await until(() => kernel.ps().length === 4);
+    await kernel.kill(3);
+    expect(kernel.ps()).toEqual([]);
+    expect([1, 2, 3, 4].map((pid) => exits.get(pid)?.status)).toEqual([9, 9, 9, 9]);
+  });
+
+  test('ends as a whole when one of them fails, instead of waiting for it for ever', async () => {
+    const kernel = boot({ memoryBytes: 8 * MIB });
+    const exits = exitsOf(kernel);
+    await spawn(kernel, group);
+    await kernel.settled();
+    const failed = [...exits.values()].filter(({ error }) => error?.code === 'ENOMEM');
+    expect(failed.length).toBeGreaterThan(0);
+    expect(exits.get(1)?.status).toBe(failed[0]!.status);
+  });
+});
+
 describe('stopping at a tick', () => {
   test('freezes the task when it has executed exactly so many ticks', async () => {
     const kernel = boot();

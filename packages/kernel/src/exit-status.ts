@@ -8,9 +8,12 @@ export interface ExitStatus {
   readonly signal?: string;
 }
 
+/** The signal that a task was ended by; 0: none. @param status as of exitStatus() */
+export const signalIn = (status: number): number => status & 0x7f;
+
 /** @param status as wait() tells it: exit status << 8, or the number of a signal */
 export function exitStatus(status: number): ExitStatus {
-  const signal = status & 0x7f;
+  const signal = signalIn(status);
   return signal === 0 ? { exitCode: status >> 8 } : { exitCode: 128 + signal, signal: signalName(signal) };
 }
 

@@ -17,7 +17,7 @@ import { type PageFill, PageFills } from './memory/page-fills.js';
 import { PhysicalMemory } from './memory/physical-memory.js';
 import { type PopulateOptions, populate } from './memory/populate.js';
 import { enterAdopted } from './process/adopt.js';
-import { Forest } from './process/forest.js';
+import { Forest, type TaskInSlot } from './process/forest.js';
 import {
   type Disowned,
   describeFragmentLocked,
@@ -182,23 +182,23 @@ export class Kernel implements SnapshotSource {
   }
 
   /**
-   * Ends every task of trees as by SIGKILL, frozen or not. Resolves when all have ended, and listeners were told of it.
+   * Ends every task of trees as by SIGKILL, frozen or not; of a thread, the whole group. Resolves when all have ended, and listeners were told of it.
    * @throws ESRCH as freeze()
    */
   async kill(pids: Pids): Promise<void> {
-    const slots = await this.#exclusive.run(async () =>
+    const killed = await this.#exclusive.run(async () =>
       this.#table.locked(() => {
-        const tree = membersLocked(this.#table, subtrees(listOf(pids), { groups: false }));
+        const tree = membersLocked(this.#table, subtrees(listOf(pids)));
         for (const slot of tree) {
           this.#table.signalLocked(slot, SIGKILL);
           // What was loaded and not started has nothing to wait for any more.
           this.#table.clear(slot, FLAG.INCOMING);
         }
-        return tree;
+        return tree.map((slot) => [slot, this.#table.get(slot, SLOT.PID)] as const);
       }),
     );
     this.#control.ringAll(IRQ.WAKE);
-    await this.#ended(slots);
+    await this.#ended(killed);
     await this.exitsTold();
   }
 
@@ -226,15 +226,28 @@ export class Kernel implements SnapshotSource {
   }
 
   /**
-   * Freezes a task when it has executed `tick` ticks; it may be born later. Resolves when it stands there.
-   * @throws ESRCH it ended before; EINVAL it was past that tick already
+   * Freezes a task when it has executed `tick` ticks. Resolves when it stands there.
+   * @param options `unborn`: it may not be there yet
+   * @throws ESRCH there is no such task, or it ended before; EINVAL it was past that tick already; EBUSY it is to stop at
+   *   another tick
    */
-  stopAt(pid: number, tick: number): Promise<void> {
+  async stopAt(
+    pid: number,
+    tick: number,
+    { unborn = false }: { readonly unborn?: boolean } = {},
+  ): Promise<void> {
+    if ([...this.#stops.values()].includes(pid))
+      throw new CkptError('EBUSY', `task ${pid} is to stop at another tick already`, { pid });
+    // If it ends behind this, that is yet to be heard of here.
+    if (!unborn && !this.#isAlive(pid)) throw new CkptError('ESRCH', `there is no task ${pid}`, { pid });
     const { request, done } = this.#threads.register();
     this.#stops.set(request, pid);
-    this.#threads.broadcast({ type: 'stopAt', request, pid, tick });
-    const forget = () => this.#forgetStop(request, pid);
-    return done.finally(forget);
+    try {
+      this.#threads.broadcast({ type: 'stopAt', request, pid, tick });
+      await done;
+    } finally {
+      this.#forgetStop(request, pid);
+    }
   }
 
   /** Calls back for every task that ends, in the order of ends on each cpu. @returns how to end that */
@@ -320,7 +333,7 @@ export class Kernel implements SnapshotSource {
     const parts = {
       table: this.#table,
       ring: () => this.#control.ringAll(IRQ.THAW | IRQ.WAKE),
-      ended: (gone: readonly number[]) => this.#ended(gone),
+      ended: (gone: readonly TaskInSlot[]) => this.#ended(gone),
     };
     const forest = new Forest(parts, rootPid, slots);
     const answers = await Promise.allSettled([...perCpu].map(([cpu, load]) => ask(cpu, load)));
@@ -363,11 +376,17 @@ export class Kernel implements SnapshotSource {
     if (this.#stops.delete(request)) this.#threads.broadcast({ type: 'stopAt', request, pid, tick: -1 });
   }
 
-  /** Resolves when the tasks that are in these slots now have ended. */
-  #ended(slots: readonly number[]): Promise<void> {
-    const pids = slots.map((slot) => [slot, this.#table.get(slot, SLOT.PID)] as const);
+  #isAlive(pid: number): boolean {
+    return this.#table.locked(() => {
+      const slot = this.#table.find(pid);
+      return slot !== undefined && this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE;
+    });
+  }
+
+  /** Resolves when these tasks have ended. */
+  #ended(tasks: readonly TaskInSlot[]): Promise<void> {
     return this.#until(() =>
-      pids.every(
+      tasks.every(
         ([slot, pid]) => this.#table.find(pid) !== slot || this.#table.get(slot, SLOT.STATE) === STATE.ZOMBIE,
       ),
     );

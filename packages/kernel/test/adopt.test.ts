@@ -9,7 +9,7 @@ const brief = { program: 'sieve', params: { limit: 100_000 } };
 /** A cut of a tree whose tasks are gone then. What it holds goes over to those who adopt it. */
 async function cutOf(kernel: Kernel, root: object): Promise<Cut> {
   const { tree } = parseSpec({ root }, { baseFolder: '.' });
-  const stopped = tree.tasks.map(({ pid }) => kernel.stopAt(pid, 3));
+  const stopped = tree.tasks.map(({ pid }) => kernel.stopAt(pid, 3, { unborn: true }));
   const rootPid = await kernel.spawn(tree);
   await Promise.all(stopped);
   const cut = await kernel.cut(rootPid, { leaveFrozen: true });

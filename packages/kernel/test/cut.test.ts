@@ -120,7 +120,7 @@ describe('a cut', () => {
 
   test('of a thread is one of its whole group', async () => {
     const kernel = boot();
-    const stopped = kernel.stopAt(3, 1);
+    const stopped = kernel.stopAt(3, 1, { unborn: true });
     await spawn(kernel, { pid: 1, program: 'threads', params: { members: 3 } });
     await stopped;
     const { tree, release } = await kernel.cut(3);
@@ -162,7 +162,7 @@ describe('a cut', () => {
     await undisturbed.settled();
 
     const kernel = boot();
-    const stopped = kernel.stopAt(1, 170);
+    const stopped = kernel.stopAt(1, 170, { unborn: true });
     const root = await spawn(kernel, forktree);
     await stopped;
     const { tree } = await kernel.cut(root, { leaveFrozen: true });

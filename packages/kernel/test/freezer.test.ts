@@ -5,7 +5,7 @@ import { Freezer } from '../dist/cut/freezer.js';
 import { subtrees } from '../dist/cut/scope.js';
 import { exitLocked } from '../dist/process/exit.js';
 import { ProcessTable } from '../dist/process/process-table.js';
-import { FLAG, KERNEL_SLOT, SLOT } from '../dist/process/slot.js';
+import { FLAG, FROZEN_FLAGS, KERNEL_SLOT, SLOT } from '../dist/process/slot.js';
 
 /** A table with tasks by (pid, parent's pid), and a freezer. */
 function freezing(edges: readonly (readonly [number, number])[]) {
@@ -81,6 +81,51 @@ test('a slot that is another task by the time a cut is let go is left alone', ()
   expect(table.flags(born) & (FLAG.FREEZE_CUT | FLAG.FREEZE_USER)).toBe(FLAG.FREEZE_CUT);
   expect(table.flags(slot(2)) & FLAG.FREEZE_USER).not.toBe(0);
   expect(table.flags(slot(2)) & FLAG.FREEZE_CUT).toBe(0);
+});
+
+const freezeFlags = (table: ProcessTable, pids: readonly number[]) =>
+  pids.map((pid) => table.flags(table.find(pid)!) & FROZEN_FLAGS);
+
+/** Waits for a task that never comes to a safe point, while something happens to the tree. */
+function meanwhile(control: { waitLeft: () => boolean }, happens: () => void, inTime: boolean): void {
+  control.waitLeft = () => {
+    happens();
+    control.waitLeft = () => inTime;
+    return inTime;
+  };
+}
+
+test('a freeze that comes to nothing leaves no orphan frozen that has left the tree', async () => {
+  const { table, slot, control, freezer } = freezing([[1, 0], [2, 1], [3, 2]]); // biome-ignore format: a tree
+  control.current = () => slot(2);
+  const identity = { ppid: 3, comm: 'y', tgid: 0, pgid: 0, sid: 0, exitSignal: SIGCHLD, cpu: 0 };
+  meanwhile(
+    control,
+    () => {
+      const flags = table.flags(slot(3));
+      table.locked(() => table.addLocked({ ...identity, pid: 4, parent: slot(3), flags }));
+      end(3)(table);
+    },
+    false,
+  );
+  await expect(freezer.freeze(subtrees([2]), 0)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+  expect(freezeFlags(table, [1, 2, 4])).toEqual([0, 0, 0]);
+});
+
+test('a freeze freezes what is in the tree when all stand still, and no orphan that has left it', async () => {
+  const { table, slot, control, freezer } = freezing([[1, 0], [2, 1], [3, 2], [4, 3]]); // biome-ignore format: a tree
+  control.current = () => slot(2);
+  meanwhile(control, () => end(3)(table), true);
+  await freezer.freeze(subtrees([2]), 0);
+  expect(freezeFlags(table, [1, 2, 4])).toEqual([0, FLAG.FREEZE_USER, 0]);
+});
+
+test('a freeze that comes to nothing leaves frozen what was so before', async () => {
+  const { table, control, freezer } = freezing([[1, 0], [2, 1], [3, 1]]); // biome-ignore format: a tree
+  await freezer.freeze(subtrees([3]), 0);
+  control.waitLeft = () => false;
+  await expect(freezer.freeze(subtrees([1]), 0)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+  expect(freezeFlags(table, [1, 2, 3])).toEqual([0, 0, FLAG.FREEZE_USER]);
 });
 
 test('a freeze that comes to nothing leaves nobody frozen who was born meanwhile', async () => {

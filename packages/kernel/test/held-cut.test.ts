@@ -178,6 +178,19 @@ describe('a held cut', () => {
     expect(kernel.memory.stats().used).toBe(0);
   });
 
+  test('lets a kill wait, and be done when it ends, also of what people have frozen', async () => {
+    const rootPid = await spawn(family);
+    await kernel.freeze(rootPid);
+    const cut = await kernel.hold({ rootPid }, LEASE);
+    const killed = kernel.kill(rootPid);
+    await standStill();
+    expect(kernel.ps()).toHaveLength(4);
+    cut.resume();
+    await killed;
+    expect(kernel.ps()).toEqual([]);
+    cut.release();
+  });
+
   test('of tasks that come and go all the time leaves none of them behind, frozen', async () => {
     const storm = { program: 'forkstorm', params: { forks: 100_000_000, width: 8 } };
     const rootPid = await spawn({

@@ -140,11 +140,35 @@ describe('the freezer', () => {
   });
 });
 
+describe('a group of threads', () => {
+  const group = { pid: 1, program: 'threads', params: { members: 3, blocks: 262_144 } };
+
+  test('ends as a whole when one of them is killed', async () => {
+    const kernel = boot();
+    const exits = exitsOf(kernel);
+    await spawn(kernel, group);
+    await until(() => kernel.ps().length === 4);
+    await kernel.kill(3);
+    expect(kernel.ps()).toEqual([]);
+    expect([1, 2, 3, 4].map((pid) => exits.get(pid)?.status)).toEqual([9, 9, 9, 9]);
+  });
+
+  test('ends as a whole when one of them fails, instead of waiting for it for ever', async () => {
+    const kernel = boot({ memoryBytes: 8 * MIB });
+    const exits = exitsOf(kernel);
+    await spawn(kernel, group);
+    await kernel.settled();
+    const failed = [...exits.values()].filter(({ error }) => error?.code === 'ENOMEM');
+    expect(failed.length).toBeGreaterThan(0);
+    expect(exits.get(1)?.status).toBe(failed[0]!.status);
+  });
+});
+
 describe('stopping at a tick', () => {
   test('freezes the task when it has executed exactly so many ticks', async () => {
     const kernel = boot();
     for (const tick of [0, 1, 127, 128, 129, 500]) {
-      const stopped = kernel.stopAt(1, tick);
+      const stopped = kernel.stopAt(1, tick, { unborn: true });
       const root = await spawn(kernel, { pid: 1, program: 'sieve', params: { limit: 2_000_000 } });
       await stopped;
       expect(kernel.ps()[0]).toMatchObject({ ticks: tick, state: 'frozen' });
@@ -155,7 +179,7 @@ describe('stopping at a tick', () => {
 
   test('waits for a task that is yet to be born', async () => {
     const kernel = boot();
-    const stopped = kernel.stopAt(2, 3);
+    const stopped = kernel.stopAt(2, 3, { unborn: true });
     await spawn(kernel, { pid: 1, ...forktree });
     await stopped;
     expect(kernel.ps().find(({ pid }) => pid === 2)).toMatchObject({ ticks: 3, state: 'frozen' });
@@ -163,13 +187,52 @@ describe('stopping at a tick', () => {
 
   test('says ESRCH when the task ends before, and EINVAL when it is past the tick', async () => {
     const kernel = boot();
-    const never = kernel.stopAt(1, 1e9);
+    const never = kernel.stopAt(1, 1e9, { unborn: true });
     const failure = expect(never).rejects.toMatchObject({ code: 'ESRCH', fields: { pid: 1 } });
     await spawn(kernel, { pid: 1, program: 'sieve', params: { limit: 1000 } });
     await failure;
     await spawn(kernel, { pid: 1, ...writer });
     await until(() => kernel.ps()[0]!.ticks > 1000);
     await expect(kernel.stopAt(1, 10)).rejects.toMatchObject({ code: 'EINVAL' });
+  });
+
+  test('says ESRCH at once for a task that never was, one that has gone, and a zombie', async () => {
+    const kernel = boot();
+    const gone = { code: 'ESRCH', fields: { pid: 1 } };
+    await expect(kernel.stopAt(1, 5)).rejects.toMatchObject(gone);
+    await spawn(kernel, { pid: 1, program: 'sieve', params: { limit: 1000 } });
+    await kernel.settled();
+    await expect(kernel.stopAt(1, 5)).rejects.toMatchObject(gone);
+    await spawn(kernel, {
+      pid: 1,
+      ...writer,
+      children: [{ pid: 2, program: 'sieve', params: { limit: 1000 } }],
+    });
+    await until(() => kernel.ps().some(({ pid, state }) => pid === 2 && state === 'zombie'));
+    await expect(kernel.stopAt(2, 1e9)).rejects.toMatchObject({ code: 'ESRCH', fields: { pid: 2 } });
+  });
+
+  test('says EBUSY while the task is to stop elsewhere, and takes the next request behind that', async () => {
+    const kernel = boot();
+    await spawn(kernel, { pid: 1, program: 'idle', params: { forever: true } });
+    const far = kernel.stopAt(1, 1e9);
+    const ended = expect(far).rejects.toMatchObject({ code: 'ESRCH' });
+    await expect(kernel.stopAt(1, 2e9)).rejects.toMatchObject({ code: 'EBUSY', fields: { pid: 1 } });
+    await kernel.kill(1);
+    await ended;
+    const again = kernel.stopAt(1, 7, { unborn: true });
+    await spawn(kernel, { pid: 1, program: 'idle' });
+    await again;
+  });
+
+  test('finds a task that waits for a child at that very tick', async () => {
+    const kernel = boot();
+    const commands = [{ program: 'idle', pid: 2, params: { forever: true } }];
+    await spawn(kernel, { pid: 1, program: 'shell', params: { commands } });
+    await until(() => kernel.ps().some(({ pid, state }) => pid === 1 && state === 'blocked'));
+    const { ticks } = kernel.ps().find(({ pid }) => pid === 1)!;
+    await kernel.stopAt(1, ticks);
+    expect(kernel.ps().find(({ pid }) => pid === 1)).toMatchObject({ state: 'frozen', ticks });
   });
 });
 

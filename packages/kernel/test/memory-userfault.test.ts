@@ -102,6 +102,21 @@ describe('a frame whose contents are missing', () => {
     expect(Math.max(...seen.map(({ message }) => message.length))).toBeLessThan(1000);
   });
 
+  test('keeps reasons apart that take most room: each character of them six bytes', async () => {
+    const { userfault } = resources.memory;
+    const all = frames(16);
+    const reasons = all.map((_, index) => `reason ${index} ${'\u0001'.repeat(500)}`);
+    for (const [index, frame] of all.entries()) {
+      userfault.register(frame, 1, userfault.newUnits(1));
+      userfault.poison(frame, 1, userfault.record({ code: 'EIO', message: reasons[index]!, fields: {} }));
+    }
+    const seen = (await answer({ role: 'touch', frames: all })) as { message: string }[];
+    for (const [index, { message }] of seen.entries()) {
+      expect(message.length).toBeGreaterThan(100);
+      expect(reasons[index]!.startsWith(message)).toBe(true);
+    }
+  });
+
   test('has its own reason, also when one reason before it kept away very many', async () => {
     const { userfault } = resources.memory;
     const all = frames(40);

@@ -29,7 +29,8 @@ function treeOf(edges: readonly (readonly [pid: number, parent: number])[], capa
   for (const [pid, parent] of edges) add(pid, parent);
   const pids = (slots: readonly number[]) => slots.map((found) => table.get(found, SLOT.PID));
   const subtree = (pid: number) => table.locked(() => pids(table.links.subtree(slot(pid))));
-  const exit = (pid: number) => table.locked(() => pids(exitLocked(table, slot(pid), 0x300, DIGEST)));
+  const exit = (pid: number, status = 0x300) =>
+    table.locked(() => pids(exitLocked(table, slot(pid), status, DIGEST)));
   return { table, add, slot, subtree, exit };
 }
 
@@ -115,6 +116,21 @@ describe('the process table', () => {
     expect(table.flags(slot(3)) & FLAG.SIGNALLED).not.toBe(0);
   });
 
+  test('ends a group when a signal ends one of its threads, and not when a thread ends by itself', () => {
+    const { table, add, exit, slot } = treeOf([[1, 0], [2, 1]]); // biome-ignore format: a tree
+    for (const pid of [3, 4]) add(pid, 2, { tgid: 2, exitSignal: -1 });
+    expect(exit(3)).toEqual([]);
+    expect(exit(4, SIGKILL)).toEqual([2]);
+    expect(table.get(slot(2), SLOT.SIGNAL)).toBe(SIGKILL);
+    expect([1, 2].map((pid) => table.flags(slot(pid)) & FLAG.SIGNALLED)).toEqual([0, FLAG.SIGNALLED]);
+  });
+
+  test('leaves the parent of a child alone that a signal ends', () => {
+    const { table, exit, slot } = treeOf([[1, 0], [2, 1]]); // biome-ignore format: a tree
+    expect(exit(2, SIGKILL)).toEqual([1]);
+    expect(table.flags(slot(1)) & FLAG.SIGNALLED).toBe(0);
+  });
+
   test('queues a task for its cpu once, however often it is woken', () => {
     const { table, slot } = treeOf([[1, 0], [2, 1]]); // biome-ignore format: a tree
     const woken = table.locked(() => [
@@ -125,6 +141,19 @@ describe('the process table', () => {
     expect(woken).toEqual([true, false, true]);
     expect(table.locked(() => table.takeWokenLocked(0)).toSorted()).toEqual([slot(1), slot(2)]);
     expect(table.locked(() => table.takeWokenLocked(0))).toEqual([]);
+  });
+
+  test("loses no wake-up when a task that was woken ends, and its slot is another task's", () => {
+    const { table, add, slot, exit } = treeOf([[1, 0], [2, 1], [3, 1], [4, 1]]); // biome-ignore format: a tree
+    for (const pid of [2, 3, 4]) table.locked(() => table.wakeLocked(slot(pid)));
+    const ended = slot(3);
+    exit(3);
+    table.locked(() => table.releaseLocked(ended));
+    expect(add(5, 1)).toBe(ended);
+    const woken = table.locked(() => table.takeWokenLocked(0));
+    // The end of 3 wakes its parent, too.
+    expect(woken.map((one) => table.get(one, SLOT.PID)).toSorted()).toEqual([1, 2, 4]);
+    expect(table.locked(() => table.wakeLocked(slot(5)))).toBe(true);
   });
 
   test('hands out free pids and never one that is taken', () => {

@@ -113,7 +113,7 @@ describe('a tree that is spread over three workers', () => {
         const places = tree.tasks.map(({ pid }, index) => [pid, where[index % where.length]!] as const);
         const forests = await cluster.loadSpawned(tree, new Map(places));
         const pid = ancestorIn(tree, chosen.pid);
-        const stopped = hostOf(pid).stopAt(chosen.pid, Math.floor(chosen.ticks * share));
+        const stopped = hostOf(pid).stopAt(chosen.pid, Math.floor(chosen.ticks * share), { unborn: true });
         for (const forest of forests) forest.start();
         await stopped;
         // Not less than this: whether a task has its memory for itself is part of its last state.

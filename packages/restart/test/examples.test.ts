@@ -51,7 +51,7 @@ test.each(names)('%s ends the same from a checkpoint at any of five ticks', asyn
   const expected = new Set(undisturbed.map(summary));
   const { ticks } = undisturbed.findLast(({ pid }) => pid === rootPid)!;
   for (const share of SHARES) {
-    const stopped = kernel.stopAt(rootPid, Math.floor(ticks * share));
+    const stopped = kernel.stopAt(rootPid, Math.floor(ticks * share), { unborn: true });
     await Promise.all([kernel.spawn(tree), stopped]);
     await checkpoint(kernel, rootPid, { output: image, pool, leaveFrozen: true });
     await kernel.kill(rootPid);

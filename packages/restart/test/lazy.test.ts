@@ -126,7 +126,7 @@ const FAMILY: TaskSpec = {
 };
 
 async function stopped(root: TaskSpec, tick: number): Promise<void> {
-  const stands = kernel.stopAt(root.pid!, tick);
+  const stands = kernel.stopAt(root.pid!, tick, { unborn: true });
   await spawn(kernel, root);
   await stands;
 }

@@ -60,7 +60,7 @@ const MEMBERS = 7 + 3;
 
 /** The family, grown up, its memory filled, and frozen. */
 async function frozenFamily(): Promise<void> {
-  const filled = kernel.stopAt(100, 18 * 128 + 10);
+  const filled = kernel.stopAt(100, 18 * 128 + 10, { unborn: true });
   await kernel.spawn(parseSpec({ root: FAMILY }, { baseFolder: folder }).tree);
   await filled;
   while (kernel.ps().length < MEMBERS) await sleep(5);
@@ -133,7 +133,7 @@ describe.each(PLACES)('from $place', ({ save }) => {
 
   test('pages of zeros come without frames, and are in the next image', async () => {
     const root = { pid: 1, program: 'idle', params: { memoryMiB: 18, pattern: 'zero', ticks: 1e9 } };
-    const filled = kernel.stopAt(1, 18 * 128 + 1);
+    const filled = kernel.stopAt(1, 18 * 128 + 1, { unborn: true });
     await kernel.spawn(parseSpec({ root }, { baseFolder: folder }).tree);
     await filled;
     expect(kernel.memory.stats().used).toBeGreaterThan(18 * 256);

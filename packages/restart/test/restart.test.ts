@@ -90,7 +90,7 @@ async function checkpointAt(
   output: string,
   rootPid?: number,
 ) {
-  const stopped = kernel.stopAt(stop.pid, stop.tick);
+  const stopped = kernel.stopAt(stop.pid, stop.tick, { unborn: true });
   try {
     await Promise.all([spawn(kernel, root), stopped]);
     for (;;) {

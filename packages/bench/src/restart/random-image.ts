@@ -11,7 +11,7 @@ export async function randomImage(path: string, memoryMiB: number): Promise<void
   try {
     const params = { memoryMiB, pattern: 'random', ticks: 1_000_000_000, writesPerTick: 1 };
     const { tree } = parseSpec({ root: { program: 'idle', params } }, { baseFolder: '/' });
-    const filled = kernel.stopAt(1, FILL_TICKS_PER_MIB * memoryMiB + 1);
+    const filled = kernel.stopAt(1, FILL_TICKS_PER_MIB * memoryMiB + 1, { unborn: true });
     await kernel.spawn(tree);
     await filled;
     await checkpoint(kernel, 1, { output: path, leaveFrozen: true });

@@ -23,7 +23,7 @@ async function measure({ place, lazy, warmUp, memoryBytes, populated }: RestartO
   const cpuBefore = process.cpuUsage();
   const start = performance.now();
   const seconds = (): number => (performance.now() - start) / 1e3;
-  const first = kernel.stopAt(1, 1).then(seconds);
+  const first = kernel.stopAt(1, 1, { unborn: true }).then(seconds);
   const { filled } = await restartSource(kernel, source, { lazy });
   const [firstSeconds, filledSeconds] = await Promise.all([first, filled.then(seconds)]);
   const { user, system } = process.cpuUsage(cpuBefore);

@@ -43,7 +43,7 @@ export async function writeRates(options: WriteRateOptions): Promise<WriteRates>
     const writer = 2;
     const params = { memoryMiB: writtenMiB, pattern: 'zero', ticks: TICKS };
     const writing = { writesPerTick: WRITES_PER_TICK, scattered: true };
-    const filled = kernel.stopAt(writer, FILL_TICKS_PER_MIB * writtenMiB);
+    const filled = kernel.stopAt(writer, FILL_TICKS_PER_MIB * writtenMiB, { unborn: true });
     filled.catch(() => undefined); // thrown where it is awaited, unless something else fails before
     const { pid } = await spawnHolder(kernel, {
       memoryMiB: memoryMiB - writtenMiB,

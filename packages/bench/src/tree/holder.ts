@@ -35,7 +35,7 @@ export async function spawnHolder(
   const { tree } = parseSpec({ name: 'bench', root }, { baseFolder: tmpdir() });
   const filledTick = FILL_TICKS_PER_MIB * memoryMiB;
   // Asked for before it runs: one that holds nothing is past that tick at once.
-  const filled = kernel.stopAt(PID, filledTick);
+  const filled = kernel.stopAt(PID, filledTick, { unborn: true });
   const [pid] = await Promise.all([kernel.spawn(tree), filled]);
   return { pid, filledTick };
 }

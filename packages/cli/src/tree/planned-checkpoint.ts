@@ -81,7 +81,7 @@ export class PlannedCheckpoint {
   }
 
   #stopAt(tick: number): Promise<void> {
-    return this.#kernel.stopAt(this.#request.at.pid, tick);
+    return this.#kernel.stopAt(this.#request.at.pid, tick, { unborn: tick === this.#request.at.tick });
   }
 
   /** Nobody takes the next checkpoint: when the task stands at its tick, it shall run on. */

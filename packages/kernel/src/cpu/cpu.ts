@@ -129,10 +129,8 @@ export class Cpu {
   #schedule(task: Task): void {
     // Announce first, then look at the flags: see CpuControl.enter().
     this.#control.enter(this.#index, task.slot);
-    const flags = this.#table.flags(task.slot);
-    if ((flags & FLAG.SIGNALLED) !== 0 && (flags & (FLAG.FREEZE_CUT | FLAG.INCOMING)) === 0)
-      this.#deliver(task);
-    else if ((flags & FROZEN_FLAGS) !== 0) this.#park(task);
+    if (this.#isHeld(task)) this.#park(task);
+    else if (this.#isSignalled(task)) this.#deliver(task);
     else this.#execute(task);
     this.#control.leave(this.#index);
   }
@@ -255,10 +253,7 @@ export class Cpu {
     for (const slot of this.#table.locked(() => this.#table.takeWokenLocked(this.#index))) {
       const task = this.#tasks.get(slot);
       if (task === undefined) continue;
-      if (this.#blocked.delete(task)) {
-        this.#table.set(slot, SLOT.STATE, STATE.LIVE);
-        this.#makeReady(task);
-      } else if (this.#isSignalled(task) && this.#parked.delete(task)) this.#makeReady(task);
+      if (!this.#unblock(task) && this.#isSignalled(task) && this.#parked.delete(task)) this.#makeReady(task);
       signalled ||= this.#isSignalled(task);
     }
     if (signalled) this.#hastenSignals();
@@ -267,12 +262,19 @@ export class Cpu {
   #thaw(): void {
     let signalled = false;
     for (const task of this.#parked) {
-      if ((this.#table.flags(task.slot) & FROZEN_FLAGS) !== 0) continue;
+      if (this.#isHeld(task)) continue;
       this.#parked.delete(task);
       this.#makeReady(task);
       signalled ||= this.#isSignalled(task);
     }
     if (signalled) this.#hastenSignals();
+  }
+
+  /** Whether a task may not run. A signal ends what people have frozen, too. */
+  #isHeld({ slot }: Task): boolean {
+    const flags = this.#table.flags(slot);
+    const holding = (flags & FLAG.SIGNALLED) === 0 ? FROZEN_FLAGS : FLAG.FREEZE_CUT | FLAG.INCOMING;
+    return (flags & holding) !== 0;
   }
 
   #isSignalled(task: Task): boolean {
@@ -372,6 +374,16 @@ export class Cpu {
       throw new CkptError('EINVAL', message, { pid });
     }
     task.stop = { tick, request };
+    // It stands there, asleep: it is to look.
+    if (task.ticks === tick) this.#unblock(task);
+  }
+
+  /** @returns whether it was blocked */
+  #unblock(task: Task): boolean {
+    if (!this.#blocked.delete(task)) return false;
+    this.#table.set(task.slot, SLOT.STATE, STATE.LIVE);
+    this.#makeReady(task);
+    return true;
   }
 
   #sys(task: Task): Sys {

@@ -7,7 +7,7 @@ import { AddressSpace, emptyDescription } from '../memory/address-space.js';
 import { layoutFresh } from '../memory/fresh-layout.js';
 import type { MmResources } from '../memory/page-fault.js';
 import type { ProcessTable } from '../process/process-table.js';
-import { FLAG, SLOT } from '../process/slot.js';
+import { FLAG, INHERITED_FLAGS, SLOT } from '../process/slot.js';
 import type { CloneRequest, Program, Sys } from '../program.js';
 import { hosted } from '../programs/hosted.js';
 import { prepareParams } from '../programs/params.js';
@@ -17,9 +17,6 @@ import { type CpuControl, IRQ } from './cpu-control.js';
 import type { AdoptedTask, Adoption, SpawnedTask, TableDescription, ToCpu } from './messages.js';
 import { Task } from './task.js';
 import { atTask } from './task-error.js';
-
-/** Flags that a child has from its parent: whoever freezes the parent means the child too. */
-const INHERITED_FLAGS = FLAG.FREEZE_USER | FLAG.FREEZE_CUT;
 
 export interface NurseryParts {
   /** The cpu that this is the nursery of. */

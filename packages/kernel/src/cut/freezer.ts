@@ -10,8 +10,8 @@ import { membersLocked, type Scope } from './scope.js';
 const PATIENCE_MS = 2;
 const LOOK_AGAIN_MS = 1;
 
-/** Which freeze flag: a cut's own, or the one that people set and clear. */
-type FreezeFlag = typeof FLAG.FREEZE_CUT | typeof FLAG.FREEZE_USER;
+/** Which freeze flag: a cut's own, the one that people set and clear, or the one until all stand still for them. */
+type FreezeFlag = typeof FLAG.FREEZE_CUT | typeof FLAG.FREEZE_USER | typeof FLAG.FREEZING;
 
 /** The tasks that a cut is of. */
 export interface Roll {
@@ -49,22 +49,20 @@ export class Freezer {
   }
 
   /**
-   * Freezes for people, until thaw().
+   * Freezes for people, until thaw(); one freeze at a time. What is in the scope when all stand still is frozen then, and
+   * nothing else: orphans may have left it.
    * @throws ESRCH there are none; ETIMEDOUT a tick took longer; the tree then runs on
    */
   async freeze(scope: Scope, timeoutMs: number): Promise<void> {
-    const marked = this.#table.locked(() => {
-      const slots = membersLocked(this.#table, scope);
-      for (const slot of slots) this.#table.raise(slot, FLAG.FREEZE_USER);
-      return slots;
-    });
+    this.#raise(scope, FLAG.FREEZING);
     try {
       await this.#waitForSafePoints(performance.now() + timeoutMs);
-    } catch (error) {
-      // Also those who were born meanwhile, frozen as their parents were.
-      const born = this.#table.locked(() => marked.flatMap((slot) => this.#table.links.children(slot)));
-      this.#clear([...marked, ...born], FLAG.FREEZE_USER);
-      throw error;
+      this.#raise(scope, FLAG.FREEZE_USER);
+    } finally {
+      this.#clear(
+        this.#table.locked(() => this.#flaggedLocked(FLAG.FREEZING)),
+        FLAG.FREEZING,
+      );
     }
   }
 
@@ -142,6 +140,16 @@ export class Freezer {
     return members.filter((slot, index) => this.#table.get(slot, SLOT.PID) === pids?.[index]);
   }
 
+  #raise(scope: Scope, flag: FreezeFlag): void {
+    this.#table.locked(() => {
+      for (const slot of membersLocked(this.#table, scope)) this.#table.raise(slot, flag);
+    });
+  }
+
+  #flaggedLocked(flag: FreezeFlag): number[] {
+    return this.#table.slotsLocked().filter((slot) => (this.#table.flags(slot) & flag) !== 0);
+  }
+
   #clear(slots: readonly number[], flag: FreezeFlag): void {
     for (const slot of slots) this.#table.clear(slot, flag);
     for (const cpu of this.#cpusOf(slots)) this.#control.ring(cpu, IRQ.THAW);
@@ -157,9 +165,7 @@ export class Freezer {
   /** Orphans of tasks that ended before they came to a safe point have left the scope, with the flag on them. */
   #thawStrays(): void {
     const held = new Set([...this.#cuts.keys()].flat());
-    const strays = this.#table
-      .slotsLocked()
-      .filter((slot) => (this.#table.flags(slot) & FLAG.FREEZE_CUT) !== 0 && !held.has(slot));
+    const strays = this.#flaggedLocked(FLAG.FREEZE_CUT).filter((slot) => !held.has(slot));
     this.#clear(strays, FLAG.FREEZE_CUT);
   }
 
@@ -188,7 +194,7 @@ export class Freezer {
   async #waitForSafePoints(deadline: number): Promise<void> {
     for (let cpu = 0; cpu < this.#control.cpus; cpu++) {
       const running = this.#control.current(cpu);
-      if ((this.#table.flags(running) & FLAG.FREEZE_USER) === 0) continue;
+      if ((this.#table.flags(running) & FLAG.FREEZING) === 0) continue;
       this.#control.ring(cpu, IRQ.FREEZE);
       while (!this.#control.waitLeft(cpu, running, PATIENCE_MS)) {
         if (performance.now() > deadline) {

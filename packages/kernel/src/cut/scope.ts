@@ -9,16 +9,11 @@ import { KERNEL_SLOT, SLOT } from '../process/slot.js';
  */
 export type Scope = (table: ProcessTable) => readonly number[];
 
-export interface SubtreeOptions {
-  /** Of a thread, the whole group; so it is unless said. */
-  readonly groups?: boolean;
-}
-
 /** Some tasks and all below them; those of them that are not there are left out. @throws ESRCH none of them is */
 export const subtrees =
-  (pids: readonly number[], { groups = true }: SubtreeOptions = {}): Scope =>
+  (pids: readonly number[]): Scope =>
   (table) => {
-    const tops = foundTops(table, pids, groups);
+    const tops = foundTops(table, pids);
     if (tops.length > 0) return tops;
     const which = pids.length === 1 ? `there is no task ${pids[0]}` : `none of ${pids.length} tasks is there`;
     throw new CkptError('ESRCH', which, pids[0] === undefined ? {} : { pid: pids[0] });
@@ -28,7 +23,7 @@ export const subtrees =
 export const subtreesIfAny =
   (pids: readonly number[]): Scope =>
   (table) =>
-    foundTops(table, pids, true);
+    foundTops(table, pids);
 
 /** Everything here that belongs to the tree with this root, wherever the root is; perhaps nothing. */
 export const partOfTree =
@@ -36,12 +31,12 @@ export const partOfTree =
   (table) =>
     fragmentTopsLocked(table, rootPid);
 
-function foundTops(table: ProcessTable, pids: readonly number[], groups: boolean): number[] {
+function foundTops(table: ProcessTable, pids: readonly number[]): number[] {
   const found = new Set<number>();
   for (const pid of pids) {
     const slot = table.find(pid);
-    // The threads of a group are one thing: none is frozen, or restarted, without the others.
-    if (slot !== undefined) found.add(groups ? table.leaderLocked(slot) : slot);
+    // The threads of a group are one thing: none is frozen, restarted or killed without the others.
+    if (slot !== undefined) found.add(table.leaderLocked(slot));
   }
   return [...found].filter((slot) => found.size === 1 || !isBelow(table, slot, found));
 }

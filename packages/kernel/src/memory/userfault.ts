@@ -20,6 +20,8 @@ const TABLE = WORD.REQUESTS + REQUESTS;
 /** Failures that are kept, each once. Who is hit by a later one is told that there were too many. */
 const RECORDS = 16;
 const RECORD_SIZE = 1024;
+/** Characters of a message that are kept when all of a failure is too long: in JSON each takes up to six bytes. */
+const KEPT_CHARACTERS = 160;
 const TOO_MANY = RECORDS;
 
 /** How long a thread waits for a page: far longer than a disk takes that works. */
@@ -102,7 +104,10 @@ export class Userfault {
     const { code, message, fields } = error;
     let text = Buffer.from(JSON.stringify({ code, message, fields }), 'utf8');
     if (text.length >= RECORD_SIZE)
-      text = Buffer.from(JSON.stringify({ code, message: message.slice(0, 200), fields: {} }), 'utf8');
+      text = Buffer.from(
+        JSON.stringify({ code, message: message.slice(0, KEPT_CHARACTERS), fields: {} }),
+        'utf8',
+      );
     const known = this.#recordOf(text);
     if (known !== undefined) return known;
     const record = Atomics.add(this.#words, WORD.FAILURES, 1);

@@ -1,4 +1,5 @@
 import { SIGCHLD } from '@ckptree/model';
+import { signalIn } from '../exit-status.js';
 import type { ProcessTable } from './process-table.js';
 import { reaperOfChildrenLocked, reparentLocked } from './reaper.js';
 import { FLAG, KERNEL_SLOT, SIGKILL, SLOT, STATE } from './slot.js';
@@ -11,7 +12,7 @@ import { FLAG, KERNEL_SLOT, SIGKILL, SLOT, STATE } from './slot.js';
  */
 export function exitLocked(table: ProcessTable, slot: number, status: number, digest: Uint8Array): number[] {
   table.endLocked(slot, status, digest);
-  const woken = disownChildren(table, slot);
+  const woken = [...disownChildren(table, slot), ...signalLeader(table, slot, status)];
   const parent = table.get(slot, SLOT.PARENT);
   const hasParent = parent !== KERNEL_SLOT || (table.flags(slot) & FLAG.REMOTE_PARENT) !== 0;
   const waitedFor = hasParent && table.get(slot, SLOT.EXIT_SIGNAL) === SIGCHLD;
@@ -36,6 +37,16 @@ function disownChildren(table: ProcessTable, slot: number): number[] {
 /** The threads of a group end with their leader (as by exit_group); a child may have asked to be told. */
 function signalOfParentDeath(table: ProcessTable, parent: number, child: number): number {
   if (table.get(child, SLOT.STATE) === STATE.ZOMBIE) return 0;
-  const isThread = table.get(child, SLOT.TGID) === table.get(parent, SLOT.PID);
-  return isThread ? SIGKILL : table.get(child, SLOT.PDEATH_SIGNAL);
+  return isThreadOf(table, child, parent) ? SIGKILL : table.get(child, SLOT.PDEATH_SIGNAL);
 }
+
+/** What ends one thread by a signal ends its whole group, by way of the leader (complete_signal(), kernel/signal.c). */
+function signalLeader(table: ProcessTable, slot: number, status: number): number[] {
+  const leader = table.get(slot, SLOT.PARENT);
+  const signal = signalIn(status);
+  if (signal === 0 || leader === KERNEL_SLOT || !isThreadOf(table, slot, leader)) return [];
+  return table.signalLocked(leader, signal) ? [leader] : [];
+}
+
+const isThreadOf = (table: ProcessTable, slot: number, leader: number): boolean =>
+  table.get(slot, SLOT.TGID) === table.get(leader, SLOT.PID);

@@ -2,12 +2,15 @@ import { CkptError } from '@ckptree/errors';
 import type { ProcessTable } from './process-table.js';
 import { FLAG, SIGKILL, SLOT, STATE } from './slot.js';
 
+/** A task and where it is: when it has gone, its slot may be another's, and another may have its pid. */
+export type TaskInSlot = readonly [slot: number, pid: number];
+
 export interface ForestParts {
   readonly table: ProcessTable;
   /** Makes the cpus look at flags and wake queues. */
   readonly ring: () => void;
-  /** Resolves when the tasks that are in these slots now have ended. */
-  readonly ended: (slots: readonly number[]) => Promise<void>;
+  /** Resolves when these tasks have ended. */
+  readonly ended: (tasks: readonly TaskInSlot[]) => Promise<void>;
 }
 
 /**
@@ -68,7 +71,7 @@ export class Forest {
   async #end(): Promise<void> {
     const { table, ended } = this.#parts;
     this.#each((slot) => table.signalLocked(slot, SIGKILL));
-    await ended(this.#slots);
+    await ended(this.#slots.map((slot, index) => [slot, this.pids[index]!]));
     // Those whose parents are elsewhere still lie here for them.
     table.locked(() => {
       for (const slot of this.#present())

@@ -227,6 +227,7 @@ export class ProcessTable {
   /** Makes a task a zombie. What that means for its relatives, exit.ts says. */
   endLocked(slot: number, status: number, digest: Uint8Array): void {
     this.#noteChange(slot);
+    this.#forgetWake(slot);
     Atomics.sub(this.#head, HEAD.LIVE, 1);
     Atomics.add(this.#head, HEAD.ENDED, 1);
     this.#becomeZombie(slot, status, digest);
@@ -273,6 +274,20 @@ export class ProcessTable {
     const slots: number[] = [];
     for (let slot = 1; slot < used; slot++) if (this.get(slot, SLOT.STATE) !== STATE.FREE) slots.push(slot);
     return slots;
+  }
+
+  /** Takes a task out of its cpu's wake queue: its slot may be another's before the cpu looks. */
+  #forgetWake(slot: number): void {
+    if ((this.clear(slot, FLAG.WAKING) & FLAG.WAKING) === 0) return;
+    const next = this.get(slot, SLOT.WAKE_NEXT);
+    const head = HEAD.WAKE_HEADS + this.get(slot, SLOT.CPU);
+    let before = this.#head[head]!;
+    if (before === slot) {
+      this.#head[head] = next;
+      return;
+    }
+    while (this.get(before, SLOT.WAKE_NEXT) !== slot) before = this.get(before, SLOT.WAKE_NEXT);
+    this.set(before, SLOT.WAKE_NEXT, next);
   }
 
   #becomeZombie(slot: number, status: number, digest: Uint8Array): void {

@@ -37,7 +37,7 @@ export const STATE = { FREE: 0, LIVE: 1, BLOCKED: 2, ZOMBIE: 3 } as const;
 
 /** Bits of `SLOT.FLAGS`. */
 export const FLAG = {
-  /** The freezer of people: stays frozen until thawed. */
+  /** Frozen by people: stays so until thawed. */
   FREEZE_USER: 1,
   /** The freezer of a cut under way. */
   FREEZE_CUT: 2,
@@ -49,8 +49,12 @@ export const FLAG = {
   INCOMING: 16,
   /** It hangs below the kernel's slot because its parent is in another kernel, which may wait for it. */
   REMOTE_PARENT: 32,
+  /** People are freezing its tree, and not all of it stands still. */
+  FREEZING: 64,
 } as const;
-export const FROZEN_FLAGS = FLAG.FREEZE_USER | FLAG.FREEZE_CUT | FLAG.INCOMING;
+export const FROZEN_FLAGS = FLAG.FREEZE_USER | FLAG.FREEZING | FLAG.FREEZE_CUT | FLAG.INCOMING;
+/** What a child has from its parent: whoever is about to freeze the parent means the child too. */
+export const INHERITED_FLAGS = FLAG.FREEZING | FLAG.FREEZE_CUT;
 
 /** The slot of the kernel itself: parent of every root, reaper of last resort. */
 export const KERNEL_SLOT = 0;

@@ -42,7 +42,7 @@ export class MachineRoom {
    */
   async runAndStop(root: object, pid: number, tick: number, look: (task: Task) => void): Promise<TaskExit[]> {
     // First the stop: the tasks run as soon as they are spawned.
-    const stopped = this.kernel.stopAt(pid, tick);
+    const stopped = this.kernel.stopAt(pid, tick, { unborn: true });
     await Promise.all([stopped, this.#spawn(root, [])]);
     const cut = await this.kernel.cut(pid, { leaveFrozen: true });
     try {
@@ -81,7 +81,7 @@ export class MachineRoom {
     tick: number,
     change: (tree: TaskTree) => TaskTree,
   ): Promise<void> {
-    const stopped = this.kernel.stopAt(1, tick);
+    const stopped = this.kernel.stopAt(1, tick, { unborn: true });
     await Promise.all([stopped, this.#spawn(root, files)]);
     const { tree } = await this.kernel.cut(1, { leaveFrozen: true });
     await this.kernel.kill(1);
@@ -92,7 +92,7 @@ export class MachineRoom {
 
   /** Spawns a tree and kills it when all these tasks have executed a tick. @returns what was there until then */
   async runAndKill(root: object, pids: readonly number[]): Promise<TaskStatus[]> {
-    const stopped = pids.map((pid) => this.kernel.stopAt(pid, 1));
+    const stopped = pids.map((pid) => this.kernel.stopAt(pid, 1, { unborn: true }));
     await Promise.all([...stopped, this.#spawn(root, [])]);
     const tasks = this.kernel.ps();
     await this.kernel.kill(1);

@@ -18,15 +18,29 @@ type Spawn = (typeof coordinator)['spawn']['definition'];
 /** Starts a tree of tasks, spread over the workers. @throws as the handlers of `coordinator.spawn` */
 export async function spawn(
   parts: TreeParts,
-  { spec, baseFolder = '/', placement = {}, name, labels }: RequestOf<Spawn>,
+  request: RequestOf<Spawn>,
+  startedBy: StartedBy,
+): Promise<ReplyOf<Spawn>> {
+  const { spec, baseFolder = '/' } = request;
+  const { chosen, release } = await parts.startingPids.take(async (starting) => {
+    const living = (await livingRows(parts, startedBy.signal)).map(({ pid }) => pid);
+    const tree = freePids(spec, baseFolder, new Set([...living, ...starting]));
+    return { chosen: tree, pids: tree.tasks.map(({ pid }) => pid) };
+  });
+  try {
+    return await start(parts, chosen, request, startedBy);
+  } finally {
+    release();
+  }
+}
+
+async function start(
+  parts: TreeParts,
+  spawned: SpawnTree,
+  { placement = {}, name, labels }: RequestOf<Spawn>,
   { key, signal }: StartedBy,
 ): Promise<ReplyOf<Spawn>> {
   const { workers, events } = parts;
-  const spawned = freePids(
-    spec,
-    baseFolder,
-    new Set((await livingRows(parts, signal)).map(({ pid }) => pid)),
-  );
   const workerOf = placeSpawn(spawned, {
     workers: workers.serving().map(placingWorker),
     placement: placementMap(placement),

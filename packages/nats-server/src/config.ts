@@ -33,6 +33,9 @@ export function configText({
     `max_payload: ${MAX_PAYLOAD}`,
     // Bytes that may wait for a client that is slow to read: a few of the largest messages.
     `max_pending: ${16 * MAX_PAYLOAD}`,
+    // A service that stands still gets its share of what its group is asked until the server lets go of it: after 15 s, not 6 minutes.
+    'ping_interval: "5s"',
+    'ping_max: 2',
     `pid_file: ${JSON.stringify(pidFile)}`,
     `jetstream { store_dir: ${JSON.stringify(storeFolder)} }`,
     ...(include === undefined ? [] : [`include ${JSON.stringify(relative(folder, include))}`]),

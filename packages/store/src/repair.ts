@@ -197,16 +197,30 @@ async function quarantine(
   size: number,
 ): Promise<'moved' | 'left' | 'gone'> {
   if (size > PACK_SIZE_LIMIT) return 'left';
-  const parts: Uint8Array[] = [];
   try {
-    for (let at = 0; at < size; at += COPY_PIECE)
-      parts.push(await backend.read(name, at, Math.min(COPY_PIECE, size - at)));
+    await copy(backend, name, size, objectName(KIND.quarantine, name.replace('/', '-')));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return 'gone';
     throw error;
   }
-  await backend.put(objectName(KIND.quarantine, name.replace('/', '-')), parts);
   await lease.check();
   await backend.delete(name);
   return 'moved';
+}
+
+/** Piece by piece where the backend takes an object so; one that takes them whole is given it whole. */
+async function copy(backend: ObjectBackend, from: string, size: number, to: string): Promise<void> {
+  const draft = await backend.draft?.(to);
+  const parts: Uint8Array[] = [];
+  try {
+    for (let at = 0; at < size; at += COPY_PIECE) {
+      const piece = await backend.read(from, at, Math.min(COPY_PIECE, size - at));
+      if (draft === undefined) parts.push(piece);
+      else await draft.write(piece);
+    }
+    if (draft === undefined) await backend.put(to, parts);
+    else await draft.commit();
+  } finally {
+    await draft?.close();
+  }
 }

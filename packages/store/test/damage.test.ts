@@ -1,7 +1,14 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesSource } from '@ckptree/image';
-import { type FileSystem, FolderBackend, realFileSystem, Store } from '@ckptree/store';
+import {
+  type FileSystem,
+  FolderBackend,
+  type GrowingObject,
+  type ObjectBackend,
+  realFileSystem,
+  Store,
+} from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
 import { exported, put, scratch } from './support/folder.js';
 import { BASE, buildImage, pages } from './support/image.js';
@@ -24,12 +31,51 @@ async function damaged(change: (pack: Buffer) => Buffer) {
   return { backend, hit, spared, image, pack: pack! };
 }
 
+/** The same store, where objects may grow piece by piece, as in a folder, and nothing goes to quarantine in another way. */
+function growing(backend: MemoryBackend) {
+  const written: number[] = [];
+  const draft = async (name: string): Promise<GrowingObject> => {
+    const parts: Uint8Array[] = [];
+    return {
+      write: async (bytes) => {
+        written.push(bytes.length);
+        parts.push(bytes);
+      },
+      read: async (position, length) => Buffer.concat(parts).subarray(position, position + length),
+      commit: () => backend.put(name, parts),
+      close: async () => undefined,
+    };
+  };
+  const put = (name: string, content: readonly Uint8Array[]): Promise<boolean> => {
+    expect(name).not.toMatch(/^quarantine/);
+    return backend.put(name, content);
+  };
+  return { backend: Object.assign(Object.create(backend) as ObjectBackend, { draft, put }), written };
+}
+
 const flip = (pack: Buffer, at: number): Buffer => {
   pack[at] = pack[at]! ^ 1;
   return pack;
 };
 
 describe('a damaged pack', () => {
+  test('goes to quarantine piece by piece, and is there as it was', async () => {
+    const memory = new MemoryBackend();
+    const store = await Store.initBackend(memory);
+    await store.close();
+    // 20 MiB of no pack.
+    const bytes = Buffer.alloc(20 * 2 ** 20, buildImage(tasks).subarray(0, 4_099));
+    const name = `packs/${'0f'.repeat(16)}`;
+    memory.objects.set(name, bytes);
+    const { backend, written } = growing(memory);
+    const report = await (await Store.openBackend(backend)).repair();
+    expect(report.quarantined).toEqual([name]);
+    expect(Math.max(...written)).toBeLessThanOrEqual(8 * 2 ** 20);
+    expect(memory.objects.has(name)).toBe(false);
+    const moved = memory.objects.get(`quarantine/${name.replace('/', '-')}`)!;
+    expect(Buffer.compare(moved, bytes)).toBe(0);
+  });
+
   test('verify names checkpoint, task and addresses, and what is whole; repair saves the rest', async () => {
     // In the content of the first chunk: pages 0 to 255 of task 1.
     const { backend, hit, spared, image, pack } = await damaged((bytes) => flip(bytes, 5000));

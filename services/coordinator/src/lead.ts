@@ -10,6 +10,7 @@ import { coordinatorHandlers } from './handlers.js';
 import { Retention } from './retention.js';
 import { Schedules } from './schedules.js';
 import { ProcessTable } from './tree/process-table.js';
+import { StartingPids } from './tree/starting-pids.js';
 import { TreeKeeper } from './tree/tree-keeper.js';
 import type { TreeParts } from './tree/tree-parts.js';
 import { Trees } from './tree/trees.js';
@@ -51,7 +52,7 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
   try {
     await workers.ready;
     const table = new ProcessTable({ connection, workers, trees });
-    const treeParts = { ...parts, workers, trees, table };
+    const treeParts = { ...parts, workers, trees, table, startingPids: new StartingPids() };
     const treeKeeper = new TreeKeeper(treeParts, onError);
     keeper = treeKeeper;
     // An outage takes the records of workers with it: each has as long to be heard as one that falls silent.

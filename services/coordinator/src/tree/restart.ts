@@ -15,12 +15,33 @@ type Restart = (typeof coordinator)['restart']['definition'];
 /** Starts a tree again from a checkpoint, on any workers. @throws as the handlers of `coordinator.restart` */
 export async function restart(
   parts: TreeParts,
+  request: RequestOf<Restart>,
+  startedBy: StartedBy,
+): Promise<ReplyOf<Restart>> {
+  const store = await parts.store();
+  const { tree: image } = await readTree((await store.source(request.checkpoint)).withoutPages());
+  const { release } = await parts.startingPids.take(async (starting) => {
+    const wanted = new Set(image.tasks.map(({ pid }) => pid));
+    const pid = [...wanted].find((one) => starting.has(one));
+    if (pid !== undefined)
+      throw new CkptError('EEXIST', `pid ${pid} is taken by a task of a tree that is being started`, { pid });
+    await makeRoom(parts, wanted, startedBy.signal);
+    return { chosen: undefined, pids: wanted };
+  });
+  try {
+    return await start(parts, image, request, startedBy);
+  } finally {
+    release();
+  }
+}
+
+async function start(
+  parts: TreeParts,
+  image: TaskTree<StoredPages>,
   { checkpoint, on, placement = {}, frozen = false, name, labels }: RequestOf<Restart>,
   { key, signal }: StartedBy,
 ): Promise<ReplyOf<Restart>> {
-  const { workers, events, store } = parts;
-  const { tree: image } = await readTree((await (await store()).source(checkpoint)).withoutPages());
-  await makeRoom(parts, image, signal);
+  const { workers, events } = parts;
   const where = on === undefined ? workers.serving() : [workers.get(on)];
   const placed = placeImage(image, {
     workers: where.map(placingWorker),
@@ -50,9 +71,8 @@ export async function restart(
  * What is left of a tree that lost a worker cannot go on: it gives way to its own restart. A whole tree does not.
  * @throws EEXIST a pid is taken
  */
-async function makeRoom(parts: TreeParts, image: TaskTree<StoredPages>, signal: AbortSignal): Promise<void> {
+async function makeRoom(parts: TreeParts, wanted: ReadonlySet<number>, signal: AbortSignal): Promise<void> {
   const { connection, trees, table } = parts;
-  const wanted = new Set(image.tasks.map(({ pid }) => pid));
   const taken = (await livingRows(parts, signal)).filter(({ pid }) => wanted.has(pid));
   const broken = new Set<string>();
   for (const { pid, tree } of taken) {

@@ -18,12 +18,29 @@ type Spawn = (typeof coordinator)['spawn']['definition'];
 /** Starts a tree of tasks, spread over the workers. @throws as the handlers of `coordinator.spawn` */
 export async function spawn(
   parts: TreeParts,
-  { spec, baseFolder = '/', placement = {}, name, labels }: RequestOf<Spawn>,
+  request: RequestOf<Spawn>,
+  startedBy: StartedBy,
+): Promise<ReplyOf<Spawn>> {
+  const { spec, baseFolder = '/' } = request;
+  const { chosen, release } = await parts.startingPids.take(async (starting) => {
+    const living = (await livingRows(parts, startedBy.signal)).map(({ pid }) => pid);
+    const trees = freePids(spec, baseFolder, new Set([...living, ...starting]));
+    return { chosen: trees, pids: trees.spawned.tasks.map(({ pid }) => pid) };
+  });
+  try {
+    return await start(parts, chosen, request, startedBy);
+  } finally {
+    release();
+  }
+}
+
+async function start(
+  parts: TreeParts,
+  { asked, spawned }: FreePids,
+  { placement = {}, name, labels }: RequestOf<Spawn>,
   { key, signal }: StartedBy,
 ): Promise<ReplyOf<Spawn>> {
   const { workers, events } = parts;
-  const taken = new Set((await livingRows(parts, signal)).map(({ pid }) => pid));
-  const { asked, spawned } = freePids(spec, baseFolder, taken);
   const workerOf = placeSpawn(spawned, {
     workers: workers.serving().map(placingWorker),
     placement: renumbered(placementMap(placement), asked, spawned),
@@ -83,15 +100,21 @@ function renumbered(
   return new Map([...placement].map(([pid, worker]) => [pidOf.get(pid) ?? pid, worker]));
 }
 
+/** The tree of a spec, as it says, and with pids that nobody has. */
+interface FreePids {
+  readonly asked: SpawnTree;
+  readonly spawned: SpawnTree;
+}
+
 /**
- * The tree of a spec, as it says, and with pids that nobody has. A spec that names the pid of its root gets what it asks for, or nothing;
+ * A spec that names the pid of its root gets what it asks for, or nothing;
  * the tasks of another one are numbered from the first pid on from which they all are free.
  */
 function freePids(
   spec: Readonly<Record<string, unknown>>,
   baseFolder: string,
   taken: ReadonlySet<number>,
-): { readonly asked: SpawnTree; readonly spawned: SpawnTree } {
+): FreePids {
   const { tree: asked } = parseSpec(spec, { baseFolder });
   const conflict = asked.tasks.find(({ pid }) => taken.has(pid));
   if (conflict === undefined) return { asked, spawned: asked };

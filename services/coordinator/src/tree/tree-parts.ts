@@ -3,6 +3,7 @@ import type { Store } from '@ckptree/store';
 import type { Telling } from '../cluster/telling.js';
 import type { Workers } from '../cluster/workers.js';
 import type { ProcessTable } from './process-table.js';
+import type { StartingPids } from './starting-pids.js';
 import type { Trees } from './trees.js';
 
 /** What those work with who bring trees in, and look after them. */
@@ -11,6 +12,7 @@ export interface TreeParts {
   readonly workers: Workers;
   readonly trees: Trees;
   readonly table: ProcessTable;
+  readonly startingPids: StartingPids;
   readonly events: Telling;
   readonly store: () => Promise<Store>;
 }

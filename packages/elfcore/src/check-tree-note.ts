@@ -25,13 +25,15 @@ type Refuse = (what: string) => never;
 
 function checkTasks({ tasks, fileTables }: TreeNote, refuse: Refuse): void {
   const before = new Set<number>();
+  const groups = new Set<number>();
   for (const { pid, ppid, tgid, comm, fileTable } of tasks) {
     if (before.has(pid)) refuse(`has two tasks ${pid}`);
-    if (before.size > 0 && !before.has(ppid) && !before.has(tgid))
-      refuse(`has task ${pid} before its parent ${ppid} and its leader ${tgid}`);
+    if (before.size > 0 && !before.has(ppid) && !groups.has(tgid))
+      refuse(`has task ${pid} before its parent ${ppid} and all others of its thread group ${tgid}`);
     if (Buffer.byteLength(comm) > COMM_BYTES) refuse(`has a name of more than ${COMM_BYTES} bytes: ${comm}`);
     if (fileTable !== undefined) within(fileTable, fileTables, 'file table', refuse);
     before.add(pid);
+    groups.add(tgid);
   }
 }
 

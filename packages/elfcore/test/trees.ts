@@ -138,10 +138,13 @@ const taskShapes = fc.array(
 
 const GROUP = 1000;
 
-/** Any tree that an image can hold and more: tasks of one or of several groups that share an address space. */
+/**
+ * Any tree that an image can hold and more: tasks of one or of several groups that share an address space, which their
+ * leader may have left by executing another program.
+ */
 export const samples: fc.Arbitrary<Sample> = fc
-  .record({ memory: mmSamples, tables: fileTableShapes, tasks: taskShapes })
-  .map(({ memory: { mm, files, source }, tables: tableShapes, tasks: shapes }) => {
+  .record({ memory: mmSamples, tables: fileTableShapes, tasks: taskShapes, leaderExecuted: fc.boolean() })
+  .map(({ memory: { mm, files, source }, tables: tableShapes, tasks: shapes, leaderExecuted }) => {
     const tables = tableShapes.map(
       (slots, index): FileTable => ({
         ...{ id: 100 + index, users: 1 },
@@ -164,7 +167,8 @@ export const samples: fc.Arbitrary<Sample> = fc
       };
       // Some task must be alive, or there is no core: the last one is.
       if (shape.zombie && index < shapes.length - 1) return { ...record, exitState: EXIT_ZOMBIE };
-      const alive = { ...record, exitState: 0, registers: shape.registers, mm };
+      const own = leaderExecuted && index === 0 ? { ...mm } : mm;
+      const alive = { ...record, exitState: 0, registers: shape.registers, mm: own };
       return shape.files === null ? alive : { ...alive, files: tables[shape.files % tables.length]! };
     });
     return { tree: { rootPid: GROUP, tasks }, source };

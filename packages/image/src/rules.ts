@@ -36,10 +36,13 @@ export const RULES = {
     error: 'EBADMSG',
     meaning: 'as many pids and as many tasks as TREE says, and at least one',
   },
-  pid: { error: 'EBADMSG', meaning: 'pids are positive and each task has its own' },
+  pid: {
+    error: 'EBADMSG',
+    meaning: 'pids are positive and each task has its own; other ids are not negative',
+  },
   parent: {
     error: 'EBADMSG',
-    meaning: 'the parent or the thread group leader of each task but the root comes before it',
+    meaning: 'the parent of each task but the root, or another task of its thread group, comes before it',
   },
   'task-state': { error: 'EBADMSG', meaning: 'a task is alive or a zombie' },
   'restart-block': { error: 'ENOSYS', meaning: 'no interrupted system call waits to be restarted' },

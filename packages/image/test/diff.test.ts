@@ -7,7 +7,7 @@ import {
   type ImageHead,
   readTree,
 } from '@ckptree/image';
-import { type ByteSource, PAGE_SIZE, type Task } from '@ckptree/model';
+import { type ByteSource, EXIT_ZOMBIE, PAGE_SIZE, type Task } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { GOOD } from './support/good.js';
@@ -32,6 +32,10 @@ const diff = (a: readonly Task<Pages>[], b: readonly Task<Pages>[], head: ImageH
 /** The family with one task changed. */
 const changed = (index: number, change: (task: Task<Pages>) => Partial<Task<Pages>>) =>
   family().map((task, at) => (at === index ? { ...task, ...change(task) } : task));
+
+/** The family with another task in the place of one. */
+const changedTo = (index: number, other: () => Task<Pages>) =>
+  family().map((task, at) => (at === index ? other() : task));
 
 const withMemory = (memory: Pages) => [
   task(10, { mm: mm([anonymous(0x1000_0000, 600)], memory), files: fileTable([]) }),
@@ -94,10 +98,39 @@ describe('different', () => {
           { field: 'comm', a: 'child', b: 'other' },
           { field: 'exitSignal', a: '17', b: '-1' },
           { field: 'registers.ip', a: '0x939291908f8e8d8c', b: '0x939291908f8e8dff' },
-          { field: 'records.task.exit_signal', a: '17', b: '4294967295' },
         ],
       },
     ]);
+  });
+
+  test('a task that is a zombie in one of them: its status, and that what only a living task has is gone', async () => {
+    const { registers: _, mm: __, files: ___, ...dead } = family()[2]!;
+    const ended = { ...dead, exitState: EXIT_ZOMBIE, exitCode: 9 };
+    const report = await diff(
+      family(),
+      changedTo(2, () => ended),
+    );
+    expect(report.tasks).toEqual([
+      {
+        pid: 12,
+        comm: 'child',
+        fields: [
+          { field: 'exitState', a: '0', b: '16' },
+          { field: 'exitCode', a: '0', b: '9' },
+          { field: 'registers', a: 'present' },
+          { field: 'mm', a: 'of task 12' },
+          { field: 'files', a: 'of task 10' },
+          { field: 'records.thread', a: 'present' },
+          { field: 'records.restartBlock', a: 'present' },
+        ],
+      },
+    ]);
+    expect(formatDiff(report).split('\n').length).toBeLessThan(12);
+    const back = await diff(
+      changedTo(2, () => ended),
+      family(),
+    );
+    expect(back.tasks[0]!.fields).toContainEqual({ field: 'registers', b: 'present' });
   });
 
   test('which tasks there are, without making the others different', async () => {

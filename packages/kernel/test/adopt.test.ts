@@ -1,5 +1,5 @@
-import { type Kernel, parseSpec } from '@ckptree/kernel';
-import type { Cut, Mm, Task, TaskTree } from '@ckptree/model';
+import { type Kernel, parseSpec, releaseLeaves } from '@ckptree/kernel';
+import { type Cut, EXIT_ZOMBIE, type Mm, type Task, type TaskTree } from '@ckptree/model';
 import { expect, test } from '@jest/globals';
 import { boot, exitsOf, spawn, until } from './support/kernels.js';
 
@@ -21,6 +21,55 @@ async function cutOf(kernel: Kernel, root: object): Promise<Cut> {
 const withTask = ({ rootPid, tasks }: TaskTree, index: number, change: Partial<Task>): TaskTree => ({
   rootPid,
   tasks: tasks.map((task, each) => (each === index ? { ...task, ...change } : task)),
+});
+
+test('the children of a zombie are given to the root, and the threads of a zombie end with it', async () => {
+  const kernel = boot();
+  const exits = exitsOf(kernel);
+  const lasting = { program: 'idle', params: { forever: true } };
+  const { tree } = await cutOf(kernel, {
+    ...lasting,
+    children: [{ ...lasting, children: [lasting, lasting] }],
+  });
+  exits.clear();
+  const { registers: _, mm, files: __, ...ended } = tree.tasks[1]!;
+  // What the zombie held goes with it.
+  const memory = mm!.memory.leaves;
+  const tasks = [tree.tasks[0]!, { ...ended, exitState: EXIT_ZOMBIE }, tree.tasks[2]!, tree.tasks[3]!];
+  releaseLeaves(kernel.memory, memory);
+  await kernel.adopt(withTask({ ...tree, tasks }, 3, { tgid: 2, exitSignal: -1 }));
+  await until(() => exits.has(4));
+  expect(exits.get(4)?.status).toBe(9);
+  const rows = kernel.ps().map(({ pid, ppid, state }) => [pid, ppid, state === 'zombie']);
+  expect(rows).toEqual([[1, 0, false], [2, 1, true], [3, 1, false]]); // biome-ignore format: a tree
+  await kernel.kill(1);
+  await kernel.settled();
+  expect([kernel.ps(), kernel.memory.stats().used]).toEqual([[], 0]);
+});
+
+test('a group without its leader hangs together, below the first of it', async () => {
+  const kernel = boot();
+  const lasting = { program: 'idle', params: { forever: true } };
+  const { tree } = await cutOf(kernel, { ...lasting, children: [lasting] });
+  const group = { tgid: 77, ppid: 76, exitSignal: -1 };
+  const tasks = tree.tasks.map((task) => ({ ...task, ...group }));
+  await kernel.adopt({ ...tree, tasks });
+  const cut = await kernel.cut(1);
+  expect(cut.tree.tasks.map(({ pid, ppid, tgid }) => [pid, ppid, tgid])).toEqual([[1, 76, 77], [2, 76, 77]]); // biome-ignore format: a tree
+  cut.release();
+  await kernel.kill(1);
+  await kernel.settled();
+  expect([kernel.ps(), kernel.memory.stats().used]).toEqual([[], 0]);
+});
+
+test('a task whose group has the number of another tree is no part of that', async () => {
+  const kernel = boot();
+  const lasting = { program: 'idle', params: { forever: true } };
+  const { tree } = await cutOf(kernel, lasting);
+  await spawn(kernel, { ...lasting, pid: 9 });
+  await kernel.adopt(withTask(tree, 0, { tgid: 9 }));
+  await kernel.kill(1);
+  expect(kernel.ps().map(({ pid }) => pid)).toEqual([9]);
 });
 
 test('a task that asked for a signal at the end of its parent gets it behind a restart, too', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { CpuControl } from '../dist/cpu/cpu-control.js';
 import type { CutPiece } from '../dist/cpu/messages.js';
@@ -8,8 +9,9 @@ import { subtrees } from '../dist/cut/scope.js';
 import { OpenFiles } from '../dist/files/open-files.js';
 import { PageFills } from '../dist/memory/page-fills.js';
 import { PhysicalMemory } from '../dist/memory/physical-memory.js';
+import { exitLocked } from '../dist/process/exit.js';
 import { ProcessTable } from '../dist/process/process-table.js';
-import { KERNEL_SLOT } from '../dist/process/slot.js';
+import { FLAG, KERNEL_SLOT, SIGKILL } from '../dist/process/slot.js';
 
 /** A zombie, and a cpu that does nothing by itself. */
 function cutting() {
@@ -56,6 +58,30 @@ test('a cut that is not taken in time is given up, and the next one is not distu
     cuts.concluded();
   });
   expect((await cut).tree.tasks).toHaveLength(1);
+});
+
+test('a cut waits for tasks that a signal is about to end, and freezes nothing before', async () => {
+  const { table, cuts, cutter, piece } = cutting();
+  // biome-ignore format: one identity
+  const identity = { pid: 8, ppid: 7, tgid: 8, pgid: 7, sid: 7, comm: 'dying', parent: table.find(7)!, cpu: 0, exitSignal: 17, flags: 0 };
+  const slot = table.locked(() => table.addLocked(identity));
+  table.locked(() => table.signalLocked(slot, SIGKILL));
+  await expect(cutter.cut(7, { timeoutMs: 1 })).rejects.toMatchObject({
+    code: 'ETIMEDOUT',
+    fields: { pid: 8 },
+  });
+  const cut = cutter.cut(7, {});
+  expect(table.flags(slot) & FLAG.FREEZE_CUT).toBe(0);
+  // It ends by itself in its last tick: the signal is never acted on.
+  table.locked(() => exitLocked(table, slot, 0, new Uint8Array(16)));
+  while ((table.flags(slot) & FLAG.FREEZE_CUT) === 0) await sleep(1);
+  table.locked(() => cuts.standLocked(0, table.versionLocked));
+  const { id } = table.locked(() => cuts.partLocked(0)!);
+  cutter.receive(piece(id));
+  table.locked(() => cuts.snapshotTakenLocked(0, id, 0));
+  cuts.concluded();
+  const { tree } = await cut;
+  expect(tree.tasks.map(({ pid, exitState }) => [pid, exitState])).toEqual([[7, 16], [8, 16]]); // biome-ignore format: a tree
 });
 
 test('a cut of cpus that have died is not waited for', async () => {

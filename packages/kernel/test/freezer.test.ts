@@ -1,8 +1,8 @@
 import { SIGCHLD } from '@ckptree/model';
 import { expect, test } from '@jest/globals';
 import type { CpuControl } from '../dist/cpu/cpu-control.js';
-import { Freezer } from '../dist/cut/freezer.js';
-import { subtrees } from '../dist/cut/scope.js';
+import { Freezer, type Roll } from '../dist/cut/freezer.js';
+import { type Scope, subtrees } from '../dist/cut/scope.js';
 import { exitLocked } from '../dist/process/exit.js';
 import { ProcessTable } from '../dist/process/process-table.js';
 import { FLAG, FROZEN_FLAGS, KERNEL_SLOT, SLOT } from '../dist/process/slot.js';
@@ -26,6 +26,13 @@ function freezing(edges: readonly (readonly [number, number])[]) {
 
 const nothing = () => undefined;
 
+/** Marks what no signal is about to end. */
+function marked(freezer: Freezer, scope: Scope): Roll {
+  const roll = freezer.mark(scope, nothing);
+  if (typeof roll === 'number') throw new Error(`task ${roll} is about to end`);
+  return roll;
+}
+
 const end = (pid: number) => (table: ProcessTable) =>
   void table.locked(() => exitLocked(table, table.find(pid)!, 0, new Uint8Array(16)));
 
@@ -34,7 +41,7 @@ const pidsOf = (table: ProcessTable, slots: readonly number[]) =>
 
 test('an orphan that leaves the tree while it is frozen is not left frozen by the cut', () => {
   const { table, frozen, freezer } = freezing([[1, 0], [2, 1], [3, 2], [4, 3], [5, 2]]); // biome-ignore format: a tree
-  const before = freezer.mark(subtrees([2]), nothing);
+  const before = marked(freezer, subtrees([2]));
   end(3)(table);
   const roll = freezer.recall(subtrees([2]), before, nothing);
   expect(roll.version).not.toBe(before.version);
@@ -46,7 +53,7 @@ test('an orphan that leaves the tree while it is frozen is not left frozen by th
 
 test('the orphans of a tree that has gone are not left frozen either', () => {
   const { table, frozen, freezer } = freezing([[1, 0], [2, 1], [3, 2], [4, 3]]); // biome-ignore format: a tree
-  const roll = freezer.mark(subtrees([3]), nothing);
+  const roll = marked(freezer, subtrees([3]));
   end(3)(table);
   table.locked(() => table.releaseLocked(table.find(3)!));
   expect(() => freezer.recall(subtrees([3]), roll, nothing)).toThrow(/ESRCH|no task 3/);
@@ -56,8 +63,8 @@ test('the orphans of a tree that has gone are not left frozen either', () => {
 
 test('what another cut holds stays frozen then', () => {
   const { table, frozen, freezer } = freezing([[1, 0], [2, 1], [3, 2], [4, 3], [9, 1]]); // biome-ignore format: a tree
-  const held = freezer.mark(subtrees([9]), nothing);
-  const before = freezer.mark(subtrees([2]), nothing);
+  const held = marked(freezer, subtrees([9]));
+  const before = marked(freezer, subtrees([2]));
   end(3)(table);
   freezer.recall(subtrees([2]), before, nothing);
   expect(frozen()).toEqual([2, 3, 9]);
@@ -68,7 +75,7 @@ test('what another cut holds stays frozen then', () => {
 test('a slot that is another task by the time a cut is let go is left alone', () => {
   const { table, slot, freezer } = freezing([[1, 0], [2, 1], [3, 2]]); // biome-ignore format: a tree
   end(3)(table);
-  const roll = freezer.mark(subtrees([2]), nothing);
+  const roll = marked(freezer, subtrees([2]));
   const reused = slot(3);
   table.locked(() => table.releaseLocked(reused));
   const identity = { ppid: 1, comm: 'y', tgid: 0, pgid: 0, sid: 0, exitSignal: SIGCHLD, cpu: 0 };

@@ -1,4 +1,5 @@
-import { SIGCHLD } from '@ckptree/model';
+import { PROGRAMS } from '@ckptree/kernel';
+import { PAGE_SIZE, SIGCHLD } from '@ckptree/model';
 import { expect, test } from '@jest/globals';
 import { CpuControl } from '../dist/cpu/cpu-control.js';
 import { Nursery } from '../dist/cpu/nursery.js';
@@ -68,6 +69,16 @@ test('exec closes descriptors of the one who calls it, and of nobody who shared 
   expect(other.files.list.map(({ fd }) => fd)).toEqual([0, 1]);
   expect(task.files.list.map(({ fd }) => fd)).toEqual([0]);
   expect([other.files.users, task.files.users, references()]).toEqual([1, 1, 3]);
+});
+
+test('a shell whose script was made up reads no command that is longer than any spec', () => {
+  const { files, sysOf, taskWith } = calling();
+  const sys = sysOf(taskWith(new Descriptors(1, files)));
+  const script = sys.mmap({ length: PAGE_SIZE, prot: { read: true, write: true } });
+  sys.mem.setU32(script + 4, 0x7fff_f000);
+  sys.regs.set('bx', script);
+  sys.regs.set('ip', 1);
+  expect(() => PROGRAMS.get('shell')!.step(sys)).toThrow(expect.objectContaining({ code: 'E2BIG' }));
 });
 
 test('an exec that fails has closed nothing', () => {

@@ -18,16 +18,19 @@ export function describer({ tree }: ImageContents) {
   };
 
   return {
-    /** @param place in the order of the tree */
-    task(task: Task<StoredPages>, place: number, records: TaskRecords | undefined) {
+    /**
+     * @param place in the order of the tree
+     * @param whole false: of what only a living task has, just that it is there; the other image has a zombie
+     */
+    task(task: Task<StoredPages>, place: number, records: TaskRecords | undefined, whole: boolean) {
       const { mm, files, registers, ...values } = task;
       return {
         place,
         ...values,
-        registers: registers && describeRegisters(registers),
+        registers: registers && (whole ? describeRegisters(registers) : PRESENT),
         mm: mm && `of task ${mms.get(mm)?.[0]}`,
         files: files && `of task ${fileTables.get(files)?.[0]}`,
-        records,
+        records: records && describeRecords(records, whole),
       };
     },
 
@@ -46,6 +49,20 @@ export function describer({ tree }: ImageContents) {
     vma({ file, ...values }: Vma) {
       return { ...values, file: describeFile(file) };
     },
+  };
+}
+
+const PRESENT = 'present';
+
+/** What a `Task` has no place for. */
+function describeRecords({ task, thread, restartBlock }: TaskRecords, whole: boolean) {
+  const { state: _state, exit_state: _exitState, exit_code: _exitCode, ...unknown } = task;
+  const { exit_signal: _exitSignal, pdeath_signal: _pdeathSignal, ...others } = unknown;
+  const { set_child_tid: _set, clear_child_tid: _clear, robust_futex_list: _robust, ...rest } = others;
+  return {
+    task: rest,
+    thread: thread && (whole ? thread : PRESENT),
+    restartBlock: restartBlock && (whole ? restartBlock : PRESENT),
   };
 }
 

@@ -77,8 +77,13 @@ function matchTasks({ a, b }: Sides<ReadonlyMap<number, ImageTask>>): TaskPair[]
     }));
 }
 
-const diffTasks = ({ a, b, places }: TaskPair, describe: Sides<Describer>) =>
-  differences(describe.a.task(a.task, places.a, a.records), describe.b.task(b.task, places.b, b.records));
+function diffTasks({ a, b, places }: TaskPair, describe: Sides<Describer>) {
+  const whole = (a.task.exitState === 0) === (b.task.exitState === 0);
+  return differences(
+    describe.a.task(a.task, places.a, a.records, whole),
+    describe.b.task(b.task, places.b, b.records, whole),
+  );
+}
 
 function diffFileTables(pairs: readonly TaskPair[], describe: Sides<Describer>): DiffReport['fileTables'] {
   return sharedPairs<FileTable>(pairs, ({ files }) => files)

@@ -62,6 +62,8 @@ export class Context {
   /** pid of each task in the order of the tree, and the same as a set. */
   readonly pids: number[] = [];
   readonly knownPids = new Set<number>();
+  /** Thread groups of the tasks so far, by tgid. */
+  readonly knownGroups = new Set<number>();
   /** Tasks that there must be; unknown after damage. */
   taskCount: number | undefined;
   /** TASK records so far. */

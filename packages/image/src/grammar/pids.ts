@@ -51,15 +51,23 @@ function takeEntry(context: Context, { view, position, offset }: Omit<Piece, 'le
   if (stray !== -1)
     context.report('not-zero', position + stray - offset, 'padding of an entry of pids is not zero');
   const values = entry.read(view, offset);
-  const { vpid, vppid, vtgid } = values;
-  const { knownPids } = context;
+  const { vpid, vppid, vtgid, vpgid, vsid } = values;
+  const { knownPids, knownGroups } = context;
   const isRoot = knownPids.size === 0;
-  const isThread = vtgid !== vpid && knownPids.has(vtgid);
+  const isThread = vtgid !== vpid && knownGroups.has(vtgid);
   if (vpid < 1) context.report('pid', position, `${vpid} is no pid`);
   else if (knownPids.has(vpid)) context.report('pid', position, `pid ${vpid} is there twice`);
   else if (!isRoot && !isThread && !knownPids.has(vppid))
     context.report('parent', position, `the parent of task ${vpid}, ${vppid}, does not come before it`);
+  // 0 is what lies outside of the pid namespace.
+  if (Math.min(vppid, vtgid, vpgid, vsid) < 0)
+    context.report(
+      'pid',
+      position,
+      `task ${vpid} has a negative parent, thread group, process group or session: ${vppid}, ${vtgid}, ${vpgid}, ${vsid}`,
+    );
   knownPids.add(vpid);
+  knownGroups.add(vtgid);
   context.pids.push(vpid);
   context.visitor.pids(values);
 }

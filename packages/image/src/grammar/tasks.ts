@@ -1,10 +1,15 @@
 import { EXIT_ZOMBIE } from '@ckptree/model';
 import { KERNEL_CONSTANTS, RECORD_HEADER_SIZE, RESTART_BLOCK_NONE, TAIL_MAGIC } from '../constants.js';
 import { between, exactly } from '../lengths.js';
+import { hex } from '../printable.js';
 import { CPU } from '../records/cpu.js';
+import type { RecordValues } from '../records.js';
+import type { Context } from './context.js';
 import type { State } from './state.js';
 import { readText } from './text.js';
-import { fixed, payload, type Transition, type Transitions } from './transition.js';
+import { fixed, type Place, payload, type Transition, type Transitions } from './transition.js';
+
+type Values = RecordValues<'TASK'>;
 
 const task: Transition = fixed('TASK', (context, values, at) => {
   const { taskCount } = context;
@@ -19,8 +24,28 @@ const task: Transition = fixed('TASK', (context, values, at) => {
       at.field('exit_state'),
       `the exit state is ${values.exit_state}; it is 0 (alive) or ${EXIT_ZOMBIE} (zombie)`,
     );
+  checkStatus(context, values, at);
   return 'comm';
 });
+
+/** The largest status: an exit code of 8 bits above the signal, as wait() tells it. */
+const LARGEST_STATUS = 0xffff;
+/** `exit_signal` of a thread, whose end its parent is not told of. */
+const NO_SIGNAL = 0xffff_ffff;
+
+function checkStatus(context: Context, values: Values, at: Place<keyof Values>): void {
+  const { exit_code, exit_signal, pdeath_signal } = values;
+  if (exit_code > LARGEST_STATUS)
+    context.report('out-of-range', at.field('exit_code'), `the exit code is ${hex(exit_code)}`);
+  if (exit_signal > KERNEL_CONSTANTS.signal_nsig && exit_signal !== NO_SIGNAL)
+    context.report('out-of-range', at.field('exit_signal'), `the end is told by signal ${exit_signal}`);
+  if (pdeath_signal > KERNEL_CONSTANTS.signal_nsig)
+    context.report(
+      'out-of-range',
+      at.field('pdeath_signal'),
+      `the end of the parent is told by signal ${pdeath_signal}`,
+    );
+}
 
 const comm: Transition = payload(
   between(RECORD_HEADER_SIZE + 1, RECORD_HEADER_SIZE + KERNEL_CONSTANTS.task_comm_len),

@@ -212,7 +212,16 @@ export const DAMAGED: Readonly<Record<string, () => Uint8Array>> = {
   }),
   'pid.zero': ofSingle((image) => image.get('BUFFER', 3 + 1).put(8, 0)),
   'pid.twice': ofFamily((image) => image.get('BUFFER', 4).put(8 + 24, 10)),
+  'pid.negative-session': ofFamily((image) => image.get('BUFFER', 4).put(8 + 16, -1)),
   'parent.unknown': ofFamily((image) => image.get('BUFFER', 4).put(8 + 3 * 24 + 4, 77)),
+  'parent.thread-of-a-thread': ofFamily((image) => {
+    const pids = image.get('BUFFER', 4);
+    pids.put(8 + 2 * 24 + 4, 77);
+    pids.put(8 + 2 * 24 + 8, 11);
+  }),
+  'out-of-range.exit-code': ofFamily(set('TASK', 'exit_code', 0x1_0000, -1)),
+  'out-of-range.exit-signal': ofFamily(set('TASK', 'exit_signal', 65, 1)),
+  'out-of-range.parent-death-signal': ofFamily(set('TASK', 'pdeath_signal', 65, 2)),
   'task-state.dead': ofFamily(set('TASK', 'exit_state', 32, -1)),
   'restart-block.nanosleep': ofSingle(set('RESTART_BLOCK', 'function_type', 2n)),
 

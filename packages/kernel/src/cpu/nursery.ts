@@ -185,15 +185,13 @@ export class Nursery {
       // Whoever kills a tree signals all that there are: nobody may be born behind that.
       if ((table.flags(slot) & FLAG.SIGNALLED) !== 0)
         throw new CkptError('EINTR', 'clone: a signal came before the child was there');
-      const tgid = table.get(slot, SLOT.TGID);
-      const leader = request.thread ? (table.find(tgid) ?? slot) : slot;
       return table.addLocked({
         pid: request.pid ?? 0,
         comm: table.comm(slot),
-        parent: leader,
+        parent: request.thread ? table.leaderLocked(slot) : slot,
         cpu,
         ppid: request.thread ? table.get(slot, SLOT.PPID) : table.get(slot, SLOT.PID),
-        tgid: request.thread ? tgid : 0,
+        tgid: request.thread ? table.get(slot, SLOT.TGID) : 0,
         pgid: table.get(slot, SLOT.PGID),
         sid: table.get(slot, SLOT.SID),
         exitSignal: request.thread ? -1 : SIGCHLD,

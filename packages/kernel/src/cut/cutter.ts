@@ -121,7 +121,10 @@ export class Cutter {
     const ring = ({ cpus }: Roll, irq: number): void => {
       for (const cpu of cpus) control.ring(cpu, irq);
     };
-    let roll = freezer.mark(scope, (called) => begin(called, false));
+    const mark = () => freezer.mark(scope, (called) => begin(called, false));
+    let marked = mark();
+    for (; typeof marked === 'number'; marked = mark()) await this.#letEnd(marked, deadlineUs);
+    let roll = marked;
     try {
       ring(roll, IRQ.CUT);
       if ((await this.#outcome(roll, deadlineUs)) === 'changed') {
@@ -178,6 +181,13 @@ export class Cutter {
       await awaitMemory(memory, fills, tree);
       return tree;
     });
+  }
+
+  /** A signal that was sent and not acted on would be lost: an image has no place for it. @throws ETIMEDOUT */
+  async #letEnd(pid: number, deadlineUs: number): Promise<void> {
+    if (monotonicUs() > deadlineUs)
+      throw new CkptError('ETIMEDOUT', `task ${pid} did not end in time by the signal that it got`, { pid });
+    await sleep(LOOK_AGAIN_MS);
   }
 
   /** @throws ETIMEDOUT a tick, or taking snapshots, took longer; EPIPE a cpu has died */

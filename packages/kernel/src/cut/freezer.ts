@@ -69,12 +69,15 @@ export class Freezer {
   /**
    * Flags tasks for a cut: none of them begins another tick until they are let go.
    * @param announce what is to be done before any of them stands still, with the table's lock held
+   * @returns the pid of a task instead, and nothing is done, when a signal is about to end one of them
    * @throws ESRCH there are none; EBUSY another cut holds some of them
    */
-  mark(scope: Scope, announce: (roll: Roll) => void): Roll {
+  mark(scope: Scope, announce: (roll: Roll) => void): Roll | number {
     return this.#table.locked(() => {
       const members = membersLocked(this.#table, scope);
       this.#checkFree(members);
+      const dying = members.find((slot) => this.#isDying(slot));
+      if (dying !== undefined) return this.#table.get(dying, SLOT.PID);
       const roll = this.#roll(members);
       announce(roll);
       // The tasks run until here: what was done before cost them nothing.
@@ -153,6 +156,11 @@ export class Freezer {
   #clear(slots: readonly number[], flag: FreezeFlag): void {
     for (const slot of slots) this.#table.clear(slot, flag);
     for (const cpu of this.#cpusOf(slots)) this.#control.ring(cpu, IRQ.THAW);
+  }
+
+  #isDying(slot: number): boolean {
+    const isSignalled = (this.#table.flags(slot) & FLAG.SIGNALLED) !== 0;
+    return isSignalled && this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE;
   }
 
   #checkFree(slots: readonly number[]): void {

@@ -1,11 +1,11 @@
 import { CkptError } from '@ckptree/errors';
 import type { PlacingTask } from './placing-task.js';
 
-/** Tasks that go to one worker together. */
+/** Tasks that go to one place together: a worker of a cluster, or a cpu of a kernel. */
 export interface Group {
   load: number;
   /** Where it goes, when that is known. */
-  worker: string | undefined;
+  place: string | undefined;
 }
 
 /** Puts tasks together that are bound to each other, then those that are to be near each other. */
@@ -15,10 +15,10 @@ export class Groups {
   /** For each task another one of its group, itself for one of them. */
   readonly #up: number[];
 
-  /** @throws EINVAL tasks that are bound to each other are to be on different workers */
+  /** @throws EINVAL tasks that are bound to each other are to be in different places */
   constructor(tasks: readonly PlacingTask[], placement: ReadonlyMap<number, string>) {
     this.#tasks = tasks;
-    this.#groups = tasks.map(({ pid, load }) => ({ load, worker: placement.get(pid) }));
+    this.#groups = tasks.map(({ pid, load }) => ({ load, place: placement.get(pid) }));
     this.#up = tasks.map((_, index) => index);
     for (const [index, { bound = [] }] of tasks.entries())
       for (const other of bound) this.#bind(index, other);
@@ -31,8 +31,8 @@ export class Groups {
     return this.#groups.filter((_, index) => this.#top(index) === index);
   }
 
-  workerOf(index: number): string {
-    return this.#groups[this.#top(index)]!.worker!;
+  placeOf(index: number): string {
+    return this.#groups[this.#top(index)]!.place!;
   }
 
   #bind(index: number, other: number): void {
@@ -48,7 +48,7 @@ export class Groups {
   }
 
   #canJoin(index: number, other: number): boolean {
-    const [one, two] = [this.#groups[this.#top(index)]!.worker, this.#groups[this.#top(other)]!.worker];
+    const [one, two] = [this.#groups[this.#top(index)]!.place, this.#groups[this.#top(other)]!.place];
     return one === undefined || two === undefined || one === two;
   }
 
@@ -59,7 +59,7 @@ export class Groups {
     const [into, from] = one < two ? [one, two] : [two, one];
     this.#up[from] = into;
     this.#groups[into]!.load += this.#groups[from]!.load;
-    this.#groups[into]!.worker ??= this.#groups[from]!.worker;
+    this.#groups[into]!.place ??= this.#groups[from]!.place;
   }
 
   #top(index: number): number {

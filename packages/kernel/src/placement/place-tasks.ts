@@ -38,15 +38,15 @@ export function placeTasks(
   checkPlacement(tasks, workers, placement);
   const groups = new Groups(tasks, placement);
   const added = new Map(workers.map(({ id, load }) => [id, load]));
-  const free = groups.list().filter(({ worker, load }) => {
-    if (worker !== undefined) added.set(worker, added.get(worker)! + load);
-    return worker === undefined;
+  const free = groups.list().filter(({ place, load }) => {
+    if (place !== undefined) added.set(place, added.get(place)! + load);
+    return place === undefined;
   });
   fill(
     [...added].toSorted(([, one], [, other]) => one - other),
     free,
   );
-  return new Map(tasks.map(({ pid }, index) => [pid, groups.workerOf(index)]));
+  return new Map(tasks.map(({ pid }, index) => [pid, groups.placeOf(index)]));
 }
 
 type Loaded = readonly [id: string, load: number];
@@ -63,7 +63,7 @@ function fill(workers: readonly Loaded[], groups: readonly Group[]): void {
       const group = groups[next]!;
       // It goes where most of it fits; a large one goes where nothing else is.
       if (!isLast && given > 0 && given + group.load / 2 > share) break;
-      group.worker = id;
+      group.place = id;
       given += group.load;
     }
     left -= given;

@@ -17,6 +17,7 @@ import { isProgram } from '../hosting.js';
 import type { AddressSpaceDescription } from '../memory/address-space.js';
 import type { FileObject } from '../memory/file-object.js';
 import { newHistory } from '../memory/mm-history.js';
+import { disownChildrenLocked } from './exit.js';
 import {
   enterAll,
   type NewcomerParts,
@@ -56,6 +57,10 @@ export function enterAdopted(parts: NewcomerParts, tree: TaskTree): Newcomers<Lo
       return task.exitState === EXIT_ZOMBIE
         ? table.addZombieLocked(entry, task.exitCode, zombieDigest(task))
         : table.addLocked(entry);
+    });
+    table.locked(() => {
+      for (const [index, { exitState }] of tree.tasks.entries())
+        if (exitState === EXIT_ZOMBIE) disownChildrenLocked(table, slots[index]!);
     });
     const perCpu = new Map<number, Load>();
     const packers = new Map<number, Packer>();
@@ -155,12 +160,15 @@ function identity({ pid, ppid, tgid, pgid, sid, comm, exitSignal, pdeathSignal }
   return { pid, ppid, tgid, pgid, sid, comm, exitSignal, pdeathSignal };
 }
 
-/** In the list, the parent of each task; of a thread the leader of its group, unless that has gone before it. */
+/** In the list, the parent of each task; of a thread the first of its group: the leader, unless that has gone before it. */
 function parentIndexes(tasks: readonly Task[]): (number | undefined)[] {
-  const positions = new Map(tasks.map(({ pid }, index) => [pid, index]));
+  const positions = new Map<number, number>();
+  const groups = new Map<number, number>();
   return tasks.map(({ pid, ppid, tgid }, index) => {
-    const parent = (tgid === pid ? undefined : positions.get(tgid)) ?? positions.get(ppid);
-    return parent === undefined || parent >= index ? undefined : parent;
+    const parent = (tgid === pid ? undefined : groups.get(tgid)) ?? positions.get(ppid);
+    positions.set(pid, index);
+    if (!groups.has(tgid)) groups.set(tgid, index);
+    return parent;
   });
 }
 

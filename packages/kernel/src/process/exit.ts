@@ -12,7 +12,7 @@ import { FLAG, KERNEL_SLOT, SIGKILL, SLOT, STATE } from './slot.js';
  */
 export function exitLocked(table: ProcessTable, slot: number, status: number, digest: Uint8Array): number[] {
   table.endLocked(slot, status, digest);
-  const woken = [...disownChildren(table, slot), ...signalLeader(table, slot, status)];
+  const woken = [...disownChildrenLocked(table, slot), ...signalLeader(table, slot, status)];
   const parent = table.get(slot, SLOT.PARENT);
   const hasParent = parent !== KERNEL_SLOT || (table.flags(slot) & FLAG.REMOTE_PARENT) !== 0;
   const waitedFor = hasParent && table.get(slot, SLOT.EXIT_SIGNAL) === SIGCHLD;
@@ -21,7 +21,8 @@ export function exitLocked(table: ProcessTable, slot: number, status: number, di
   return woken;
 }
 
-function disownChildren(table: ProcessTable, slot: number): number[] {
+/** Gives the children of a task that has ended another parent. @returns as exitLocked() */
+export function disownChildrenLocked(table: ProcessTable, slot: number): number[] {
   const woken: number[] = [];
   const children = table.links.children(slot);
   if (children.length === 0) return woken;
@@ -37,16 +38,12 @@ function disownChildren(table: ProcessTable, slot: number): number[] {
 /** The threads of a group end with their leader (as by exit_group); a child may have asked to be told. */
 function signalOfParentDeath(table: ProcessTable, parent: number, child: number): number {
   if (table.get(child, SLOT.STATE) === STATE.ZOMBIE) return 0;
-  return isThreadOf(table, child, parent) ? SIGKILL : table.get(child, SLOT.PDEATH_SIGNAL);
+  return table.leaderLocked(child) === parent ? SIGKILL : table.get(child, SLOT.PDEATH_SIGNAL);
 }
 
 /** What ends one thread by a signal ends its whole group, by way of the leader (complete_signal(), kernel/signal.c). */
 function signalLeader(table: ProcessTable, slot: number, status: number): number[] {
-  const leader = table.get(slot, SLOT.PARENT);
+  const leader = table.leaderLocked(slot);
   const signal = signalIn(status);
-  if (signal === 0 || leader === KERNEL_SLOT || !isThreadOf(table, slot, leader)) return [];
-  return table.signalLocked(leader, signal) ? [leader] : [];
+  return signal !== 0 && leader !== slot && table.signalLocked(leader, signal) ? [leader] : [];
 }
-
-const isThreadOf = (table: ProcessTable, slot: number, leader: number): boolean =>
-  table.get(slot, SLOT.TGID) === table.get(leader, SLOT.PID);

@@ -33,9 +33,9 @@ export function placeOnCpus(control: CpuControl, sharesWith: readonly (readonly 
   for (const group of groups.list()) {
     const cpu = loads.indexOf(Math.min(...loads));
     loads[cpu]! += group.load;
-    group.worker = String(cpu);
+    group.place = String(cpu);
   }
-  return sharesWith.map((_, index) => Number(groups.workerOf(index)));
+  return sharesWith.map((_, index) => Number(groups.placeOf(index)));
 }
 
 /** Where an incoming task hangs: below an earlier one, or below the kernel, as the root or with its parent elsewhere. */

@@ -263,9 +263,13 @@ export class ProcessTable {
     return this.wakeLocked(slot);
   }
 
-  /** The leader of a task's thread group; itself for most. */
+  /**
+   * The leader of a task's thread group; itself for most, and for a thread whose leader has gone. A thread hangs below
+   * its leader, so that is looked at: another task may have the number of the group by now.
+   */
   leaderLocked(slot: number): number {
-    return this.find(this.get(slot, SLOT.TGID)) ?? slot;
+    const parent = this.get(slot, SLOT.PARENT);
+    return parent !== KERNEL_SLOT && this.get(slot, SLOT.TGID) === this.get(parent, SLOT.PID) ? parent : slot;
   }
 
   /** Every task's slot, in no order that means anything. */

@@ -1,6 +1,7 @@
-import { asCkptError } from '@ckptree/errors';
+import { asCkptError, CkptError } from '@ckptree/errors';
 import { type Static, Type } from '@ckptree/schema';
 import type { Sys } from '../program.js';
+import { MAX_TEXT_BYTES } from '../spec/json-text.js';
 import { conclude, machine } from './machine.js';
 import { mapMemory } from './memory.js';
 import { PidParam } from './param-types.js';
@@ -48,9 +49,12 @@ function writeScript(sys: Sys, commands: readonly Command[]): number {
   return script;
 }
 
+/** @throws E2BIG the text is longer than any spec: memory may come from an image that somebody made up */
 function readCommand(sys: Sys, script: number, index: number): Command {
   const entry = script + index * ENTRY_SIZE;
-  const text = sys.mem.read(script + sys.mem.u32(entry + TEXT), sys.mem.u32(entry + TEXT_LENGTH));
+  const length = sys.mem.u32(entry + TEXT_LENGTH);
+  if (length > MAX_TEXT_BYTES) throw new CkptError('E2BIG', `command ${index} takes ${length} bytes`);
+  const text = sys.mem.read(script + sys.mem.u32(entry + TEXT), length);
   return JSON.parse(Buffer.from(text).toString()) as Command;
 }
 

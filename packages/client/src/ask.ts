@@ -10,6 +10,7 @@ import {
   type RequestOf,
   request,
 } from '@ckptree/protocol';
+import { deadlineAfter } from './deadline.js';
 
 export interface AskOptions {
   /** How long to try in all; default 60 s. */
@@ -33,7 +34,7 @@ export async function ask<D extends Definition>(
   body: RequestOf<D>,
   { timeoutMs = TIMEOUT_MS, signal }: AskOptions = {},
 ): Promise<ReplyOf<D>> {
-  const deadline = AbortSignal.timeout(timeoutMs);
+  const deadline = deadlineAfter(timeoutMs);
   const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
   const started = performance.now();
   let last: unknown;

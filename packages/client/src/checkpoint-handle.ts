@@ -10,6 +10,7 @@ import {
   isTerminal,
 } from '@ckptree/protocol';
 import { type AskOptions, ask } from './ask.js';
+import { deadlineAfter } from './deadline.js';
 import { eventsOf } from './events.js';
 
 /** A checkpoint that is complete, durable and listed. */
@@ -76,7 +77,7 @@ export class CheckpointHandle implements AsyncIterable<CheckpointProgress> {
   }
 
   async #end({ timeoutMs = TIMEOUT_MS, signal, old = false }: AskOptions & { readonly old?: boolean }) {
-    const deadline = AbortSignal.timeout(timeoutMs);
+    const deadline = deadlineAfter(timeoutMs);
     const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
     const { summary, unknown } = old ? await this.#ended(either) : {};
     if (summary !== undefined) return this.#result(summary);

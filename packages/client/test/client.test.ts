@@ -178,6 +178,24 @@ describe('trees', () => {
 });
 
 describe('a request', () => {
+  test.each([2 ** 31, Number.POSITIVE_INFINITY])('may take %d ms', async (timeoutMs) => {
+    await coordinatorWith({
+      workers: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return { workers: [] };
+      },
+    });
+    const sdk = await client();
+    await expect(sdk.workers({ timeoutMs })).resolves.toEqual([]);
+  });
+
+  test.each([-1, Number.NaN])('cannot take %d ms', async (timeoutMs) => {
+    const sdk = await client();
+    const einval = { code: 'EINVAL', fields: { field: 'timeoutMs' } };
+    await expect(sdk.workers({ timeoutMs })).rejects.toMatchObject(einval);
+    await expect(sdk.follow('20261123t153926123-7f3a9c2e', { timeoutMs }).done).rejects.toMatchObject(einval);
+  });
+
   test('waits for a coordinator to come', async () => {
     const sdk = await client();
     const workers = sdk.workers();

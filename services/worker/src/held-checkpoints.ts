@@ -65,13 +65,16 @@ export class HeldCheckpoints {
     const known = this.#held.get(request.checkpoint);
     if (known !== undefined) return known;
     const preparing = this.#hold(hosted, request);
-    this.#held.set(request.checkpoint, preparing);
+    const { checkpoint } = request;
+    this.#held.set(checkpoint, preparing);
+    // It may have been released meanwhile, and even be prepared anew.
+    const isWanted = (): boolean => this.#held.get(checkpoint) === preparing;
     try {
       const held = await preparing;
-      this.#settled.set(request.checkpoint, held);
+      if (isWanted()) this.#settled.set(checkpoint, held);
       return held;
     } catch (error) {
-      this.#held.delete(request.checkpoint);
+      if (isWanted()) this.#held.delete(checkpoint);
       throw error;
     }
   }

@@ -156,6 +156,40 @@ describe('the process table', () => {
     expect(table.locked(() => table.wakeLocked(slot(5)))).toBe(true);
   });
 
+  test('wakes each task that was woken and lives once, through any sequence of wakes, ends and births', () => {
+    const step = fc.tuple(fc.constantFrom('birth', 'wake', 'wake', 'end', 'look'), fc.nat(30));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const { table, add, slot, subtree, exit } = treeOf([[1, 0]]);
+        const woken = new Set<number>();
+        const look = () => {
+          const taken = table.locked(() => table.takeWokenLocked(0)).map((one) => table.get(one, SLOT.PID));
+          expect(taken.toSorted((a, b) => a - b)).toEqual([...woken].sort((a, b) => a - b));
+          woken.clear();
+        };
+        let next = 2;
+        for (const [what, pick] of steps) {
+          const pids = subtree(1);
+          const pid = pids[pick % pids.length]!;
+          if (what === 'birth') add(next++, 1);
+          else if (what === 'look') look();
+          else if (what === 'wake') {
+            table.locked(() => table.wakeLocked(slot(pid)));
+            woken.add(pid);
+          } else if (pid !== 1) {
+            const gone = slot(pid);
+            exit(pid);
+            table.locked(() => table.releaseLocked(gone));
+            woken.delete(pid);
+            woken.add(1);
+          }
+        }
+        look();
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   test('hands out free pids and never one that is taken', () => {
     const { table, add } = treeOf([[1, 0], [2, 0], [3, 0]]); // biome-ignore format: a tree
     const pid = table.get(add(0, 0), SLOT.PID);

@@ -25,5 +25,4 @@ test.each(['volume', 'nats'] as const)(
     expect(endsIn(await eventsOf(client, checkpoint.id))).toEqual(['completed']);
     await checkListed(client, checkpoint.id, true);
   },
-  120_000,
 );

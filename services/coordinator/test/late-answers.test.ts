@@ -167,7 +167,7 @@ describe('a worker that lives is asked again', () => {
     await told;
     expect(abandoned).toBe(1);
     await Promise.all([spawned, started, given].map((served) => served.stop()));
-  }, 30_000);
+  });
 
   test('and its error is told at once, whatever its code', async () => {
     let asked = 0;
@@ -185,43 +185,39 @@ describe('a worker that lives is asked again', () => {
   const checkpoint = newManifestId();
   const request = { version: 1, checkpoint, pid: 1, requested: new Date().toISOString() };
 
-  test.each(['prepare', 'resume'] as const)(
-    'to %s the tasks of a cut',
-    async (lost) => {
-      let asked = 0;
-      let answer: () => void = () => undefined;
-      const loseFirst = async (verb: typeof lost): Promise<void> => {
-        if (verb === lost && ++asked === 1) await new Promise<void>((resolve) => (answer = resolve));
-      };
-      const prepared = serve(connection, worker('w5').prepare, async () => {
-        await loseFirst('prepare');
-        return { tasks: 1, freezeUs: 1, snapshotUs: 1 };
-      });
-      const resumed = serve(connection, worker('w5').resume, async () => {
-        await loseFirst('resume');
-        return { downtimeUs: 42, expired: false };
-      });
-      const changes: { state?: string; figures?: object }[] = [];
-      const keeper = {
-        record: { checkpoint, request },
-        change: async (change: object) => changes.push(change),
-      };
-      const parts = {
-        connection,
-        workers,
-        table: { locate: async () => ({ tree: TREE, rootPid: 1, workers: ['w5'] }) },
-        trees: { get: () => ({ workers: ['w5'] }) },
-        events: { tell: () => undefined },
-        limits: { leaseMs: 16_000, describeMs: 20_000 },
-      };
-      await prepare(parts as never, { keeper, signal: NEVER, term: NEVER } as never);
-      expect(changes.at(-1)).toMatchObject({ state: 'dumping', figures: { downtimeUs: 42 } });
-      expect(asked).toBe(2);
-      answer();
-      await Promise.all([prepared, resumed].map((served) => served.stop()));
-    },
-    30_000,
-  );
+  test.each(['prepare', 'resume'] as const)('to %s the tasks of a cut', async (lost) => {
+    let asked = 0;
+    let answer: () => void = () => undefined;
+    const loseFirst = async (verb: typeof lost): Promise<void> => {
+      if (verb === lost && ++asked === 1) await new Promise<void>((resolve) => (answer = resolve));
+    };
+    const prepared = serve(connection, worker('w5').prepare, async () => {
+      await loseFirst('prepare');
+      return { tasks: 1, freezeUs: 1, snapshotUs: 1 };
+    });
+    const resumed = serve(connection, worker('w5').resume, async () => {
+      await loseFirst('resume');
+      return { downtimeUs: 42, expired: false };
+    });
+    const changes: { state?: string; figures?: object }[] = [];
+    const keeper = {
+      record: { checkpoint, request },
+      change: async (change: object) => changes.push(change),
+    };
+    const parts = {
+      connection,
+      workers,
+      table: { locate: async () => ({ tree: TREE, rootPid: 1, workers: ['w5'] }) },
+      trees: { get: () => ({ workers: ['w5'] }) },
+      events: { tell: () => undefined },
+      limits: { leaseMs: 16_000, describeMs: 20_000 },
+    };
+    await prepare(parts as never, { keeper, signal: NEVER, term: NEVER } as never);
+    expect(changes.at(-1)).toMatchObject({ state: 'dumping', figures: { downtimeUs: 42 } });
+    expect(asked).toBe(2);
+    answer();
+    await Promise.all([prepared, resumed].map((served) => served.stop()));
+  });
 
   test('what its part holds', async () => {
     let asked = 0;
@@ -237,7 +233,7 @@ describe('a worker that lives is asked again', () => {
     expect(asked).toBe(2);
     answer();
     await described.stop();
-  }, 30_000);
+  });
 });
 
 test('a schedule that is removed while its checkpoint is asked for stays removed', async () => {

@@ -40,7 +40,7 @@ test('a volume is opened, whichever answer is lost', async () => {
   expect(answers.asked).toBe(3);
   answers.answer();
   await served.stop();
-}, 30_000);
+});
 
 test('a job of which one answer is lost is not begun anew', async () => {
   const job = '0123456789abcdef';

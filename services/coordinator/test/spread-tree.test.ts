@@ -95,6 +95,31 @@ test('a signal to a task reaches what is below it, and nobody minds that a worke
   await untilEmpty();
 });
 
+test('a placement names pids of the spec, also when the tree gets others', async () => {
+  const { client } = cluster;
+  const idle = { program: 'idle', params: { forever: true } };
+  const spec = { root: { ...idle, children: [{ ...idle, pid: 5_001 }, idle] } };
+  const other = { root: { ...idle, children: [{ ...idle, children: [idle] }, idle] } };
+  const first = await client.spawn(spec, { placement: { 1: 'worker-1', 5001: 'worker-2' } });
+  const second = await client.spawn(other, {
+    placement: { 1: 'worker-3', 2: 'worker-2', 3: 'worker-2', 4: 'worker-1' },
+  });
+  const { tasks } = await client.ps({ tree: second.tree });
+  expect(tasks.map(({ pid, worker }) => [pid - second.rootPid, worker])).toEqual([
+    [0, 'worker-3'],
+    [1, 'worker-2'],
+    [2, 'worker-2'],
+    [3, 'worker-1'],
+  ]);
+  expect(second.rootPid).toBeGreaterThan(1);
+  await expect(client.spawn(other, { placement: { 9: 'worker-1' } })).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: 'the placement names task 9, which is not in the tree',
+  });
+  for (const pid of [first.rootPid, second.rootPid]) await client.kill(pid);
+  await untilEmpty();
+});
+
 test('a tree over three workers goes on from any checkpoint, on three, two and one, to the same ends', async () => {
   const { client } = cluster;
   const spec = example('mixed');
@@ -124,29 +149,4 @@ test('a tree over three workers goes on from any checkpoint, on three, two and o
   await cluster.cluster.remove('worker-3');
   await until(async () => (await client.workers()).length === 2);
   await restartAll({}, 2);
-});
-
-test('a placement names pids of the spec, also when the tree gets others', async () => {
-  const { client } = cluster;
-  const idle = { program: 'idle', params: { forever: true } };
-  const spec = { root: { ...idle, children: [{ ...idle, pid: 5_001 }, idle] } };
-  const other = { root: { ...idle, children: [{ ...idle, children: [idle] }, idle] } };
-  const first = await client.spawn(spec, { placement: { 1: 'worker-1', 5001: 'worker-2' } });
-  const second = await client.spawn(other, {
-    placement: { 1: 'worker-3', 2: 'worker-2', 3: 'worker-2', 4: 'worker-1' },
-  });
-  const { tasks } = await client.ps({ tree: second.tree });
-  expect(tasks.map(({ pid, worker }) => [pid - second.rootPid, worker])).toEqual([
-    [0, 'worker-3'],
-    [1, 'worker-2'],
-    [2, 'worker-2'],
-    [3, 'worker-1'],
-  ]);
-  expect(second.rootPid).toBeGreaterThan(1);
-  await expect(client.spawn(other, { placement: { 9: 'worker-1' } })).rejects.toMatchObject({
-    code: 'EINVAL',
-    message: 'the placement names task 9, which is not in the tree',
-  });
-  for (const pid of [first.rootPid, second.rootPid]) await client.kill(pid);
-  await untilEmpty();
 });

@@ -17,8 +17,7 @@ const config: Config = {
   transformIgnorePatterns: ['/node_modules/', '/dist/'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/.cache'],
-  // Two more than there are cores: many tests wait for leases, outages and processes most of the time.
-  maxWorkers: availableParallelism() + 2,
+  maxWorkers: availableParallelism(),
   // For what hangs: a busy machine takes several times as long as a test usually does.
   testTimeout: 300_000,
 };

@@ -188,7 +188,7 @@ describe('a parallel dump that fails', () => {
     try {
       await expect(dumpParallel(largePlan(1).plan, { fd, path: '/dev/null' }, pool)).rejects.toMatchObject({
         code: 'EBADF',
-        message: expect.stringMatching(/^cannot write from byte 0 on: EBADF/),
+        message: 'cannot write from byte 0 on: it is not open for this',
         fields: { position: 0, path: '/dev/null' },
       });
     } finally {

@@ -11,7 +11,14 @@ export function figures(values: readonly number[]): Figures {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-  return { runs: sorted.length, min: at(0), median: at(0.5), p99: at(0.99), max: at(1) };
+  return { runs: sorted.length, min: at(0), median: medianOf(sorted), p99: at(0.99), max: at(1) };
+}
+
+/** Of an even number, the middle of the two in the middle. */
+function medianOf(sorted: readonly number[]): number {
+  const middle = sorted.length / 2;
+  const [low = Number.NaN, high = Number.NaN] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  return (low + high) / 2;
 }
 
 /** Of something that was counted once: it does not vary. */

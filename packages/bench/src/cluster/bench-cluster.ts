@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, type CompletedCheckpoint, connect, type StartedTree } from '@ckptree/client';
 import { LocalCluster } from '@ckptree/local-cluster';
-import { Store } from '@ckptree/store';
 import { type Timing, timed } from '../measure.js';
 import { cpuSecondsOf } from './process-cpu.js';
 
@@ -21,8 +20,6 @@ export interface BenchClusterOptions {
   readonly memoryMiB: number;
   /** That encode and write, of each worker; default: one for each core. */
   readonly threads?: number;
-  /** Of zstd; default: that of a store that says nothing of it. */
-  readonly level?: number;
 }
 
 /** A tree whose tasks never end: a root with one page, and below it tasks that hold so much memory each. */
@@ -58,10 +55,8 @@ export class BenchCluster {
 
   /** @throws ENOENT there is no nats-server; EIO a service does not start */
   static async start(options: BenchClusterOptions): Promise<BenchCluster> {
-    const { workers, carrier = 'volume', memoryMiB, threads, level } = options;
+    const { workers, carrier = 'volume', memoryMiB, threads } = options;
     const folder = await mkdtemp(join(options.folder, 'cluster-'));
-    // Services take a store that is there.
-    if (level !== undefined) await (await Store.init(storeIn(folder), { level })).close();
     const worker = ['--cpus', '1', '--memory', `${memoryMiB}M`];
     if (threads !== undefined) worker.push('--threads', `${threads}`);
     const cluster = await LocalCluster.start({ dataFolder: folder, workers, carrier, args: { worker } });
@@ -80,7 +75,7 @@ export class BenchCluster {
   }
 
   get store(): string {
-    return storeIn(this.#folder);
+    return join(this.#folder, 'store');
   }
 
   /** Starts a tree. Tasks go round the workers, the root to the first. */
@@ -147,6 +142,3 @@ export class BenchCluster {
     await rm(this.#folder, { recursive: true, force: true });
   }
 }
-
-/** Where a local cluster has its store. */
-const storeIn = (folder: string): string => join(folder, 'store');

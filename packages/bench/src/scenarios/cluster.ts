@@ -12,7 +12,7 @@ export const cluster: Scenario = {
   async *measure(options) {
     yield* await smallCheckpoints(options);
     yield* await durableThroughput(options);
-    yield* scaling(options);
+    yield await scaling(options);
     yield* await manyTasks(options);
   },
 };

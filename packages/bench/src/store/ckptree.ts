@@ -58,6 +58,7 @@ export function openStore(image: string, folder: string): Contestant {
     storedBytes: () => folderSize(path),
     async close() {
       await store?.close();
+      await rm(path, { recursive: true, force: true });
     },
   };
 }

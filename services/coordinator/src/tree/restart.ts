@@ -20,19 +20,15 @@ export async function restart(
 ): Promise<ReplyOf<Restart>> {
   const store = await parts.store();
   const { tree: image } = await readTree((await store.source(request.checkpoint)).withoutPages());
-  const { release } = await parts.startingPids.take(async (starting) => {
+  const choose = async (starting: ReadonlySet<number>) => {
     const wanted = new Set(image.tasks.map(({ pid }) => pid));
     const pid = [...wanted].find((one) => starting.has(one));
     if (pid !== undefined)
       throw new CkptError('EEXIST', `pid ${pid} is taken by a task of a tree that is being started`, { pid });
     await makeRoom(parts, wanted, startedBy.signal);
-    return { chosen: undefined, pids: wanted };
-  });
-  try {
-    return await start(parts, image, request, startedBy);
-  } finally {
-    release();
-  }
+    return { chosen: image, pids: wanted };
+  };
+  return parts.startingPids.during(choose, (tree) => start(parts, tree, request, startedBy));
 }
 
 async function start(

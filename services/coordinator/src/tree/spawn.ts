@@ -22,16 +22,12 @@ export async function spawn(
   startedBy: StartedBy,
 ): Promise<ReplyOf<Spawn>> {
   const { spec, baseFolder = '/' } = request;
-  const { chosen, release } = await parts.startingPids.take(async (starting) => {
+  const choose = async (starting: ReadonlySet<number>) => {
     const living = (await livingRows(parts, startedBy.signal)).map(({ pid }) => pid);
     const trees = freePids(spec, baseFolder, new Set([...living, ...starting]));
     return { chosen: trees, pids: trees.spawned.tasks.map(({ pid }) => pid) };
-  });
-  try {
-    return await start(parts, chosen, request, startedBy);
-  } finally {
-    release();
-  }
+  };
+  return parts.startingPids.during(choose, (trees) => start(parts, trees, request, startedBy));
 }
 
 async function start(

@@ -1,6 +1,6 @@
-/** Pids that were taken for a tree, until its tasks are there, or will not be. */
-export interface TakenPids {
-  release(): void;
+interface Choice<Chosen> {
+  readonly chosen: Chosen;
+  readonly pids: Iterable<number>;
 }
 
 /**
@@ -14,22 +14,30 @@ export class StartingPids {
 
   /**
    * @param choose told which pids are taken beside those of tasks that are there @returns what it chose, and its pids
-   * @throws what `choose` throws; then nothing is taken
+   * @param start  has them until it has ended: its tasks are there then, or will not be
+   * @throws what `choose` throws, and then nothing is taken; what `start` throws
    */
-  take<Chosen>(
-    choose: (
-      starting: ReadonlySet<number>,
-    ) => Promise<{ readonly chosen: Chosen; readonly pids: Iterable<number> }>,
-  ): Promise<TakenPids & { readonly chosen: Chosen }> {
+  async during<Chosen, Started>(
+    choose: (starting: ReadonlySet<number>) => Promise<Choice<Chosen>>,
+    start: (chosen: Chosen) => Promise<Started>,
+  ): Promise<Started> {
+    const { chosen, own } = await this.#take(choose);
+    try {
+      return await start(chosen);
+    } finally {
+      for (const pid of own) this.#starting.delete(pid);
+    }
+  }
+
+  #take<Chosen>(
+    choose: (starting: ReadonlySet<number>) => Promise<Choice<Chosen>>,
+  ): Promise<{ readonly chosen: Chosen; readonly own: readonly number[] }> {
     const turn = this.#last.then(async () => {
       // As it was before it looks: what is started meanwhile may not be among the tasks that it sees.
       const { chosen, pids } = await choose(new Set(this.#starting));
       const own = [...pids];
       for (const pid of own) this.#starting.add(pid);
-      const release = (): void => {
-        for (const pid of own) this.#starting.delete(pid);
-      };
-      return { chosen, release };
+      return { chosen, own };
     });
     this.#last = turn.catch(() => undefined); // told to whoever asked for it
     return turn;

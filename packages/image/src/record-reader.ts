@@ -1,5 +1,6 @@
 import type { ByteSource } from '@ckptree/model';
 import { RECORD_HEADER_SIZE } from './constants.js';
+import { recordSize } from './records.js';
 
 /** Most bytes of a record's body that are looked at together. */
 export const PIECE_SIZE = 64 * 1024;
@@ -8,6 +9,12 @@ export const PIECE_SIZE = 64 * 1024;
 const LARGEST_REQUEST = RECORD_HEADER_SIZE + PIECE_SIZE;
 
 const WINDOW_SIZE = 2 * LARGEST_REQUEST;
+
+/**
+ * Behind pages that were skipped mostly the next batch comes: a PGARR, then a piece of addresses. What would be read beyond
+ * them is pages again.
+ */
+const AFTER_SKIP = recordSize('PGARR') + LARGEST_REQUEST;
 
 /**
  * A window that moves over a source, always forwards. Many small records come out of one read, without waiting for
@@ -63,7 +70,7 @@ export class RecordReader {
     this.#offset = 0;
     // What was skipped is proven by its last byte.
     const back = this.#unproven ? 1 : 0;
-    const wanted = WINDOW_SIZE - this.#end;
+    const wanted = this.#unproven ? back + AFTER_SKIP : WINDOW_SIZE - this.#end;
     const bytes = await this.#source.read(this.#position + this.#end - back, wanted);
     this.#cutShort = bytes.length < back;
     this.#sourceEnded = bytes.length < wanted;

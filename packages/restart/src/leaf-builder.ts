@@ -22,8 +22,9 @@ export class LeafBuilder {
   readonly #known: LeafIndex | undefined;
   readonly #grabs: boolean;
   readonly #finished: Int32Array[] = [];
-  /** Of the leaf at hand. */
-  readonly #entries = new Int32Array(LEAF_ENTRIES);
+  /** The leaf at hand, as its frame will be: behind the entries no stamps, as nothing was written since. */
+  readonly #leaf = new Int32Array(PAGE_SIZE / Int32Array.BYTES_PER_ELEMENT);
+  readonly #entries = this.#leaf.subarray(0, LEAF_ENTRIES);
   #number = NO_LEAF;
   #inLeaf = 0;
   /** Pairs (leaf number, leaf) of the address space at hand. */
@@ -109,8 +110,8 @@ export class LeafBuilder {
 
   #newLeaf(): number {
     const memory = this.#memory;
-    const leaf = memory.allocate();
-    memory.words[arenaOf(leaf)]!.set(this.#entries, offsetInArena(leaf) >>> 2);
+    const leaf = memory.allocateTableForCopy();
+    memory.words[arenaOf(leaf)]!.set(this.#leaf, offsetInArena(leaf) >>> 2);
     if (this.#grabs)
       for (const entry of this.#entries) if (entry !== 0) memory.grab(entry >>> PTE_FRAME_SHIFT);
     this.#known?.add(leaf, this.#entries);

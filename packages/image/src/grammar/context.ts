@@ -1,5 +1,4 @@
 import { vmaRange } from '@ckptree/model';
-import { BATCH_PAGES } from '../constants.js';
 import type { Finding } from '../finding.js';
 import type { RecordValues } from '../records.js';
 import type { FindingCode } from '../rules.js';
@@ -75,8 +74,6 @@ export class Context {
   vma: CurrentVma | undefined;
   /** The grammar is lost: what comes is not reported until it makes sense again. */
   lost = false;
-  /** Addresses of one batch, reused for each. */
-  readonly addresses = new Float64Array(BATCH_PAGES);
   readonly #onFinding: (finding: Finding) => void;
 
   constructor(visitor: ImageVisitor, onFinding: (finding: Finding) => void) {

@@ -32,45 +32,56 @@ const contents: Transition = {
   wanted: ({ vma }) => (vma?.batch ?? 0) * ADDRESS_SIZE,
   take(context, record) {
     const { vma } = context;
-    if (vma?.batch === undefined) return 'batch';
-    const { addresses } = context;
-    takeAddresses(context, vma, vma.batch, record);
-    const firstPage = record.position + RECORD_HEADER_SIZE + vma.batch * ADDRESS_SIZE;
-    context.visitor.pages(addresses, vma.batch, firstPage);
+    if (vma?.batch !== undefined) takePages(context, vma, vma.batch, record);
     return 'batch';
   },
 };
 
 /**
- * Reads the addresses of a batch into `context.addresses`. One finding a batch, for its first bad address: where one is
- * wrong, most of those behind it are, too.
+ * Tells the pages of a batch. One finding a batch, for its first bad address: where one is wrong, most of those behind it
+ * are, too.
  */
-function takeAddresses(context: Context, vma: CurrentVma, batch: number, record: RecordBody): void {
+function takePages(context: Context, vma: CurrentVma, batch: number, record: RecordBody): void {
   const { view, offset } = record;
-  const { addresses } = context;
-  const { start, end } = vma;
-  let last = vma.lastPage;
-  let wrong = -1;
-  let before = last;
-  // Numbers, not bigints, and one pass: this runs once a page. Mostly the next page follows.
-  for (let index = 0, at = offset; index < batch; index++, at += ADDRESS_SIZE) {
+  const addresses = record.position + RECORD_HEADER_SIZE;
+  const contents = addresses + batch * ADDRESS_SIZE;
+  let sound = true;
+  for (let index = 0; index < batch; ) {
+    const at = offset + index * ADDRESS_SIZE;
     const address = view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_32;
-    addresses[index] = address;
-    const follows = address === last + PAGE_SIZE && address < end && last >= start;
-    if (!follows && wrong === -1 && !isNext(address, last, start, end)) {
-      wrong = index;
-      before = last;
+    const pages = countConsecutive(view, at, batch - index);
+    const good = goodPages(vma, address, pages);
+    if (sound && good < pages) {
+      sound = false;
+      const last = good === 0 ? vma.lastPage : address + (good - 1) * PAGE_SIZE;
+      const message = describe(address + good * PAGE_SIZE, vma, last);
+      context.report('page-address', addresses + (index + good) * ADDRESS_SIZE, message);
     }
-    last = address;
+    context.visitor.pages(address, pages, contents + index * PAGE_SIZE);
+    vma.lastPage = address + (pages - 1) * PAGE_SIZE;
+    index += pages;
   }
-  vma.lastPage = last;
-  if (wrong === -1) return;
-  const position = record.position + RECORD_HEADER_SIZE + wrong * ADDRESS_SIZE;
-  context.report('page-address', position, describe(addresses[wrong]!, vma, before));
 }
 
-const isNext = (address: number, last: number, start: number, end: number): boolean =>
-  address > last && address >= start && address < end && address % PAGE_SIZE === 0;
+/** How many addresses from byte `at` on, `most` at most, are each a page above the one before. */
+function countConsecutive(view: DataView, at: number, most: number): number {
+  // In halves, which are small integers: this runs once a page.
+  let low = view.getInt32(at, true);
+  let high = view.getInt32(at + 4, true);
+  for (let count = 1; count < most; count++) {
+    const next = at + count * ADDRESS_SIZE;
+    low = (low + PAGE_SIZE) | 0;
+    if (low >= 0 && low < PAGE_SIZE) high = (high + 1) | 0;
+    if (view.getInt32(next, true) !== low || view.getInt32(next + 4, true) !== high) return count;
+  }
+  return most;
+}
+
+/** How many of these pages, from the first, may come here in a vma. */
+function goodPages({ start, end, lastPage }: CurrentVma, address: number, pages: number): number {
+  if (address <= lastPage || address < start || address >= end || address % PAGE_SIZE !== 0) return 0;
+  return Math.min(pages, Math.ceil((end - address) / PAGE_SIZE));
+}
 
 function describe(address: number, { start, end }: CurrentVma, last: number): string {
   const page = `the page address 0x${address.toString(16)}`;

@@ -33,11 +33,11 @@ export interface ImageVisitor {
   mm(objref: number, mm: RecordValues<'MM'>, auxv: DataView): void;
   vma(vma: RecordValues<'VMA'>): void;
   /**
-   * A batch of pages of the vma that was told last.
-   * @param addresses the first `count` are valid, and only during the call
-   * @param position  of the first page's contents in the image, in bytes; the others follow
+   * Pages of the vma that was told last, at consecutive addresses.
+   * @param address  of the first one
+   * @param position of the first one's contents in the image, in bytes; the others follow
    */
-  pages(addresses: Float64Array, count: number, position: number): void;
+  pages(address: number, pages: number, position: number): void;
   /** @param ldt in the window of the reader: to be copied */
   mmContext(context: RecordValues<'MM_CONTEXT'>, ldt: Uint8Array): void;
   taskObjs(objrefs: RecordValues<'TASK_OBJS'>): void;

@@ -1,5 +1,5 @@
 import type { FileDescriptor, FileTable, Mm, OpenFile, StoredPages, Task, Vma } from '@ckptree/model';
-import { AT_VECTOR_SIZE, PAGE_SIZE } from '@ckptree/model';
+import { AT_VECTOR_SIZE } from '@ckptree/model';
 import { IMAGE_FLAG, VMA_TYPE } from '../constants.js';
 import type { DecodedHead, ImageVisitor, Pids } from '../grammar/visitor.js';
 import type { RecordValues } from '../records.js';
@@ -128,12 +128,8 @@ export class TreeBuilder implements ImageVisitor {
     });
   }
 
-  pages(addresses: Float64Array, count: number, position: number): void {
-    const runs = this.#mm?.runs;
-    for (let first = 0, next = 1; first < count; first = next++) {
-      while (next < count && addresses[next] === addresses[next - 1]! + PAGE_SIZE) next++;
-      runs?.push(addresses[first]!, position + first * PAGE_SIZE, next - first);
-    }
+  pages(address: number, pages: number, position: number): void {
+    this.#mm?.runs.push(address, position, pages);
   }
 
   mmContext({ vdso }: RecordValues<'MM_CONTEXT'>, ldt: Uint8Array): void {

@@ -52,7 +52,7 @@ function counter(): { counts: Omit<ImageCounts, 'records'>; visitor: ImageVisito
     file: () => counts.files++,
     mm: () => counts.addressSpaces++,
     vma: () => counts.vmas++,
-    pages: (_addresses, count) => {
+    pages: (_address, count) => {
       counts.pages += count;
     },
     mmContext: ignore,

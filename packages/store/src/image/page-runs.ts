@@ -64,9 +64,14 @@ export class PageRuns {
     return this.addresses.length;
   }
 
-  /** The bytes of all columns. */
-  encode(): Buffer {
-    return Buffer.concat([this.addresses, this.chunks, this.firstPages, this.pages].map(bytesOf));
+  /** Puts the bytes of all columns into `target` from byte `at` on. @returns where they end */
+  encode(target: Uint8Array, at: number): number {
+    let end = at;
+    for (const column of [this.addresses, this.chunks, this.firstPages, this.pages]) {
+      target.set(bytesOf(column), end);
+      end += column.byteLength;
+    }
+    return end;
   }
 
   at(index: number): PageRun {
@@ -153,7 +158,7 @@ function grown<Column extends Float64Array | Uint32Array>(column: Column, larger
 }
 
 function bytesOf(column: Float64Array | Uint32Array): Uint8Array {
-  const { buffer, byteOffset, byteLength } = swapped(column.slice());
+  const { buffer, byteOffset, byteLength } = endianness() === 'LE' ? column : swapped(column.slice());
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 

@@ -102,8 +102,7 @@ export function encodeRecipe({ chunks, owners, batches, runs, windows, literals 
   }
   for (const { literalsBefore, owner, runs: count } of batches)
     for (const value of [literalsBefore, owner, count]) u32(value);
-  bytes.set(runs.encode(), at);
-  at += runs.length * RUN_SIZE;
+  at = runs.encode(bytes, at);
   for (const { identity, firstRun, runs: count } of windows) {
     at += bytes.write(identity, at, 'hex');
     u32(firstRun);

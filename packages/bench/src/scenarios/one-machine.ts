@@ -4,12 +4,15 @@ import { join } from 'node:path';
 import { checkpoint, DumpPool } from '@ckptree/checkpoint';
 import { Kernel } from '@ckptree/kernel';
 import { restartImage } from '@ckptree/restart';
-import { copyAndSync } from '../copy-and-sync.js';
+import { isThere } from '../command.js';
+import { copyAndSync, dd } from '../copy-and-sync.js';
 import { gigabytesPerSecond, inTurn, type Series, type Timing, timed } from '../measure.js';
+import { CriuProcess } from '../one-machine/criu-process.js';
 import { memoryBeyond } from '../peak-memory.js';
 import { dumpByThreads } from '../plots/dump-by-threads.js';
 import type { Curve, Measurement, Scenario, ScenarioOptions, Section } from '../scenario.js';
 import { figures, inverse } from '../statistics.js';
+import { RESTIC, restic } from '../store/peers.js';
 import { spawnHolder } from '../tree/holder.js';
 
 const MIB = 2 ** 20;
@@ -20,10 +23,10 @@ const dumpName = (threads: number): string =>
 /** What a dump may take beyond the tasks' own memory: this, and so much for each thread. */
 const GOAL_MEMORY_MIB = { base: 64, thread: 16 };
 
-/** Dump and restart of a tree's memory beside cp and sync of as many bytes. */
+/** Dump and restart of a tree's memory beside what else makes as many bytes durable, and CRIU. */
 export const oneMachine: Scenario = {
   name: 'one-machine',
-  summary: 'dump with 1 and 2 threads and what memory it takes, restart; beside cp + sync of the same bytes',
+  summary: 'dump with 1 and 2 threads and what memory it takes, restart; beside cp, dd, restic and CRIU',
   async *measure(options) {
     const { memoryMiB, tell } = options;
     const kernel = Kernel.boot({ cpus: 1, memoryBytes: (memoryMiB * 1.125 + 128) * MIB });
@@ -40,10 +43,10 @@ export const oneMachine: Scenario = {
 async function* throughput(
   kernel: Kernel,
   root: number,
-  { folder, memoryMiB, runs, tell }: ScenarioOptions,
+  options: ScenarioOptions,
 ): AsyncIterable<Section | Curve> {
+  const { folder, memoryMiB, runs, tell } = options;
   const image = join(folder, 'tree.ckpt');
-  const copy = join(folder, 'copy');
   const heading = `a frozen task with ${memoryMiB} MiB of random bytes`;
   const save = (pool: DumpPool) => checkpoint(kernel, root, { output: image, pool });
   yield { heading: `${heading}: memory beyond its own`, measurements: await memoryRows(save, runs) };
@@ -53,16 +56,14 @@ async function* throughput(
     await rm(image, { force: true });
     return timed(() => save(pool));
   };
+  const peers = await peersOf(image, options);
   tell('dumping, copying, restarting in turn');
   const dumps = Object.fromEntries(pools.map((pool) => [dumpName(pool.threads), dump(pool)]));
   const series: Readonly<Record<string, Series>> = await inTurn<string>(runs, {
     ...dumps,
-    [COPY]: async () => {
-      await rm(copy, { force: true });
-      return copyAndSync(image, copy);
-    },
+    ...peers.things,
     'restart from the image, 2 threads': () => restartOnce(image),
-  });
+  }).finally(peers.end);
   await Promise.all(pools.map((pool) => pool.close()));
   const bytes = statSync(image).size;
   const copied = series[COPY]!;
@@ -78,6 +79,35 @@ async function* throughput(
   yield { heading, measurements };
   const ofThreads = THREADS.map((threads) => ({ threads, speed: speed(series[dumpName(threads)]!) }));
   yield dumpByThreads(memoryMiB, ofThreads, speed(copied).median);
+}
+
+/** What the dump is held against: others that make the image durable, and one that saves a process with such memory. */
+async function peersOf(
+  image: string,
+  { folder, memoryMiB, tell }: ScenarioOptions,
+): Promise<{ readonly things: Readonly<Record<string, () => Promise<Timing>>>; readonly end: () => void }> {
+  const copy = join(folder, 'copy');
+  const onto = (write: (from: string, to: string) => Promise<Timing>) => async () => {
+    await rm(copy, { force: true });
+    return write(image, copy);
+  };
+  const backup = isThere(RESTIC, tell) ? restic(image, folder) : undefined;
+  const criu = await CriuProcess.start(memoryMiB, folder, tell);
+  const things = {
+    [COPY]: onto(copyAndSync),
+    'dd conv=fsync of it': onto(dd),
+    ...(backup && {
+      'restic backup of it, into a new repository': async () => {
+        await backup.fresh();
+        return backup.put();
+      },
+    }),
+    ...(criu && {
+      'CRIU dump + sync of a process with as much': () => criu.dump(),
+      'CRIU restore of it': () => criu.restore(),
+    }),
+  };
+  return { things, end: () => criu?.end() };
 }
 
 /** Of a process that has dumped before, with a pool of threads made for each. */

@@ -7,7 +7,7 @@ import type { Measurement, Ratio, Scenario, ScenarioOptions, Section } from '../
 import { exactly } from '../statistics.js';
 import { command, openStore } from '../store/ckptree.js';
 import type { Contestant } from '../store/contestant.js';
-import { RESTIC, restic, ZSTD, zstd } from '../store/peers.js';
+import { BORG, borg, RESTIC, restic, ZSTD, zstd } from '../store/peers.js';
 
 const STEPS = ['first put', 'unchanged put', 'restore'] as const;
 type Step = (typeof STEPS)[number];
@@ -21,10 +21,10 @@ const WARM_UPS = 3;
 /** How many times restic's speed each step is hoped to have. */
 const GOALS: Readonly<Record<Step, number>> = { 'first put': 3, 'unchanged put': 10, restore: 4 };
 
-/** Put, unchanged put, restore and stored size of real memory contents, beside restic and zstd. */
+/** Put, unchanged put, restore and stored size of real memory contents, beside restic, borg and zstd. */
 export const store: Scenario = {
   name: 'store',
-  summary: 'put, unchanged put, restore and stored size of real memory; beside restic and zstd -1',
+  summary: 'put, unchanged put, restore and stored size of real memory; beside restic, borg and zstd -1',
   async *measure(options) {
     const { memoryMiB } = options;
     const half = Math.ceil(memoryMiB / 2);
@@ -46,6 +46,7 @@ async function* contest(name: string, mix: MemoryMix, options: ScenarioOptions):
     command(image, folder),
     command(image, folder, { encrypt: true }),
     ...(isThere(RESTIC, tell) ? [restic(image, folder)] : []),
+    ...(isThere(BORG, tell) ? [borg(image, folder)] : []),
     ...(isThere(ZSTD, tell) ? THREADS.map((threads) => zstd(image, folder, threads)) : []),
   ];
   tell(`storing and restoring it ${runs + WARM_UPS} times with each of ${contestants.length}`);

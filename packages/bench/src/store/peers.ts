@@ -6,6 +6,7 @@ import type { Contestant } from './contestant.js';
 import { folderSize } from './folder-size.js';
 
 export const RESTIC: Peer = { program: 'restic', debianPackage: 'restic' };
+export const BORG: Peer = { program: 'borg', debianPackage: 'borgbackup' };
 export const ZSTD: Peer = { program: 'zstd', debianPackage: 'zstd' };
 
 /** A backup program with deduplication, compression and encryption, in its default settings. */
@@ -24,6 +25,35 @@ export function restic(image: string, folder: string): Contestant {
     async restore(target) {
       const parent = `${target}.restic`;
       const restored = await run('restore', 'latest', '--target', parent);
+      const synced = await runCommand(['sync', join(parent, image)]);
+      await runCommand(['mv', join(parent, image), target]);
+      await rm(parent, { recursive: true });
+      return sum(restored, synced);
+    },
+    storedBytes: () => folderSize(repository),
+  };
+}
+
+/** Another, which must be told to compress by zstd; encrypted as restic is. */
+export function borg(image: string, folder: string): Contestant {
+  const repository = join(folder, 'borg');
+  const env = { BORG_REPO: repository, BORG_PASSPHRASE: 'bench', BORG_BASE_DIR: join(folder, 'borg-base') };
+  const run = (...args: string[]) => runCommand(['borg', ...args], env);
+  let archive = 0;
+  return {
+    name: 'borg',
+    deduplicates: true,
+    async fresh() {
+      await rm(repository, { recursive: true, force: true });
+      await run('init', '--encryption', 'repokey-blake2');
+    },
+    put: () => run('create', '--compression', 'zstd,1', `::${++archive}`, image),
+    async restore(target) {
+      const parent = `${target}.borg`;
+      await mkdir(parent);
+      // It takes no folder to put files into but the one that it is called in.
+      const extract = ['env', `--chdir=${parent}`, 'borg', 'extract', `::${archive}`];
+      const restored = await runCommand(extract, env);
       const synced = await runCommand(['sync', join(parent, image)]);
       await runCommand(['mv', join(parent, image), target]);
       await rm(parent, { recursive: true });

@@ -1,4 +1,5 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { ckptree, scratchFolder, shell } from './support/ckptree.js';
 
@@ -33,6 +34,14 @@ const isOnItsWay = () => scratch.list().some((name) => name.startsWith('.ckptree
 const isBeingWritten = () =>
   scratch.list().some((name) => name.startsWith('.ckptree-') && (sizeOf(scratch.path(name)) ?? 0) > 0);
 
+const SIGTERM_BIT = 1n << BigInt(constants.signals.SIGTERM - 1);
+
+/** Whether a process has got so far that it ends in its own way. */
+const catchesSignals = (pid: number) => () => {
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  return (BigInt(`0x${caught}`) & SIGTERM_BIT) !== 0n;
+};
+
 const sizeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size;
 
 describe('a signal', () => {
@@ -56,7 +65,8 @@ describe('a signal', () => {
 
   test('while tasks run', async () => {
     const ended = await ckptree(['run', endless, '--json'], {
-      meanwhile: (child) => setTimeout(() => child.kill('SIGTERM'), 3_000),
+      meanwhile: (child) =>
+        when(catchesSignals(child.pid!), () => setTimeout(() => child.kill('SIGTERM'), 1_000)),
     });
     expect(ended).toMatchObject({ code: 143, stdout: '' });
   });

@@ -148,6 +148,8 @@ describe('a restarted tree', () => {
   test('gives the same image again when it has not run', async () => {
     const root = {
       ...forktree,
+      // Others run on while one is stopped: the root must still be there.
+      params: { ...forktree.params, work: 1_000_000_000 },
       children: [
         { program: 'zombies', pid: 50, params: { count: 4, ticks: 100_000 } },
         { program: 'wordcount', pid: 90, params: { path: text } },

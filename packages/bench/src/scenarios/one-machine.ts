@@ -6,8 +6,8 @@ import { Kernel } from '@ckptree/kernel';
 import { restartImage } from '@ckptree/restart';
 import { isThere } from '../command.js';
 import { copyAndSync, dd } from '../copy-and-sync.js';
+import { CriuProcess } from '../criu/criu-process.js';
 import { gigabytesPerSecond, inTurn, type Series, type Timing, timed } from '../measure.js';
-import { CriuProcess } from '../one-machine/criu-process.js';
 import { memoryBeyond } from '../peak-memory.js';
 import { dumpByThreads } from '../plots/dump-by-threads.js';
 import type { Curve, Measurement, Scenario, ScenarioOptions, Section } from '../scenario.js';
@@ -103,8 +103,11 @@ async function peersOf(
       },
     }),
     ...(criu && {
-      'CRIU dump + sync of a process with as much': () => criu.dump(),
-      'CRIU restore of it': () => criu.restore(),
+      'CRIU dump + sync of a process with as much': async () => {
+        const timing = await criu.dump();
+        await criu.restore();
+        return timing;
+      },
     }),
   };
   return { things, end: () => criu?.end() };

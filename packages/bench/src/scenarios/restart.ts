@@ -5,6 +5,7 @@ import { openFileSource } from '@ckptree/restart/file-source';
 import { poolEngine, Store } from '@ckptree/store';
 import { isThere } from '../command.js';
 import { copy, copyAndSync } from '../copy-and-sync.js';
+import { CriuProcess } from '../criu/criu-process.js';
 import { gigabytesPerSecond, inTurn, type Series, seriesOf, type Timing } from '../measure.js';
 import type { ImagePlace } from '../restart/messages.js';
 import { randomImage } from '../restart/random-image.js';
@@ -25,10 +26,10 @@ const FOOTPRINT = 2.3;
 /** Milliseconds to the first instruction that are hoped for. */
 const FIRST_GOAL_MS = 50;
 
-/** Complete restarts beside what else brings back as many bytes, and how soon a lazy one lets the tree run. */
+/** Complete restarts beside what else brings back as many bytes, and how soon a lazy one lets the tree run; CRIU beside both. */
 export const restart: Scenario = {
   name: 'restart',
-  summary: 'complete restart from file and store, beside cp + sync and restic; lazy: first instruction',
+  summary: 'complete restart from file and store, beside cp, restic and CRIU; lazy: first instruction',
   async *measure(options) {
     const warmUp = join(options.folder, 'small.ckpt');
     await randomImage(warmUp, WARM_UP_MIB);
@@ -48,6 +49,7 @@ async function complete(options: ScenarioOptions, warmUp: string): Promise<Secti
   const peer = isThere(RESTIC, tell) ? restic(image, folder) : undefined;
   await peer?.fresh();
   await peer?.put();
+  const criu = await CriuProcess.start(memoryMiB, folder, tell);
   const firstTouch: Timing[] = [];
   const from =
     (place: ImagePlace, { lazy = false, populated = true } = {}) =>
@@ -70,13 +72,19 @@ async function complete(options: ScenarioOptions, warmUp: string): Promise<Secti
     cp: () => copied((target) => copyAndSync(image, target)),
     'cp alone': () => copied((target) => copy(image, target)),
     ...(peer && { restic: () => copied((target) => peer.restore(target)) }),
+    ...(criu && {
+      CRIU: async () => {
+        await criu.dump();
+        return criu.restore();
+      },
+    }),
     file: from(file),
     store: from(store),
     'file, lazily': from(file, { lazy: true }),
     'store, lazily': from(store, { lazy: true }),
     'file, untouched': from(file, { populated: false }),
     'store, untouched': from(store, { populated: false }),
-  });
+  }).finally(() => criu?.end());
   await rm(image);
   await rm(store.path, { recursive: true });
   const touched = seriesOf(firstTouch);
@@ -107,6 +115,7 @@ async function complete(options: ScenarioOptions, warmUp: string): Promise<Secti
       ...row('cp + sync of the image', 'cp'),
       ...row('cp without sync', 'cp alone'),
       ...row('restic restore, synced', 'restic'),
+      ...row('CRIU restore of a process with as much', 'CRIU'),
     ],
   };
 }
@@ -155,9 +164,30 @@ async function lazily(options: ScenarioOptions, warmUp: string): Promise<Section
     }
     await rm(image);
     await rm(store.path, { recursive: true });
+    const byCriu = await criuLazily(size, options);
+    if (byCriu !== undefined) measurements.push(byCriu);
   }
   return {
     heading: 'lazy restart into populated memory: from the call until the root has executed an instruction',
     measurements,
   };
+}
+
+async function criuLazily(
+  memoryMiB: number,
+  { folder, runs, tell }: ScenarioOptions,
+): Promise<Measurement | undefined> {
+  const criu = await CriuProcess.start(memoryMiB, folder, tell);
+  if (criu === undefined) return undefined;
+  try {
+    const returned: number[] = [];
+    for (let run = 0; run < runs; run++) {
+      await criu.dump();
+      returned.push((await criu.restoreLazily()).seconds * 1e3);
+    }
+    const what = `CRIU restore of ${memoryMiB} MiB with lazy pages, until it has returned`;
+    return { what, unit: 'ms', figures: figures(returned) };
+  } finally {
+    criu.end();
+  }
 }

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { asCkptError, CkptError } from '@ckptree/errors';
 import { isThere, type Peer, runCommand } from '../command.js';
 import { compile } from '../compile.js';
@@ -9,8 +11,11 @@ import { sum, type Timing } from '../measure.js';
 
 const CRIU: Peer = { program: 'criu', debianPackage: 'criu' };
 
+const criu = (...args: string[]): Promise<Timing> => runCommand(['criu', ...args]);
+
 /** Filling a GiB takes a second or two. */
 const READY_TIMEOUT_MS = 5 * 60_000;
+const SERVER_TIMEOUT_MS = 60_000;
 
 /** A real process with so much random memory, which CRIU saves and brings back. */
 export class CriuProcess {
@@ -30,7 +35,7 @@ export class CriuProcess {
     tell: (message: string) => void,
   ): Promise<CriuProcess | undefined> {
     if (!isThere(CRIU, tell) || !(await runsHere(tell))) return undefined;
-    const program = await compile('one-machine/held-memory.c', folder, tell);
+    const program = await compile('criu/held-memory.c', folder, tell);
     if (program === undefined) return undefined;
     // A session of its own, without a terminal or pipes to us: CRIU saves no end of what goes on elsewhere.
     const child = spawn(program, [`${memoryMiB}`], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
@@ -54,13 +59,31 @@ export class CriuProcess {
   async dump(): Promise<Timing> {
     await rm(this.#images, { recursive: true, force: true });
     await mkdir(this.#images);
-    const dumped = await runCommand(['criu', 'dump', '--tree', `${this.#pid}`, '--images-dir', this.#images]);
+    const dumped = await criu('dump', '--tree', `${this.#pid}`, '--images-dir', this.#images);
     return sum(dumped, await runCommand(['sh', '-c', 'sync "$1"/*', 'sh', this.#images]));
   }
 
   /** Brings it back as it was saved last, under the same pid. */
   restore(): Promise<Timing> {
-    return runCommand(['criu', 'restore', '--images-dir', this.#images, '--restore-detached']);
+    return criu('restore', '--images-dir', this.#images, '--restore-detached');
+  }
+
+  /** As restore(), but it runs before its memory is there. @returns until then; when it resolves, all memory is there */
+  async restoreLazily(): Promise<Timing> {
+    const server = criu('lazy-pages', '--images-dir', this.#images);
+    try {
+      const socket = join(this.#images, 'lazy-pages.socket');
+      const deadline = performance.now() + SERVER_TIMEOUT_MS;
+      while (!existsSync(socket)) {
+        if (performance.now() > deadline)
+          throw new CkptError('ETIMEDOUT', 'criu lazy-pages does not begin to serve');
+        await setTimeout(10);
+      }
+      const args = ['--images-dir', this.#images, '--restore-detached', '--lazy-pages'];
+      return await criu('restore', ...args);
+    } finally {
+      await server;
+    }
   }
 
   end(): void {
@@ -80,7 +103,7 @@ export class CriuProcess {
 /** CRIU must know the kernel that it runs on, and may have to be root. */
 async function runsHere(tell: (message: string) => void): Promise<boolean> {
   try {
-    await runCommand(['criu', 'check']);
+    await criu('check');
     return true;
   } catch (error) {
     const why = asCkptError(error).message.replaceAll('\n', '; ');

@@ -33,7 +33,9 @@ function byName(checkpoints: readonly Manifest[]): Iterable<Manifest[]> {
   const groups = new Map<string, Manifest[]>();
   for (const manifest of [...checkpoints].sort((a, b) => (a.id < b.id ? 1 : -1))) {
     const name = manifest.name ?? '';
-    groups.set(name, [...(groups.get(name) ?? []), manifest]);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [manifest]);
+    else group.push(manifest);
   }
   return groups.values();
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openChunk, recordLength } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
 import type { IdSet } from './id-set.js';
+import { manifestName } from './image/manifest.js';
 import { isSpoiled } from './index/chunk-index.js';
 import { KIND, objectId, objectName } from './layout.js';
 import { Lease, type LeaseInfo, liveLeases } from './lease.js';
@@ -39,6 +40,12 @@ const MIN_LIVE_SHARE = 0.6;
 /** Packs below this share of their usual size are put together, once there are so many. */
 const SMALL_SHARE = 1 / 8;
 const SMALL_PACKS = 16;
+
+/**
+ * No checkpoint has this id. To delete it makes sure that those which were not there any more stay away, also after a crash:
+ * whoever forgot them may have died before that was sure.
+ */
+const NO_MANIFEST = manifestName('00000000t000000000-00000000');
 
 /**
  * Gives back the space of chunks that no checkpoint needs. Safe beside any number of writers and other collectors, and
@@ -135,6 +142,7 @@ async function evacuateAndDelete(
     for (const pack of condemned)
       if (await evacuate({ ...context, writer, live, signal }, pack)) emptied.push(pack);
     await writer.flush();
+    if (emptied.length > 0) await backend.delete(NO_MANIFEST);
     await lease.check();
     for (const pack of emptied) {
       signal?.throwIfAborted();

@@ -34,7 +34,10 @@ export interface ObjectBackend {
    * @param remembers those that an earlier call has found need not be looked at again: objects do not change
    */
   list(kind: string, remembers?: boolean): Promise<ObjectInfo[]>;
-  /** Does nothing when there is no such object. A checkpoint or a key is gone for good when it resolves, also after a crash. */
+  /**
+   * Does nothing when there is no such object. A checkpoint or a key is gone for good when it resolves, also after a crash, and
+   * so are those of its kind that were gone before.
+   */
   delete(name: string): Promise<void>;
   /** Removes what writers left that died while they were putting an object. */
   cleanUp?(): Promise<void>;

@@ -208,6 +208,21 @@ test('an encrypted store opens with any of its keys, and with nothing else', asy
   );
 });
 
+test('a store that is not encrypted is refused to whoever gives a secret for it', async () => {
+  const store = storeAt('plain-after-all');
+  await store.report('store-init', 'store', 'init');
+  for (const args of [
+    ['ls', '--key-file', scratch.write('a-key', randomBytes(32))],
+    ['import', image, '--passphrase-file', scratch.write('a-passphrase', 'correct horse\n')],
+  ])
+    expect(await store.run(...args)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^ckptree: EPERM: the store .* is not encrypted, though a secret was given.*\n$/,
+      ),
+    });
+});
+
 // biome-ignore format: a table
 const REFUSALS: readonly (readonly [commandLine: string, complaint: RegExp, code: 1 | 2])[] = [
   ['ls', /ENOENT: there is no store .* yet/, 1],

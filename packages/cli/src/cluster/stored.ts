@@ -9,6 +9,8 @@ import { withClient } from './with-client.js';
 
 type Options = ClusterOptions & StoreOptions;
 
+const STORE = 'of the cluster';
+
 /** The checkpoints of the cluster's store. */
 export function listOnCluster(
   labels: Readonly<Record<string, string>>,
@@ -18,7 +20,7 @@ export function listOnCluster(
   return withClient(options, session, async (client) => {
     const { checkpoints, damaged } = await client.list(
       { ...labels },
-      { secrets: secretsOf(options), signal: session.signal },
+      { secrets: await secretsToOpen(options, STORE), signal: session.signal },
     );
     const report: ListReport = {
       checkpoints: checkpoints.map((info) => ({ ...info })),
@@ -35,9 +37,10 @@ export function showOnCluster(
   session: Session,
 ): Promise<Outcome<CheckpointInfo>> {
   return withClient(options, session, async (client) => ({
-    report: await client.show(text, { secrets: secretsOf(options), signal: session.signal }),
+    report: await client.show(text, {
+      secrets: await secretsToOpen(options, STORE),
+      signal: session.signal,
+    }),
     exitCode: 0,
   }));
 }
-
-const secretsOf = (options: Options) => () => secretsToOpen(options, 'of the cluster');

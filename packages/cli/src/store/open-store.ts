@@ -39,7 +39,7 @@ export async function openStore(
 ): Promise<Store> {
   const path = storeFolder(options);
   const engine = poolEngine(threads, givesWay);
-  const open = () => Store.open(path, { engine, secrets: () => secretsToOpen(options, path) });
+  const open = async () => Store.open(path, { engine, secrets: await secretsToOpen(options, path) });
   if (await isThere(path)) return open();
   if (!create)
     throw new CkptError(

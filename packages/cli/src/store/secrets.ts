@@ -19,12 +19,21 @@ export async function givenSecrets({ passphraseFile, keyFile }: SecretFiles): Pr
   ];
 }
 
-/** What opens an encrypted store; a person at a terminal is asked when nothing was given. */
-export async function secretsToOpen(options: SecretFiles, path: string): Promise<Secret[]> {
+/**
+ * What opens a store: what was given, which a store that is not encrypted is refused for; else a person at a terminal is asked,
+ * if it is encrypted.
+ * @param store for the question
+ */
+export async function secretsToOpen(
+  options: SecretFiles,
+  store: string,
+): Promise<Secret[] | (() => Promise<Secret[]>)> {
   const given = await givenSecrets(options);
   if (given.length > 0) return given;
-  const passphrase = await promptSecret(`Passphrase of the store ${path}: `);
-  return passphrase === undefined ? [] : [{ passphrase }];
+  return async () => {
+    const passphrase = await promptSecret(`Passphrase of the store ${store}: `);
+    return passphrase === undefined ? [] : [{ passphrase }];
+  };
 }
 
 /**

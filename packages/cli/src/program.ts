@@ -9,6 +9,7 @@ import { demoCommand } from './commands/demo.js';
 import { diffCommand } from './commands/diff.js';
 import { eventsCommand } from './commands/events.js';
 import { exportCommand } from './commands/export.js';
+import { helpCommand } from './commands/help.js';
 import { importCommand } from './commands/import.js';
 import { inspectCommand } from './commands/inspect.js';
 import { lsCommand } from './commands/ls.js';
@@ -36,7 +37,7 @@ export function buildProgram(run: Runner, be: ServiceRunner): Command {
   const program = new Command('ckptree')
     .description('Checkpoint a running tree of tasks, and restart it as if nothing had happened.')
     .version(packageVersion(), '-V, --version')
-    .helpCommand('help [command]', 'the help of a command')
+    .helpCommand(false)
     .addHelpText('after', MANUAL)
     // Thrown, not exited: what was begun is ended in order.
     .exitOverride()
@@ -44,6 +45,7 @@ export function buildProgram(run: Runner, be: ServiceRunner): Command {
     // Complaints are printed like all other errors.
     .configureOutput({ outputError: () => undefined });
   for (const command of Object.values(COMMANDS)) program.addCommand(inherit(command(run, be), program));
+  program.addCommand(inherit(helpCommand(program), program));
   return program;
 }
 

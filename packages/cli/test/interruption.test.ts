@@ -110,4 +110,15 @@ describe('stdout', () => {
       });
     },
   );
+
+  test.each(['worker', 'storage', 'coordinator'])(
+    'that takes nothing is one to the service %s, too',
+    async (role) => {
+      const { code, stderr } = await shell(`ckptree ${role} --help > /dev/full`);
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: `ckptree ${role}: ENOSPC: cannot write: no space is left there; make room and try again\n`,
+      });
+    },
+  );
 });

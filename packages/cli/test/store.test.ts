@@ -228,6 +228,7 @@ const REFUSALS: readonly (readonly [commandLine: string, complaint: RegExp, code
   ['ls', /ENOENT: there is no store .* yet/, 1],
   ['show nightly', /ENOENT: there is no store/, 1],
   ['inspect nightly', /ENOENT: there is no file nightly, and no .*store/, 1],
+  ['inspect EMPTY', /ENOEXEC: .*this is empty/, 1],
   ['import missing.img', /ENOENT: cannot open missing\.img/, 1],
   ['import SPEC --store made', /ENOEXEC: .*no HEADER record/, 1],
   ['import IMAGE --name a/b', /no slash/, 2],
@@ -252,6 +253,7 @@ describe('refused in one line', () => {
     const args = commandLine
       .replace('IMAGE', image)
       .replace('SPEC', tiny)
+      .replace('EMPTY', scratch.write('empty', ''))
       .replace('made', scratch.path('made'))
       .split(' ');
     const ended = await storeAt('nowhere').run(...args);

@@ -60,6 +60,8 @@ describe('help', () => {
 // biome-ignore format: a table
 const MISTAKES: readonly (readonly [commandLine: string, complaint: RegExp])[] = [
   ['rum', /unknown command 'rum'[ \n]\(Did you mean one of rm, run\?\)/],
+  ['help rum', /unknown command 'rum'/],
+  ['help store rum', /unknown command 'rum'/],
   ['run', /nothing to run: give a SPEC\.json, or --core FILE/],
   ['run a.json b.json', /too many arguments/],
   ['run a.json --core b.core', /not both/],

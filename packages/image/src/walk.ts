@@ -26,6 +26,9 @@ export interface Walked {
 /** Bytes between two calls of `onProgress`. */
 const PROGRESS_STEP = 4 * 1024 * 1024;
 
+const EMPTY = 'this is empty: an image starts with a HEADER record';
+const NO_HEADER = 'this does not start like an image: it has no HEADER record';
+
 interface Header {
   readonly type: number;
   readonly length: number;
@@ -58,7 +61,7 @@ export async function walk(
     }
     const header = reader.available < RECORD_HEADER_SIZE ? undefined : readHeader(reader);
     if (last === undefined && header?.type !== RECORD_TYPE.HEADER) {
-      machine.context.report('not-an-image', 0, 'this does not start like an image: it has no HEADER record');
+      machine.context.report('not-an-image', 0, reader.available === 0 ? EMPTY : NO_HEADER);
       break;
     }
     if (header === undefined) {

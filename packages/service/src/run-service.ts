@@ -8,7 +8,8 @@ import { endOnUncaught } from './lifecycle/uncaught.js';
 import { createLog } from './log/log.js';
 import type { ServiceConfig, ServiceDefinition } from './service-definition.js';
 
-/** The configuration makes no sense; a failure of a service that was started is 1. */
+const FAILURE = 1;
+/** The configuration makes no sense. */
 const USAGE = 2;
 
 /**
@@ -41,7 +42,7 @@ function configure<Options extends TProperties>({
     const all = { ...commonOptions(role), ...options };
     const reading = readConfig({ command, description, version }, all, process.argv.slice(2), process.env);
     if (reading.kind === 'print') {
-      process.stdout.write(reading.text);
+      print(command, reading.text);
       return undefined;
     }
     const madeUp = { id: `${role}-${randomBytes(4).toString('hex')}` };
@@ -54,4 +55,14 @@ function configure<Options extends TProperties>({
     process.exitCode = USAGE;
     return undefined;
   }
+}
+
+function print(command: string, text: string): void {
+  // Without a listener a full disk, or a reader that has gone away, would end the process with a stack.
+  process.stdout.on('error', (error) => {
+    const { code, message } = asCkptError(error);
+    process.stderr.write(`${command}: ${code}: ${message}\n`);
+    process.exitCode = FAILURE;
+  });
+  process.stdout.write(text);
 }

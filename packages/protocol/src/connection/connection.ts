@@ -170,7 +170,7 @@ async function firstConnection(options: ConnectionOptions, delay: () => number):
       if (performance.now() >= deadline)
         throw new CkptError(
           'ETIMEDOUT',
-          `no NATS server answers at ${String(url)} (${describe(error).message}); start one, or give its address`,
+          `no NATS server answers at ${String(url)} (${describe(error).message}); start one (\`ckptree up\` does, with a cluster), or say where one is (NATS_URL)`,
           {},
           error,
         );

@@ -34,7 +34,8 @@ export class CriuProcess {
     folder: string,
     tell: (message: string) => void,
   ): Promise<CriuProcess | undefined> {
-    if (!isThere(CRIU, tell) || !(await runsHere(tell))) return undefined;
+    runs ??= runsHere(tell);
+    if (!(await runs)) return undefined;
     const program = await compile('criu/held-memory.c', folder, tell);
     if (program === undefined) return undefined;
     // A session of its own, without a terminal or pipes to us: CRIU saves no end of what goes on elsewhere.
@@ -100,8 +101,12 @@ export class CriuProcess {
   };
 }
 
+/** Found out once, and told once. */
+let runs: Promise<boolean> | undefined;
+
 /** CRIU must know the kernel that it runs on, and may have to be root. */
 async function runsHere(tell: (message: string) => void): Promise<boolean> {
+  if (!isThere(CRIU, tell)) return false;
   try {
     await criu('check');
     return true;

@@ -155,7 +155,8 @@ export class FolderBackend implements ObjectBackend {
 
   async delete(name: string): Promise<void> {
     checkObjectName(name);
-    const folder = await this.#folder.folderOf(name, false);
+    const folder = await this.#folderOrNone(name);
+    if (folder === undefined) return;
     try {
       await this.#unlinkIfThere(name);
       // Also when it was gone: whoever deleted it may not have come to this.
@@ -186,6 +187,16 @@ export class FolderBackend implements ObjectBackend {
         if (state === 'dead' || (state === 'foreign' && age > FOREIGN_TEMPORARY_MS))
           await this.#folder.fs.unlink(path).catch(ignoreHarmless);
       }
+  }
+
+  /** The folder that an object is in, unless there has never been an object of this kind. */
+  async #folderOrNone(name: string): Promise<string | undefined> {
+    try {
+      return await this.#folder.folderOf(name, false);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
   async #unlinkIfThere(name: string): Promise<void> {

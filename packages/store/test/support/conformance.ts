@@ -73,6 +73,8 @@ export function backendConformance(name: string, make: () => Promise<ObjectBacke
       await backend.put('packs/a', []);
       await backend.delete('packs/a');
       await backend.delete('packs/a');
+      // Nor has there ever been one of this kind.
+      await backend.delete('manifests/a');
       expect(await backend.list('packs')).toEqual([]);
       await expect(backend.read('packs/a', 0, 1)).rejects.toMatchObject({ code: 'ENOENT' });
     });

@@ -107,7 +107,11 @@ export class Cpu {
   /** Runs until it is told to stop. */
   run(): void {
     while (!this.#stopping) {
-      if (this.#control.hasIrq(this.#index)) this.#interrupt(this.#control.takeIrq(this.#index));
+      if (this.#control.hasIrq(this.#index)) {
+        this.#interrupt(this.#control.takeIrq(this.#index));
+        // It may have been told to stop.
+        continue;
+      }
       const restMs = this.#ready.length === 0 ? IDLE_WAIT_MS : this.#pace.restMs;
       if (restMs > 0) this.#rest(restMs);
       else this.#schedule(this.#ready.shift()!);

@@ -1,9 +1,12 @@
 import { readlinkSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { basename } from 'node:path';
 
-/** Of a thread that works while others are waited for: it gets a tenth of the time of a processor that it shares with one of those. */
-const NICE = 10;
+/**
+ * How much lower the priority of a thread is that works while others are waited for: it gets a tenth of the time of a
+ * processor that it shares with one of those.
+ */
+const NICER_BY = 10;
 
 /**
  * Has the calling thread give way to all others where processors are few: a checkpoint that is saved in the background slows
@@ -17,5 +20,6 @@ export function giveWay(): void {
     return;
   }
   // What Linux calls a process here is a thread.
-  setPriority(Number(thread), NICE);
+  const nice = getPriority(Number(thread)) + NICER_BY;
+  setPriority(Number(thread), Math.min(nice, constants.priority.PRIORITY_LOW));
 }

@@ -47,6 +47,21 @@ test('the children of a zombie are given to the root, and the threads of a zombi
   expect([kernel.ps(), kernel.memory.stats().used]).toEqual([[], 0]);
 });
 
+test.each([{ frozen: false }, { frozen: true }])(
+  'a root that has ended is gone at once, as nobody waits for it: %j',
+  async (options) => {
+    const kernel = boot();
+    const lasting = { program: 'idle', params: { forever: true } };
+    const { tree } = await cutOf(kernel, { ...lasting, children: [lasting] });
+    const { registers: _, mm, files: __, ...ended } = tree.tasks[0]!;
+    releaseLeaves(kernel.memory, mm!.memory.leaves);
+    await kernel.adopt({ ...tree, tasks: [{ ...ended, exitState: EXIT_ZOMBIE }, tree.tasks[1]!] }, options);
+    expect(kernel.ps().map(({ pid, ppid }) => [pid, ppid])).toEqual([[2, 0]]);
+    await kernel.kill(2);
+    expect([kernel.ps(), kernel.memory.stats().used]).toEqual([[], 0]);
+  },
+);
+
 test('a group without its leader hangs together, below the first of it', async () => {
   const kernel = boot();
   const lasting = { program: 'idle', params: { forever: true } };

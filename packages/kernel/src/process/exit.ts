@@ -14,11 +14,16 @@ export function exitLocked(table: ProcessTable, slot: number, status: number, di
   table.endLocked(slot, status, digest);
   const woken = [...disownChildrenLocked(table, slot), ...signalLeader(table, slot, status)];
   const parent = table.get(slot, SLOT.PARENT);
-  const hasParent = parent !== KERNEL_SLOT || (table.flags(slot) & FLAG.REMOTE_PARENT) !== 0;
-  const waitedFor = hasParent && table.get(slot, SLOT.EXIT_SIGNAL) === SIGCHLD;
-  if (!waitedFor) table.releaseLocked(slot);
+  if (!isWaitedForLocked(table, slot)) table.releaseLocked(slot);
   else if (table.wakeLocked(parent)) woken.push(parent);
   return woken;
+}
+
+/** Whether a task that has ended has a parent, here or elsewhere, that waits for it. */
+export function isWaitedForLocked(table: ProcessTable, slot: number): boolean {
+  const hasParent =
+    table.get(slot, SLOT.PARENT) !== KERNEL_SLOT || (table.flags(slot) & FLAG.REMOTE_PARENT) !== 0;
+  return hasParent && table.get(slot, SLOT.EXIT_SIGNAL) === SIGCHLD;
 }
 
 /** Gives the children of a task that has ended another parent. @returns as exitLocked() */

@@ -1,4 +1,5 @@
 import { CkptError } from '@ckptree/errors';
+import { isWaitedForLocked } from './exit.js';
 import type { ProcessTable } from './process-table.js';
 import { FLAG, SIGKILL, SLOT, STATE } from './slot.js';
 
@@ -52,6 +53,7 @@ export class Forest {
     this.#each((slot) => {
       if (frozen) this.#parts.table.raise(slot, FLAG.FREEZE_USER);
     });
+    this.#forgetZombies((slot) => !isWaitedForLocked(this.#parts.table, slot));
   }
 
   /**
@@ -73,9 +75,14 @@ export class Forest {
     this.#each((slot) => table.signalLocked(slot, SIGKILL));
     await ended(this.#slots.map((slot, index) => [slot, this.pids[index]!]));
     // Those whose parents are elsewhere still lie here for them.
+    this.#forgetZombies(() => true);
+  }
+
+  #forgetZombies(which: (slot: number) => boolean): void {
+    const { table } = this.#parts;
     table.locked(() => {
       for (const slot of this.#present())
-        if (table.get(slot, SLOT.STATE) === STATE.ZOMBIE) table.releaseLocked(slot);
+        if (table.get(slot, SLOT.STATE) === STATE.ZOMBIE && which(slot)) table.releaseLocked(slot);
     });
   }
 

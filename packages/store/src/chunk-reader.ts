@@ -3,7 +3,8 @@ import type { ObjectBackend } from './backend/object-backend.js';
 import { decodeChunkHeader, RECORD_LIMIT } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
 import { ContentSlots, type Loading } from './content-slots.js';
-import { type ChunkIndex, isSpoiled } from './index/chunk-index.js';
+import { isDamage, isSpoiled } from './faults.js';
+import type { ChunkIndex } from './index/chunk-index.js';
 import type { ChunkPlace } from './index/chunk-place.js';
 import { packName } from './pack/pack-reader.js';
 import type { ChunkEngine, RecordPlace } from './put/chunk-engine.js';
@@ -20,6 +21,8 @@ const SPAN_GAP = 16 * 1024;
 type PlacedChunk = ChunkPlace & { readonly id: ChunkId };
 type PlacedLoading = PlacedChunk & { readonly loading: Loading };
 
+/** Gives the memory where a content of so many bytes goes; by default it gets memory of its own. */
+type Target = (size: number) => Uint8Array;
 type Unpacker = Pick<ChunkEngine, 'open' | 'openAll'>;
 
 /** Contents of chunks by their ids, the last ones kept. */
@@ -190,16 +193,31 @@ export class ChunkReader {
     }
   }
 
-  /** @param place where the content goes; by default it gets memory of its own */
-  async #read(id: ChunkId, place?: (size: number) => Uint8Array): Promise<Uint8Array> {
-    const record = await this.record(id);
-    const size = decodeChunkHeader(record)?.size ?? 0;
+  async #read(id: ChunkId, target?: Target): Promise<Uint8Array> {
     try {
-      return await this.#engine.open(id, record, place?.(size));
+      return await this.#open(id, await this.record(id), target);
     } catch (error) {
-      const place = await this.#index.find(id);
-      throw place === undefined ? error : at(error, { path: packName(place.pack), position: place.offset });
+      if (!isDamage(error)) throw error;
+      return this.#readCopy(id, target, error);
     }
+  }
+
+  /** Another pack may hold it, too: two writers at once, or one that collected garbage and died. @param damage of the first */
+  async #readCopy(id: ChunkId, target: Target | undefined, damage: unknown): Promise<Uint8Array> {
+    const places = await this.#index.places(id);
+    for (const place of places) {
+      try {
+        return await this.#open(id, await this.#readRecord(place), target);
+      } catch (error) {
+        if (!isSpoiled(error)) throw error;
+      }
+    }
+    const first = places[0];
+    throw first === undefined ? damage : at(damage, { path: packName(first.pack), position: first.offset });
+  }
+
+  #open(id: ChunkId, record: Uint8Array, target?: Target): Promise<Uint8Array> {
+    return this.#engine.open(id, record, target?.(decodeChunkHeader(record)?.size ?? 0));
   }
 
   #readRecord({ pack, offset, length }: ChunkPlace): Promise<Uint8Array> {

@@ -1,6 +1,7 @@
-import { asCkptError } from '@ckptree/errors';
+import { asCkptError, CkptError } from '@ckptree/errors';
 import { PAGE_SIZE } from '@ckptree/model';
 import { objectExists } from './backend/object-backend.js';
+import { isSpoiled, isUnreadable } from './faults.js';
 import type { IdSet } from './id-set.js';
 import { type Manifest, manifestName, readManifest } from './image/manifest.js';
 import { ZERO_PAGES } from './image/page-runs.js';
@@ -43,7 +44,9 @@ export async function checkpointDamage(
     manifest = await readManifest(backend, id, documentKey);
   } catch (error) {
     const { code, message } = asCkptError(error);
-    return code === 'ENOENT' ? undefined : { id, error: message, lost: [], lostSegments: [], wholeTasks: [] };
+    if (code === 'ENOENT') return undefined;
+    if (!isUnreadable(error)) throw error;
+    return { id, error: message, lost: [], lostSegments: [], wholeTasks: [] };
   }
   const lost: LostRange[] = [];
   const owners = new Map<number, Owner>();
@@ -52,11 +55,13 @@ export async function checkpointDamage(
     const { position, size } = segment;
     try {
       const missing = segment.recipe.find((chunk) => !sound.has(chunk));
-      if (missing !== undefined) throw new Error(`its recipe, chunk ${missing}, is damaged or missing`);
+      if (missing !== undefined)
+        throw new CkptError('EIO', `its recipe, chunk ${missing}, is damaged or missing`);
       const recipe = await readRecipe(chunks, segment);
       for (const owner of recipe.owners) owners.set(owner.pid, owner);
       for (const range of lostRanges(recipe, sound)) lost.push(range);
     } catch (error) {
+      if (!isSpoiled(error) && !isUnreadable(error)) throw error;
       lostSegments.push({ position, size, error: asCkptError(error).message });
     }
   }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openChunk, recordLength } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
+import { isSpoiled } from './faults.js';
 import type { IdSet } from './id-set.js';
 import { manifestName } from './image/manifest.js';
-import { isSpoiled } from './index/chunk-index.js';
 import { KIND, objectId, objectName } from './layout.js';
 import { Lease, type LeaseInfo, liveLeases } from './lease.js';
 import { liveChunks } from './live-chunks.js';

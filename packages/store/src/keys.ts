@@ -5,6 +5,7 @@ import { documentCheck, type Static, Type } from '@ckptree/schema';
 import { type ObjectBackend, readObject } from './backend/object-backend.js';
 import { decrypt, encrypt } from './cipher.js';
 import { DOCUMENT_LIMIT, encodeDocument, readDocument } from './envelope.js';
+import { isUnreadable } from './faults.js';
 import { KIND, objectId, objectName } from './layout.js';
 
 /** What a person opens an encrypted store with: a passphrase, or the content of a key file. */
@@ -177,11 +178,12 @@ export async function unlock(place: KeyPlace, secrets: readonly Secret[]): Promi
       }
     }
   const damaged = keys.find(({ error }) => error !== undefined);
+  if (damaged !== undefined && !isUnreadable(damaged.error)) throw damaged.error;
   throw new CkptError(
     'EPERM',
     secrets.length === 0
       ? `the store ${location} is encrypted; give its passphrase or key file`
-      : `no key of the store ${location} fits what was given${damaged === undefined ? '' : `; key ${damaged.id} is damaged`}`,
+      : `no key of the store ${location} fits what was given${damaged === undefined ? '' : `; key ${damaged.id} cannot be read`}`,
     { path: location },
     damaged?.error,
   );
@@ -194,9 +196,14 @@ export async function listKeys(place: KeyPlace): Promise<KeyInfo[]> {
   );
 }
 
-/** Keys that cannot be read, with the reason. */
-export async function damagedKeys(place: KeyPlace): Promise<{ id: string; error: unknown }[]> {
-  return (await readKeys(place)).flatMap(({ id, error }) => (error === undefined ? [] : [{ id, error }]));
+/** Keys that cannot be read, with the reason. @throws what is no fault of a key */
+export async function unreadableKeys(place: KeyPlace): Promise<{ id: string; error: unknown }[]> {
+  const failed = (await readKeys(place)).flatMap(({ id, error }) =>
+    error === undefined ? [] : [{ id, error }],
+  );
+  const other = failed.find(({ error }) => !isUnreadable(error));
+  if (other !== undefined) throw other.error;
+  return failed;
 }
 
 /** @throws ENOENT no such key; EPERM it is the last: without it nobody could open the store */

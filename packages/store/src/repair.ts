@@ -1,11 +1,11 @@
-import { asCkptError, isCkptError } from '@ckptree/errors';
+import { isCkptError } from '@ckptree/errors';
 import type { ObjectBackend, ObjectInfo } from './backend/object-backend.js';
 import { codeOf } from './backend/store-folder.js';
 import { CHUNK_HEADER_SIZE, decodeChunkHeader, findChunkHeader, openChunk, recordLength } from './chunk.js';
+import { isDamage, isSpoiled } from './faults.js';
 import { listManifestIds, manifestName, readManifest } from './image/manifest.js';
-import { isSpoiled } from './index/chunk-index.js';
 import { checkIndex } from './index/index-file.js';
-import { damagedKeys, listKeys } from './keys.js';
+import { listKeys, unreadableKeys } from './keys.js';
 import { KIND, objectName } from './layout.js';
 import { Lease } from './lease.js';
 import { PACK_HEADER_SIZE, PACK_SIZE_LIMIT, type PackId } from './pack/pack-format.js';
@@ -58,7 +58,9 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
   try {
     const droppedIndexes = await dropDamagedIndexes(context);
     await index.refresh();
-    const { damagedPacks } = await surveyPacks(context, { ...options, readData: true });
+    const { damagedPacks, findings } = await surveyPacks(context, { ...options, readData: true });
+    const isTakenOut = new Set([...damagedPacks].map(packName));
+    for (const { object, message } of findings) if (!isTakenOut.has(object)) left.push(message);
     const packs = await listPacks(backend);
     // A collector may have given up others meanwhile.
     const damaged = [...packs].filter(([pack]) => damagedPacks.has(pack));
@@ -128,7 +130,10 @@ async function* soundLookingRecords(
   size: number,
 ): AsyncIterable<Uint8Array> {
   const name = packName(pack);
-  const places = await readPackEntries(backend, pack, size, hash).catch(() => undefined);
+  const places = await readPackEntries(backend, pack, size, hash).catch((error: unknown) => {
+    if (!isDamage(error)) throw error;
+    return undefined;
+  });
   if (places !== undefined) {
     for (const entry of places) {
       const record = await backend.read(name, entry.offset, recordLength(entry));
@@ -172,14 +177,14 @@ async function damagedDocuments(context: StoreContext): Promise<ObjectInfo[]> {
     try {
       await readManifest(backend, id, documentKey);
     } catch (error) {
-      const { code } = asCkptError(error);
-      if (['EIO', 'EBADMSG', 'E2BIG'].includes(code)) damaged.add(manifestName(id));
-      else if (code !== 'ENOENT') throw error;
+      if (isDamage(error)) damaged.add(manifestName(id));
+      else if (codeOf(error) !== 'ENOENT') throw error;
     }
   }
+  const keys = await unreadableKeys(context);
   // The last key stays where it is, damaged or not.
   if ((await listKeys(context)).length > 0)
-    for (const { id } of await damagedKeys(context)) damaged.add(objectName(KIND.keys, id));
+    for (const { id, error } of keys) if (isDamage(error)) damaged.add(objectName(KIND.keys, id));
   const objects = [...(await backend.list(KIND.manifests)), ...(await backend.list(KIND.keys))];
   return objects.filter(({ name }) => damaged.has(name));
 }

@@ -1,4 +1,4 @@
-import { asCkptError, CkptError, isCkptError } from '@ckptree/errors';
+import { asCkptError, CkptError } from '@ckptree/errors';
 import type { ByteSource, MemoryVersions } from '@ckptree/model';
 import {
   type AddedSizes,
@@ -10,6 +10,7 @@ import {
 import { FORMAT_VERSION } from './config.js';
 import type { ChunkId } from './content-hash.js';
 import { encodeDocument } from './envelope.js';
+import { isSpoiled } from './faults.js';
 import type { Baseline } from './image/baseline.js';
 import { type ImageLayout, type PartLayout, readLayout } from './image/image-layout.js';
 import {
@@ -22,7 +23,6 @@ import {
 } from './image/manifest.js';
 import { readRecipes } from './image/read-recipe.js';
 import type { Recipe } from './image/recipe.js';
-import { isSpoiled } from './index/chunk-index.js';
 import { Lease } from './lease.js';
 import type { PackId } from './pack/pack-format.js';
 import { ChunkWriter } from './put/chunk-writer.js';
@@ -294,7 +294,7 @@ export class Session {
       return new ParentImage(recipes);
     } catch (error) {
       // Only a help: a damaged or forgotten parent must not keep a good checkpoint out.
-      if (isSpoiled(error) || (isCkptError(error) && error.code === 'EBADMSG')) return noParent;
+      if (isSpoiled(error)) return noParent;
       throw error;
     }
   }

@@ -7,6 +7,7 @@ import { ChunkReader } from './chunk-reader.js';
 import { openRecords } from './chunk-records.js';
 import { createConfig, newConfig, readConfig, type StoreConfig } from './config.js';
 import { contentHash } from './content-hash.js';
+import { isSpoiled, isUnreadable } from './faults.js';
 import { type ForgetPolicy, forgottenBy } from './forget-policy.js';
 import { collectGarbage, type GcOptions, type GcReport } from './gc.js';
 import {
@@ -194,7 +195,9 @@ export class Store {
         if (Object.entries(labels).every(([key, value]) => manifest.labels[key] === value))
           checkpoints.push(manifest);
       } catch (error) {
-        if (!(isCkptError(error) && error.code === 'ENOENT')) damaged.push({ id, error }); // ENOENT: just forgotten
+        if (isCkptError(error) && error.code === 'ENOENT') continue; // just forgotten
+        if (!isUnreadable(error)) throw error;
+        damaged.push({ id, error });
       }
     }
     return { checkpoints, damaged };
@@ -312,12 +315,12 @@ export class Store {
     return readManifest(this.#context.backend, id, this.#context.documentKey);
   }
 
-  /** undefined when it is damaged, of which verify() tells, or was just forgotten. */
+  /** undefined when it cannot be read, of which verify() tells, or was just forgotten. */
   async #soundManifest(id: string): Promise<Manifest | undefined> {
     try {
       return await this.#manifest(id);
     } catch (error) {
-      if (isCkptError(error)) return undefined;
+      if (isSpoiled(error) || isUnreadable(error)) return undefined;
       throw error;
     }
   }

@@ -1,10 +1,11 @@
-import { asCkptError, type CkptError } from '@ckptree/errors';
+import { asCkptError } from '@ckptree/errors';
 import { decodeChunkHeader, openChunk, recordLength } from './chunk.js';
 import { type CheckpointDamage, checkpointDamage } from './damage.js';
+import { isDamage, isSpoiled, isUnreadable } from './faults.js';
 import { IdSet } from './id-set.js';
 import { listManifestIds } from './image/manifest.js';
 import { checkIndex } from './index/index-file.js';
-import { damagedKeys } from './keys.js';
+import { unreadableKeys } from './keys.js';
 import { KIND, objectName } from './layout.js';
 import type { PackEntry, PackId } from './pack/pack-format.js';
 import { listPacks, packName, readPackEntries } from './pack/pack-reader.js';
@@ -40,14 +41,20 @@ export interface StoreReport {
   readonly chunksRead: number;
 }
 
-/** What a check of all packs found: where each chunk is sound. */
+/** What a check of all packs found: which chunks are sound. */
 export interface PackSurvey {
   readonly findings: readonly StoreFinding[];
   /** Chunks that are sound, as far as was looked. */
   readonly sound: IdSet;
-  /** Packs with something wrong. */
+  /** Packs with something wrong in them. Those that the user may not read are not among them. */
   readonly damagedPacks: ReadonlySet<PackId>;
   readonly chunksRead: number;
+}
+
+interface GrowingSurvey extends PackSurvey {
+  readonly findings: StoreFinding[];
+  readonly damagedPacks: Set<PackId>;
+  chunksRead: number;
 }
 
 /** Checks structure, indexes, manifests and references, and the data when asked. Changes nothing. */
@@ -80,42 +87,58 @@ export async function verifyStore(context: StoreContext, options: VerifyOptions)
 
 /** Looks through all packs, and where a collector took one away, through those that came: there its chunks are now. */
 export async function surveyPacks(context: StoreContext, options: VerifyOptions): Promise<PackSurvey> {
-  const { backend, hash } = context;
-  const { signal } = options;
-  const findings: StoreFinding[] = [];
-  const sound = new IdSet();
-  const damagedPacks = new Set<PackId>();
-  let chunksRead = 0;
+  const { backend } = context;
+  const { signal, onProgress } = options;
+  const survey: GrowingSurvey = {
+    findings: [],
+    sound: new IdSet(),
+    damagedPacks: new Set<PackId>(),
+    chunksRead: 0,
+  };
   let done = 0;
   const packs = await listPacks(backend);
-  const share = options.readData === true ? (options.sample ?? 1) : 0;
   // Those that are added meanwhile are looked through, too.
   for (const [pack, { size }] of packs) {
     try {
-      for (const entry of await readPackEntries(backend, pack, size, hash)) {
-        signal?.throwIfAborted();
-        const isRead = Math.random() < share;
-        const finding = isRead ? await chunkFinding(context, pack, entry) : undefined;
-        if (isRead) chunksRead++;
-        if (finding === undefined) sound.add(entry.id);
-        else {
-          findings.push(finding);
-          damagedPacks.add(pack);
-        }
-      }
+      await surveyPack(context, pack, size, options, survey);
     } catch (error) {
       signal?.throwIfAborted();
-      const known = asCkptError(error);
-      if (known.code === 'ENOENT') {
+      if (isUnreadable(error)) noteDamage(survey, pack, findingOf(packName(pack), error), isDamage(error));
+      else if (!isSpoiled(error)) throw error;
+      else
         for (const [other, info] of await listPacks(backend)) if (!packs.has(other)) packs.set(other, info);
-        continue;
-      }
-      findings.push(findingOf(packName(pack), known));
-      damagedPacks.add(pack);
     }
-    options.onProgress?.(++done, packs.size);
+    onProgress?.(++done, packs.size);
   }
-  return { findings, sound, damagedPacks, chunksRead };
+  return survey;
+}
+
+async function surveyPack(
+  context: StoreContext,
+  pack: PackId,
+  size: number,
+  { readData = false, sample = 1, signal }: VerifyOptions,
+  survey: GrowingSurvey,
+): Promise<void> {
+  const share = readData ? sample : 0;
+  for (const entry of await readPackEntries(context.backend, pack, size, context.hash)) {
+    signal?.throwIfAborted();
+    const isRead = Math.random() < share;
+    const finding = isRead ? await chunkFinding(context, pack, entry) : undefined;
+    if (isRead) survey.chunksRead++;
+    if (finding === undefined) survey.sound.add(entry.id);
+    else noteDamage(survey, pack, finding);
+  }
+}
+
+function noteDamage(
+  { findings, damagedPacks }: GrowingSurvey,
+  pack: PackId,
+  finding: StoreFinding,
+  isDamaged = true,
+): void {
+  findings.push(finding);
+  if (isDamaged) damagedPacks.add(pack);
 }
 
 async function chunkFinding(
@@ -135,7 +158,7 @@ async function chunkFinding(
       };
     return undefined;
   } catch (error) {
-    return { ...findingOf(packName(pack), asCkptError(error)), position: entry.offset };
+    return { ...findingOf(packName(pack), error), position: entry.offset };
   }
 }
 
@@ -149,17 +172,15 @@ async function indexFindings(
     try {
       await checkIndex(backend, name, size, hash);
     } catch (error) {
-      const known = asCkptError(error);
-      if (known.code !== 'ENOENT') findings.push(findingOf(name, known)); // ENOENT: replaced meanwhile
+      if (isUnreadable(error)) findings.push(findingOf(name, error));
+      else if (!isSpoiled(error)) throw error; // that it is gone is no fault: another has replaced it
     }
   }
   return findings;
 }
 
 async function keyFindings(context: StoreContext): Promise<StoreFinding[]> {
-  return (await damagedKeys(context)).map(({ id, error }) =>
-    findingOf(objectName(KIND.keys, id), asCkptError(error)),
-  );
+  return (await unreadableKeys(context)).map(({ id, error }) => findingOf(objectName(KIND.keys, id), error));
 }
 
 async function strays({ backend }: StoreContext): Promise<StoreFinding[]> {
@@ -170,8 +191,11 @@ async function strays({ backend }: StoreContext): Promise<StoreFinding[]> {
   }));
 }
 
-const findingOf = (object: string, { message, fields }: CkptError): StoreFinding => ({
-  object,
-  message,
-  ...(fields.position !== undefined && { position: fields.position }),
-});
+const findingOf = (object: string, error: unknown): StoreFinding => {
+  const { message, fields } = asCkptError(error);
+  return {
+    object,
+    message,
+    ...(fields.position !== undefined && { position: fields.position }),
+  };
+};

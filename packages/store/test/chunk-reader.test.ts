@@ -27,3 +27,29 @@ test('chunks stay at hand as long as there is room, however many were read at on
   for (const id of few) await chunks.content(id);
   expect(backend.reads - before).toBe(0);
 });
+
+test('a chunk that is damaged in one pack is read from another', async () => {
+  const backend = new MemoryBackend();
+  const content = new Uint8Array(MIB).fill(7);
+  // Two writers that do not know of each other.
+  const writers = await Promise.all([chunksOf(backend), chunksOf(backend)]);
+  const ids = await Promise.all(writers.map(({ writer }) => writer.putAll([content])));
+  for (const { writer } of writers) await writer.flush();
+  const packs = [...backend.objects.keys()].filter((name) => name.startsWith('packs/'));
+  expect([new Set(ids.flat()).size, packs.length]).toEqual([1, 2]);
+  const id = ids[0]![0]!;
+  for (const hit of packs) {
+    const sound = backend.objects.get(hit)!;
+    const pack = Buffer.from(sound);
+    // In its content, somewhere behind the header.
+    pack[pack.indexOf(Buffer.from(id, 'hex')) + 1000]! ^= 1;
+    backend.objects.set(hit, pack);
+    const { chunks } = await chunksOf(backend);
+    expect((await chunks.content(id)).every((byte) => byte === 7)).toBe(true);
+    const used = await new Promise<boolean>((resolve, reject) => {
+      chunks.use(id, (bytes) => resolve(bytes.every((byte) => byte === 7))).catch(reject);
+    });
+    expect(used).toBe(true);
+    backend.objects.set(hit, sound);
+  }
+});

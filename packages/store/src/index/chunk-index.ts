@@ -3,6 +3,7 @@ import { isCkptError } from '@ckptree/errors';
 import type { ObjectBackend } from '../backend/object-backend.js';
 import { recordLength } from '../chunk.js';
 import type { ChunkId, ContentHash } from '../content-hash.js';
+import { isSpoiled, isUnreadable } from '../faults.js';
 import { KIND, objectId, objectName } from '../layout.js';
 import type { PackEntry, PackId } from '../pack/pack-format.js';
 import { listPacks, readPackEntries } from '../pack/pack-reader.js';
@@ -124,6 +125,11 @@ export class ChunkIndex {
     );
   }
 
+  /** Everywhere a chunk is. */
+  async places(id: ChunkId): Promise<readonly ChunkPlace[]> {
+    return (await this.#places([id], () => false))[0]!;
+  }
+
   /** Where a chunk is, other than in these packs. */
   async findStaying(id: ChunkId, condemned: ReadonlySet<PackId>): Promise<ChunkPlace | undefined> {
     const stays = ({ pack }: ChunkPlace): boolean => !condemned.has(pack);
@@ -232,7 +238,7 @@ export class ChunkIndex {
         // Keeps memory bounded when a large store is read for the first time.
         if (this.#recent.size >= MERGE_MAX) await this.#merge().catch(ignoreOurs);
       } catch (error) {
-        if (!isSpoiled(error)) throw error;
+        if (!isSpoiled(error) && !isUnreadable(error)) throw error;
         this.#unreadable.push({ pack, error });
       }
     }
@@ -281,10 +287,6 @@ export const placeOf = (pack: PackId, entry: PackEntry): IndexEntry => ({
   offset: entry.offset,
   length: recordLength(entry),
 });
-
-/** Damaged, too large to be right, not ours, or gone: the other codes are the fault of the disk or of the user. */
-export const isSpoiled = (error: unknown): boolean =>
-  isCkptError(error) && ['EIO', 'ENOENT', 'ENOEXEC', 'E2BIG', 'EINVAL'].includes(error.code);
 
 function ignoreOurs(error: unknown): void {
   if (!isCkptError(error)) throw error;

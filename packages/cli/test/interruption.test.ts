@@ -34,12 +34,13 @@ const isOnItsWay = () => scratch.list().some((name) => name.startsWith('.ckptree
 const isBeingWritten = () =>
   scratch.list().some((name) => name.startsWith('.ckptree-') && (sizeOf(scratch.path(name)) ?? 0) > 0);
 
-const SIGTERM_BIT = 1n << BigInt(constants.signals.SIGTERM - 1);
+/** Of those that the command catches the one that Node leaves alone. */
+const SIGHUP_BIT = 1n << BigInt(constants.signals.SIGHUP - 1);
 
 /** Whether a process has got so far that it ends in its own way. */
 const catchesSignals = (pid: number) => () => {
   const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-  return (BigInt(`0x${caught}`) & SIGTERM_BIT) !== 0n;
+  return (BigInt(`0x${caught}`) & SIGHUP_BIT) !== 0n;
 };
 
 const sizeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size;

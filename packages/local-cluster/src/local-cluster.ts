@@ -1,7 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asCkptError, CkptError } from '@ckptree/errors';
+import { asCkptError, CkptError, makeFolders } from '@ckptree/errors';
 import { type Obtained, obtainNats } from '@ckptree/nats-server';
 import type { Role } from '@ckptree/service';
 import { type ServiceEnd, ServiceProcess } from './service-process.js';
@@ -75,8 +74,7 @@ export class LocalCluster {
   /** @throws what starting a server or a service throws; then nothing is left running */
   static async start(options: LocalClusterOptions): Promise<LocalCluster> {
     const { dataFolder, natsUrl, workers = 1, storages = 1, coordinators = 1 } = options;
-    for (const folder of ['nats', 'store', 'log'])
-      await mkdir(join(dataFolder, folder), { recursive: true, mode: 0o700 });
+    for (const folder of ['nats', 'store', 'log']) await makeFolders(join(dataFolder, folder));
     const nats = await obtainNats({
       dataFolder: join(dataFolder, 'nats'),
       ...(natsUrl !== undefined && { url: natsUrl }),

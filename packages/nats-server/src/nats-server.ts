@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { CkptError } from '@ckptree/errors';
+import { CkptError, makeFolders } from '@ckptree/errors';
 import { awaitReady } from './await-ready.js';
 import { configText } from './config.js';
 import { findNatsServer } from './find-binary.js';
@@ -120,7 +120,7 @@ export class NatsServer {
 
   async #prepare(name: string): Promise<string> {
     const folder = this.dataFolder;
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
     const pidFile = join(folder, 'nats-server.pid');
     const other = await runningServer(pidFile);
     if (other !== undefined)

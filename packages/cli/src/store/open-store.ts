@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { asCkptError, CkptError, isCkptError } from '@ckptree/errors';
+import { asCkptError, CkptError, isCkptError, makeFolders } from '@ckptree/errors';
 import { type InitOptions, type OpenOptions, poolEngine, Store } from '@ckptree/store';
 import { givenSecrets, secretsToOpen } from './secrets.js';
 import { type StoreOptions, storeFolder } from './store-options.js';
@@ -66,7 +66,7 @@ export const ofCluster = (): string =>
 
 /** Makes a store, and the folders above it. */
 export async function makeStore(path: string, options: InitOptions & OpenOptions): Promise<Store> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolders(dirname(path));
   return Store.init(path, options);
 }
 

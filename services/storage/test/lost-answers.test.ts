@@ -37,7 +37,8 @@ test('a volume is opened, whichever answer is lost', async () => {
     return { instance, store: path, storeId: '0'.repeat(32), pieceBytes: 1_024, volume };
   });
   await expect(ClaimCheckBackend.open(connection, path)).resolves.toMatchObject({ location: path });
-  expect(answers.asked).toBe(3);
+  // The third is the one that was lost, asked again; a slow answer counts as lost, too.
+  expect(answers.asked).toBeGreaterThanOrEqual(3);
   answers.answer();
   await served.stop();
 });
@@ -57,7 +58,7 @@ test('a job of which one answer is lost is not begun anew', async () => {
   });
   await expect(collectGarbage(connection)).resolves.toEqual(gc);
   expect(begun).toBe(1);
-  expect(answers.asked).toBe(3);
+  expect(answers.asked).toBeGreaterThanOrEqual(3);
   answers.answer();
   await Promise.all([begins.stop(), tells.stop()]);
 });

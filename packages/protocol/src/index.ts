@@ -65,7 +65,13 @@ export { pageByPid } from './messages/page-by-pid.js';
 export type { Schedule, ScheduleRequest } from './messages/schedule.js';
 export type { TaskEnd, TaskRow } from './messages/task.js';
 export { CheckpointRecord } from './records/checkpoint.js';
-export { KeyRecord, LeaderRecord, RetentionRecord, SchedulesRecord } from './records/control.js';
+export {
+  KeyRecord,
+  LeaderRecord,
+  RetentionRecord,
+  SchedulesRecord,
+  UpkeepRecord,
+} from './records/control.js';
 export { TreeRecord } from './records/tree.js';
 export { WorkerRecord } from './records/worker.js';
 export { validated } from './schema/validation.js';

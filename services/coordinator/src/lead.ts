@@ -14,6 +14,7 @@ import { StartingPids } from './tree/starting-pids.js';
 import { TreeKeeper } from './tree/tree-keeper.js';
 import type { TreeParts } from './tree/tree-parts.js';
 import { Trees } from './tree/trees.js';
+import { Upkeep, type UpkeepParts } from './upkeep.js';
 
 export interface LeadParts {
   readonly connection: Connection;
@@ -25,6 +26,7 @@ export interface LeadParts {
   readonly instance: string;
   readonly observer: CoordinatorObserver;
   readonly limits: StepLimits;
+  readonly upkeep: UpkeepParts['everyMs'];
   readonly onError: (error: unknown) => void;
 }
 
@@ -74,6 +76,12 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
       onRemoved: (count) => observer.removed(count),
       onError,
     });
+    const upkeep = await Upkeep.begin({
+      connection,
+      records: records.upkeep,
+      everyMs: parts.upkeep,
+      onError,
+    });
     const handlers = coordinatorHandlers({
       ...treeParts,
       checkpoints,
@@ -93,6 +101,7 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
       observer.rest();
       schedules.close();
       retention.close();
+      upkeep.close();
       await served.stop();
     }
   } finally {

@@ -67,6 +67,7 @@ export const runCoordinator = (): Promise<void> =>
                 dumpMs: config.dumpTimeoutMs,
                 commitMs: COMMIT_TIMEOUT_MS,
               },
+              upkeep: { gc: config.gcEveryMs, verify: config.verifyEveryMs },
               onError,
             },
             term,

@@ -2,6 +2,7 @@ import { Type } from '@ckptree/schema';
 import { duration, path, storeSecretOptions, wholeNumber } from '@ckptree/service';
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** What a coordinator can be told, beside what every service can. */
 export const coordinatorOptions = {
@@ -31,6 +32,20 @@ export const coordinatorOptions = {
     default: 15 * 60_000,
     minimum: 1_000,
     maximum: 24 * HOUR_MS,
+  }),
+  gcEveryMs: duration({
+    name: 'gcEvery',
+    description: 'how often a storage service deletes what no checkpoint needs; 0: never',
+    default: DAY_MS,
+    minimum: 0,
+    maximum: 365 * DAY_MS,
+  }),
+  verifyEveryMs: duration({
+    name: 'verifyEvery',
+    description: 'how often one checks the store: its structure, and 5 % of the data; 0: never',
+    default: DAY_MS,
+    minimum: 0,
+    maximum: 365 * DAY_MS,
   }),
   replicas: wholeNumber({
     description: 'copies of streams and buckets, over the servers of a NATS cluster',

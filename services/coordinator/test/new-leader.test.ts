@@ -67,6 +67,7 @@ async function leading(work: () => Promise<void>, other: Partial<Records> = {}):
       },
       instance: 'coordinator-2',
       observer: observer as unknown as Parts['observer'],
+      upkeep: { gc: 0, verify: 0 },
       limits: { leaseMs: 1_000, describeMs: 1_000, dumpMs: 1_000, commitMs: 1_000 },
       onError: () => undefined,
     },

@@ -1,5 +1,11 @@
 import { CheckpointRecord } from '../records/checkpoint.js';
-import { KeyRecord, LeaderRecord, RetentionRecord, SchedulesRecord } from '../records/control.js';
+import {
+  KeyRecord,
+  LeaderRecord,
+  RetentionRecord,
+  SchedulesRecord,
+  UpkeepRecord,
+} from '../records/control.js';
 import { TreeRecord } from '../records/tree.js';
 import { WorkerRecord } from '../records/worker.js';
 import { BUCKETS } from '../subjects.js';
@@ -17,8 +23,14 @@ export const recordsOf = (connection: Connection, signal?: AbortSignal) => ({
   leader: new Bucket(connection, BUCKETS.control, LeaderRecord, signal),
   schedules: new Bucket(connection, BUCKETS.control, SchedulesRecord, signal),
   retention: new Bucket(connection, BUCKETS.control, RetentionRecord, signal),
+  upkeep: new Bucket(connection, BUCKETS.control, UpkeepRecord, signal),
   keys: new Bucket(connection, BUCKETS.keys, KeyRecord, signal),
 });
 export type Records = ReturnType<typeof recordsOf>;
 
-export const CONTROL_KEYS = { leader: 'leader', schedules: 'schedules', retention: 'retention' } as const;
+export const CONTROL_KEYS = {
+  leader: 'leader',
+  schedules: 'schedules',
+  retention: 'retention',
+  upkeep: 'upkeep',
+} as const;

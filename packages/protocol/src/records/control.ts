@@ -24,6 +24,14 @@ export type SchedulesRecord = Static<typeof SchedulesRecord>;
 export const RetentionRecord = Type.Object({ version: Type.Literal(1), policy: RetentionPolicy });
 export type RetentionRecord = Static<typeof RetentionRecord>;
 
+/** Key `upkeep`: when the store was last looked after. */
+export const UpkeepRecord = Type.Object({
+  version: Type.Literal(1),
+  gc: Type.Optional(Time('When the last garbage collection that went well began')),
+  verify: Type.Optional(Time('When the last verification that came to its end began')),
+});
+export type UpkeepRecord = Static<typeof UpkeepRecord>;
+
 /** A checkpoint that was asked for with an idempotency key: bucket `ckptree-keys`, SHA-256 of the key as key. */
 export const KeyRecord = Type.Object({
   version: Type.Literal(1),
@@ -35,10 +43,12 @@ export const exampleControl = {
   leader: { version: 1, instance: 'coordinator-1', term: 3, at: '2026-11-23T15:39:26.123Z' },
   schedules: { version: 1, schedules: [{ schedule: 's-1', pid: 1, everyMs: 30_000 }] },
   retention: { version: 1, policy: { keepLast: 7 } },
+  upkeep: { version: 1, gc: '2026-11-23T15:39:26.123Z', verify: '2026-11-23T15:39:28.456Z' },
   key: { version: 1, id: '20261123t153926123-7f3a9c2e' },
 } as const satisfies {
   leader: LeaderRecord;
   schedules: unknown;
   retention: RetentionRecord;
+  upkeep: UpkeepRecord;
   key: KeyRecord;
 };

@@ -13,6 +13,7 @@ import {
   LeaderRecord,
   RetentionRecord,
   SchedulesRecord,
+  UpkeepRecord,
 } from '../records/control.js';
 import { exampleTree, TreeRecord } from '../records/tree.js';
 import { exampleWorker, WorkerRecord } from '../records/worker.js';
@@ -122,6 +123,7 @@ export const PUBLISHED_RECORDS: readonly PublishedDocument[] = [
   record('leader', `${BUCKETS.control}/leader`, LeaderRecord, exampleControl.leader),
   record('schedules', `${BUCKETS.control}/schedules`, SchedulesRecord, exampleControl.schedules),
   record('retention', `${BUCKETS.control}/retention`, RetentionRecord, exampleControl.retention),
+  record('upkeep', `${BUCKETS.control}/upkeep`, UpkeepRecord, exampleControl.upkeep),
   record('key', `${BUCKETS.keys}/<SHA-256 of the key>`, KeyRecord, exampleControl.key),
 ];
 

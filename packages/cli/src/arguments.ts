@@ -85,7 +85,7 @@ export function parseCron(text: string): string {
 export function parseCancellable(text: string): string {
   if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(text)) return text;
   throw new InvalidArgumentError(
-    'It must be the whole id of a checkpoint, such as 20261123t153926123-7f3a9c2e, or of a schedule, such as s-1.',
+    'It must be the whole id of a checkpoint, such as 20261123t153926123-7f3a9c2e, or of a schedule, such as s-17356a84-db59.',
   );
 }
 

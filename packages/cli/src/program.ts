@@ -15,6 +15,7 @@ import { inspectCommand } from './commands/inspect.js';
 import { lsCommand } from './commands/ls.js';
 import { psCommand } from './commands/ps.js';
 import { restartCommand } from './commands/restart.js';
+import { retentionCommand } from './commands/retention.js';
 import { rmCommand } from './commands/rm.js';
 import { runCommand } from './commands/run.js';
 import { schedulesCommand } from './commands/schedules.js';
@@ -88,6 +89,7 @@ const COMMANDS = {
   events: eventsCommand,
   workers: workersCommand,
   schedules: schedulesCommand,
+  retention: retentionCommand,
   cancel: cancelCommand,
   ...SERVICES,
   demo: demoCommand,

@@ -1,6 +1,7 @@
 import type { TSchema } from '@ckptree/schema';
 import { CancelReport } from './cluster/cancel.js';
 import { ClusterCheckpointReport } from './cluster/checkpoint.js';
+import { RetentionReport } from './cluster/retention.js';
 import { SchedulesReport } from './cluster/schedules.js';
 import { PsReport, SignalReport } from './cluster/tasks.js';
 import { StartedReport } from './cluster/trees.js';
@@ -41,6 +42,7 @@ export const REPORT_SCHEMAS: Readonly<Record<string, TSchema>> = {
   kill: published('What ckptree kill --json prints', SignalReport),
   workers: published('What ckptree workers --json prints', WorkersReport),
   schedules: published('What ckptree schedules --json prints', SchedulesReport),
+  retention: published('What ckptree retention --json prints', RetentionReport),
   cancel: published('What ckptree cancel --json prints', CancelReport),
   demo: published('What ckptree demo --json prints', DemoReport),
   core: published('What ckptree core --json prints', CoreReport),

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { connect } from '@ckptree/client';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ckptree, type Ended, REPOSITORY, scratchFolder, shell } from './support/ckptree.js';
+import { ckptree, documentOf, type Ended, REPOSITORY, scratchFolder, shell } from './support/ckptree.js';
 
 const scratch = scratchFolder();
 const children: ChildProcess[] = [];
@@ -45,6 +45,31 @@ test('what is told to come next works as it is told', async () => {
   const { code, stdout, stderr } = await typed(commands.filter((command) => !command.includes('--follow')));
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout.match(/^Task 1 is the root of tree .* on worker-1\.$/gm)).toHaveLength(2);
+});
+
+test('rules say which checkpoints are kept, are told, applied and taken back', async () => {
+  const [, url = ''] = /NATS_URL=(\S+)/.exec(commands[0] ?? '') ?? [];
+  const run = (...args: string[]) => ckptree(['retention', ...args], { env: { NATS_URL: url } });
+  const json = async (...args: string[]) =>
+    documentOf('retention', (await run(...args, '--json')).stdout) as { removed?: string[] };
+  expect((await run()).stdout).toBe('All checkpoints are kept.\n');
+  const name = ['--name', 'ruled'];
+  const ids: string[] = [];
+  for (let count = 0; count < 3; count++) {
+    const { stdout } = await ckptree(['checkpoint', '1', ...name, '--json'], { env: { NATS_URL: url } });
+    ids.push((JSON.parse(stdout) as { id: string }).id);
+  }
+  expect((await run('--keep-last', '1', '--keep-weekly', '1')).stdout).toBe(
+    'Of each name are kept: the newest 1; the newest of the last week that has any. The rest is removed within ten minutes.\n',
+  );
+  const policy = { keepLast: 1, keepWeekly: 1 };
+  const planned = await json('--apply', '--dry-run');
+  expect(planned).toMatchObject({ policy, dryRun: true, removed: expect.arrayContaining(ids.slice(0, 2)) });
+  expect(planned.removed).not.toContain(ids[2]);
+  expect(await json('--apply')).toEqual({ policy, removed: planned.removed });
+  expect((await run('--keep-all')).stdout).toBe('All checkpoints are kept.\n');
+  expect(await run('--keep-all', '--keep-last', '1')).toMatchObject({ code: 2 });
+  expect(await run('--dry-run')).toMatchObject({ code: 2 });
 });
 
 test('what is saved again and again is listed until it is cancelled', async () => {

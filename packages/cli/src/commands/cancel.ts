@@ -4,7 +4,7 @@ import type { Runner } from '../command.js';
 
 const EXAMPLES = [
   ['ckptree cancel 20261123t153926123-7f3a9c2e', 'give up a checkpoint; its tasks run on'],
-  ['ckptree cancel s-1', 'end a schedule; what it has taken stays'],
+  ['ckptree cancel s-17356a84-db59', 'end a schedule; what it has taken stays'],
 ] as const;
 
 export function cancelCommand(run: Runner) {

@@ -1,6 +1,5 @@
-import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { wholeNumber } from '../arguments.js';
 import type { Runner } from '../command.js';
+import { keepOptions, policyOf } from '../store/keep-options.js';
 import { labelFilter } from '../store/naming-options.js';
 import { newStoreCommand } from '../store/store-options.js';
 import { usageError } from '../usage-error.js';
@@ -12,9 +11,6 @@ const EXAMPLES = [
   ['ckptree store forget 20261123t15', 'one'],
 ] as const;
 
-const keep = (which: string, meaning: string) =>
-  new Option(`--keep-${which} <n>`, meaning).argParser(wholeNumber(1, 1_000_000));
-
 export function forgetCommand(run: Runner) {
   return newStoreCommand(
     'forget',
@@ -23,21 +19,15 @@ export function forgetCommand(run: Runner) {
   )
     .argument('[checkpoints...]', 'ids, unique beginnings of ids, or names')
     .addOption(labelFilter)
-    .addOption(keep('last', 'keep the newest n'))
-    .addOption(keep('hourly', 'keep the newest of each of the last n hours that have any'))
-    .addOption(keep('daily', 'the same for days (of UTC)'))
-    .addOption(keep('weekly', 'the same for weeks'))
-    .option('--keep-within <period>', 'keep all that are younger, such as 7d or 12h', parsePeriod)
+    .addOption(keepOptions.last)
+    .addOption(keepOptions.hourly)
+    .addOption(keepOptions.daily)
+    .addOption(keepOptions.weekly)
+    .addOption(keepOptions.within)
     .option('--dry-run', 'remove nothing, say what would be')
     .action((ids, options) => {
-      const { label, keepLast, keepHourly, keepDaily, keepWeekly, keepWithin, dryRun = false } = options;
-      const policy = {
-        ...(keepLast !== undefined && { keepLast }),
-        ...(keepHourly !== undefined && { keepHourly }),
-        ...(keepDaily !== undefined && { keepDaily }),
-        ...(keepWeekly !== undefined && { keepWeekly }),
-        ...(keepWithin !== undefined && { keepWithinMs: keepWithin }),
-      };
+      const { label, dryRun = false } = options;
+      const policy = policyOf(options);
       const rules = label !== undefined || Object.keys(policy).length > 0;
       if (ids.length > 0 && rules) throw usageError('give checkpoints or rules, not both');
       if (ids.length === 0 && !rules)
@@ -50,14 +40,4 @@ export function forgetCommand(run: Runner) {
         return { work: () => forget(selection, options), format: formatForget };
       });
     });
-}
-
-const PERIODS_MS = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
-
-/** `7d` in milliseconds. */
-function parsePeriod(text: string): number {
-  const [, count, unit] = /^([1-9]\d{0,5})([hdw])$/.exec(text) ?? [];
-  if (count !== undefined && unit !== undefined)
-    return Number(count) * PERIODS_MS[unit as keyof typeof PERIODS_MS];
-  throw new InvalidArgumentError('It must be a number of hours, days or weeks, such as 12h, 7d or 4w.');
 }

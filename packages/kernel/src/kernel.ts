@@ -4,6 +4,7 @@ import type { Cut, CutOptions, SnapshotSource, TaskTree } from '@ckptree/model';
 import { CpuControl, IRQ } from './cpu/cpu-control.js';
 import { CpuThreads } from './cpu/cpu-threads.js';
 import type { TaskExit } from './cpu/messages.js';
+import { type StopOptions, TickStops } from './cpu/tick-stops.js';
 import { CutControl } from './cut/cut-control.js';
 import { Cutter, type HoldOptions } from './cut/cutter.js';
 import { Freezer } from './cut/freezer.js';
@@ -11,13 +12,12 @@ import type { HeldCut } from './cut/held-cut.js';
 import { membersLocked, partOfTree, subtrees, subtreesIfAny } from './cut/scope.js';
 import { Exclusive } from './exclusive.js';
 import { OpenFiles } from './files/open-files.js';
-import { releaseLeaves } from './hosting.js';
 import { checkKernelOptions, type KernelOptions } from './kernel-options.js';
 import { type PageFill, PageFills } from './memory/page-fills.js';
 import { PhysicalMemory } from './memory/physical-memory.js';
 import { type PopulateOptions, populate } from './memory/populate.js';
-import { enterAdopted } from './process/adopt.js';
-import { Forest, type TaskInSlot } from './process/forest.js';
+import { ExitNotifier } from './process/exit-notifier.js';
+import type { Forest } from './process/forest.js';
 import {
   type Disowned,
   describeFragmentLocked,
@@ -27,10 +27,9 @@ import {
   type Reparented,
   setParentLocked,
 } from './process/fragments.js';
-import type { Newcomers } from './process/newcomers.js';
+import { Loader } from './process/loader.js';
 import { ProcessTable } from './process/process-table.js';
-import { FLAG, SIGKILL, SLOT, STATE } from './process/slot.js';
-import { enterSpawned } from './process/spawn.js';
+import { FLAG, SIGKILL, SLOT } from './process/slot.js';
 import { type TaskStatus, taskStatus } from './process/task-status.js';
 import type { SpawnForest } from './spec/spawn-forest.js';
 import type { SpawnTree } from './spec/spawn-tree.js';
@@ -49,50 +48,49 @@ export type HoldScope = { readonly rootPid: number } | { readonly pids: readonly
 export class Kernel implements SnapshotSource {
   readonly memory: PhysicalMemory;
   readonly #table: ProcessTable;
-  readonly #files: OpenFiles;
   readonly #control: CpuControl;
   readonly #freezer: Freezer;
   readonly #cutter: Cutter;
   readonly #threads: CpuThreads;
+  readonly #exits: ExitNotifier;
+  readonly #stops: TickStops;
+  readonly #loader: Loader;
   readonly #fills = new PageFills();
   /** Spawns, restarts and cuts come one after the other; each is short, and none sees another half done. */
   readonly #exclusive = new Exclusive();
-  readonly #exitListeners = new Set<(exit: TaskExit) => void>();
-  /** Wakes whoever waits for the end of all tasks. */
-  readonly #exitWaiters = new Set<(error?: Error) => void>();
-  /** Requests to stop at a tick, by request number. */
-  readonly #stops = new Map<number, number>();
   readonly #down = new AbortController();
-  #toldExits = 0;
 
   private constructor(options: KernelOptions) {
     const cpus = options.cpus ?? availableParallelism();
     const maxTasks = options.maxTasks ?? 131_072;
     this.memory = PhysicalMemory.create(options.memoryBytes ?? Math.floor(totalmem() / 2));
     this.#table = ProcessTable.create(maxTasks);
-    this.#files = OpenFiles.create(options.maxOpenFiles ?? 262_144);
+    const files = OpenFiles.create(options.maxOpenFiles ?? 262_144);
     this.#control = CpuControl.create(cpus);
     this.#freezer = new Freezer(this.#table, this.#control);
     const cuts = CutControl.create(cpus, maxTasks);
-    const parts = { table: this.#table, memory: this.memory, control: this.#control, cuts };
-    this.#cutter = new Cutter({ ...parts, freezer: this.#freezer, fills: this.#fills });
+    const parts = { table: this.#table, memory: this.memory, control: this.#control };
+    this.#cutter = new Cutter({ ...parts, cuts, freezer: this.#freezer, fills: this.#fills });
     const shared = {
       memory: this.memory.handle,
       table: this.#table.handle,
-      files: this.#files.handle,
+      files: files.handle,
       control: this.#control.handle,
       cuts: cuts.handle,
       ticksPerSecond: options.ticksPerSecond,
     };
+    this.#exits = new ExitNotifier(this.#table);
     this.#threads = new CpuThreads(this.#control, shared, {
       exited: (exits) => this.#exited(exits),
-      stopped: (request) => this.#stopped(request),
+      stopped: (request) => this.#stops.stopped(request),
       piece: (piece) => this.#cutter.receive(piece),
       panicked: (error) => {
         this.#cutter.abandon(error);
-        for (const waiter of [...this.#exitWaiters]) waiter(error);
+        this.#exits.abandon(error);
       },
     });
+    this.#stops = new TickStops(this.#table, this.#threads);
+    this.#loader = new Loader({ ...parts, files, threads: this.#threads, exits: this.#exits });
   }
 
   /** @throws EINVAL an option is out of range; ENOMEM the memory cannot be reserved */
@@ -117,12 +115,7 @@ export class Kernel implements SnapshotSource {
    * @throws as spawn()
    */
   loadSpawned(forest: SpawnForest): Promise<Forest> {
-    return this.#exclusive.run(async () => {
-      this.#threads.assertAlive();
-      const parts = { table: this.#table, files: this.#files, control: this.#control };
-      const newcomers = enterSpawned(parts, forest);
-      return this.#bringIn(newcomers, (cpu, tasks) => this.#threads.ask(cpu, { type: 'spawn', tasks }));
-    });
+    return this.#exclusive.run(() => this.#loader.spawned(forest));
   }
 
   /**
@@ -141,10 +134,7 @@ export class Kernel implements SnapshotSource {
    * @param tree `rootPid` is that of the whole tree; tasks whose parents are not among `tasks` have them elsewhere
    */
   loadAdopted(tree: TaskTree): Promise<Forest> {
-    return this.#exclusive.run(async () => {
-      const newcomers = this.#enterAdopted(tree);
-      return this.#bringIn(newcomers, (cpu, load) => this.#threads.ask(cpu, { type: 'adopt', ...load }));
-    });
+    return this.#exclusive.run(() => this.#loader.adopted(tree));
   }
 
   /**
@@ -198,8 +188,8 @@ export class Kernel implements SnapshotSource {
       }),
     );
     this.#control.ringAll(IRQ.WAKE);
-    await this.#ended(killed);
-    await this.exitsTold();
+    await this.#exits.ended(killed);
+    await this.#exits.told();
   }
 
   /** The parts of a tree that are here. @param rootPid of the whole tree */
@@ -231,29 +221,13 @@ export class Kernel implements SnapshotSource {
    * @throws ESRCH there is no such task, or it ended before; EINVAL it was past that tick already; EBUSY it is to stop at
    *   another tick
    */
-  async stopAt(
-    pid: number,
-    tick: number,
-    { unborn = false }: { readonly unborn?: boolean } = {},
-  ): Promise<void> {
-    if ([...this.#stops.values()].includes(pid))
-      throw new CkptError('EBUSY', `task ${pid} is to stop at another tick already`, { pid });
-    // If it ends behind this, that is yet to be heard of here.
-    if (!unborn && !this.#isAlive(pid)) throw new CkptError('ESRCH', `there is no task ${pid}`, { pid });
-    const { request, done } = this.#threads.register();
-    this.#stops.set(request, pid);
-    try {
-      this.#threads.broadcast({ type: 'stopAt', request, pid, tick });
-      await done;
-    } finally {
-      this.#forgetStop(request, pid);
-    }
+  stopAt(pid: number, tick: number, options: StopOptions = {}): Promise<void> {
+    return this.#stops.stopAt(pid, tick, options);
   }
 
   /** Calls back for every task that ends, in the order of ends on each cpu. @returns how to end that */
   onExit(listener: (exit: TaskExit) => void): () => void {
-    this.#exitListeners.add(listener);
-    return () => this.#exitListeners.delete(listener);
+    return this.#exits.listen(listener);
   }
 
   /**
@@ -262,8 +236,7 @@ export class Kernel implements SnapshotSource {
    * @throws EPIPE as settled()
    */
   exitsTold(): Promise<void> {
-    const ended = this.#table.endedTasks;
-    return this.#until(() => this.#toldExits >= ended);
+    return this.#exits.told();
   }
 
   /**
@@ -271,7 +244,7 @@ export class Kernel implements SnapshotSource {
    * @throws EPIPE a cpu thread died, or the kernel was shut down
    */
   settled(): Promise<void> {
-    return this.#until(() => this.#table.liveTasks === 0 && this.#toldExits === this.#table.endedTasks);
+    return this.#exits.settled();
   }
 
   /** Tasks that have not ended. */
@@ -310,37 +283,7 @@ export class Kernel implements SnapshotSource {
     // Both at once: a cpu may be waiting for a page.
     await Promise.all([this.#threads.stop(), this.#fills.stop(cutShort)]);
     this.#cutter.abandon(down);
-    for (const waiter of [...this.#exitWaiters]) waiter(down);
-  }
-
-  /** Enters a tree, or gives its memory back. */
-  #enterAdopted(tree: TaskTree): ReturnType<typeof enterAdopted> {
-    try {
-      this.#threads.assertAlive();
-      return enterAdopted({ table: this.#table, files: this.#files, control: this.#control }, tree);
-    } catch (error) {
-      const mms = new Set(tree.tasks.flatMap(({ mm }) => (mm === undefined ? [] : [mm])));
-      for (const { memory } of mms) releaseLeaves(this.memory, memory.leaves);
-      throw error;
-    }
-  }
-
-  /** Tells the cpus of newcomers, all marked as incoming, which keeps them from running; ends them all if one cannot run. */
-  async #bringIn<Load>(
-    { rootPid, slots, perCpu }: Newcomers<Load>,
-    ask: (cpu: number, load: Load) => Promise<void>,
-  ): Promise<Forest> {
-    const parts = {
-      table: this.#table,
-      ring: () => this.#control.ringAll(IRQ.THAW | IRQ.WAKE),
-      ended: (gone: readonly TaskInSlot[]) => this.#ended(gone),
-    };
-    const forest = new Forest(parts, rootPid, slots);
-    const answers = await Promise.allSettled([...perCpu].map(([cpu, load]) => ask(cpu, load)));
-    const failure = answers.find((answer) => answer.status === 'rejected');
-    if (failure === undefined) return forest;
-    await forest.abandon();
-    throw failure.reason;
+    this.#exits.abandon(down);
   }
 
   #reparent(change: () => Reparented): Promise<Omit<Reparented, 'woken'>> {
@@ -355,58 +298,8 @@ export class Kernel implements SnapshotSource {
   }
 
   #exited(exits: readonly TaskExit[]): void {
-    this.#toldExits += exits.length;
-    for (const exit of exits) {
-      for (const listener of this.#exitListeners) listener(exit);
-      for (const [request, pid] of this.#stops) {
-        if (pid !== exit.pid) continue;
-        const message = `task ${pid} ended after ${exit.ticks} ticks, before the tick that was waited for`;
-        this.#threads.settle(request, new CkptError('ESRCH', message, { pid }));
-      }
-    }
+    this.#exits.receive(exits);
+    this.#stops.ended(exits);
     this.#fills.reclaim();
-    for (const waiter of [...this.#exitWaiters]) waiter();
-  }
-
-  #stopped(request: number): void {
-    this.#threads.settle(request);
-  }
-
-  #forgetStop(request: number, pid: number): void {
-    if (this.#stops.delete(request)) this.#threads.broadcast({ type: 'stopAt', request, pid, tick: -1 });
-  }
-
-  #isAlive(pid: number): boolean {
-    return this.#table.locked(() => {
-      const slot = this.#table.find(pid);
-      return slot !== undefined && this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE;
-    });
-  }
-
-  /** Resolves when these tasks have ended. */
-  #ended(tasks: readonly TaskInSlot[]): Promise<void> {
-    return this.#until(() =>
-      tasks.every(
-        ([slot, pid]) => this.#table.find(pid) !== slot || this.#table.get(slot, SLOT.STATE) === STATE.ZOMBIE,
-      ),
-    );
-  }
-
-  /**
-   * Resolves when `condition` holds; it is looked at whenever tasks have ended.
-   * @throws EPIPE it does not hold, and there is nobody left who could change that
-   */
-  async #until(condition: () => boolean): Promise<void> {
-    if (condition()) return;
-    this.#threads.assertAlive();
-    await new Promise<void>((resolve, reject) => {
-      const look = (failure?: Error) => {
-        if (failure === undefined && !condition()) return;
-        this.#exitWaiters.delete(look);
-        if (failure === undefined) resolve();
-        else reject(failure);
-      };
-      this.#exitWaiters.add(look);
-    });
   }
 }

@@ -94,7 +94,8 @@ export interface Sys {
   clone(request?: CloneRequest): number;
   /**
    * Replaces the program, its memory and its registers. Nothing of the old program runs behind it. Descriptors are not
-   * shared any more from then on. ENOENT, EINVAL: no such program, wrong parameters; then nothing has changed.
+   * shared any more from then on. ENOENT, EINVAL: no such program, wrong parameters; EPERM: others of the caller's thread
+   * group live; then nothing has changed.
    */
   exec(program: string, params: unknown): void;
   /** Ends the task when this tick returns. @param code 0 to 255 */

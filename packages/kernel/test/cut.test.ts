@@ -176,6 +176,28 @@ describe('a cut', () => {
     expect(kernel.memory.stats().used).toBe(0);
   });
 
+  test('shows no task alive that the end of its parent is about to end, as an image has no place for the signal', async () => {
+    const kernel = boot();
+    const forever = { program: 'idle', params: { forever: true } };
+    const pairs = Array.from({ length: 60 }, (_, pair) => ({
+      ...{ pid: 100 + pair, program: 'idle', params: { ticks: 2000 + 700 * pair } },
+      children: [{ pid: 200 + pair, ...forever }],
+    }));
+    const root = await spawn(kernel, { pid: 1, ...forever, children: pairs });
+    const { tree } = await kernel.cut(root, { leaveFrozen: true });
+    await kernel.kill(root);
+    await kernel.settled();
+    const tasks = tree.tasks.map((task) => (task.pid < 200 ? task : { ...task, pdeathSignal: 15 }));
+    await kernel.adopt({ ...tree, tasks });
+    const living = async () => {
+      const cut = await kernel.cut(root);
+      cut.release();
+      return new Set(cut.tree.tasks.filter(({ exitState }) => exitState === 0).map(({ pid }) => pid));
+    };
+    for (let pids = await living(); pids.size > 1; pids = await living())
+      expect([...pids].filter((pid) => pid >= 200 && !pids.has(pid - 100))).toEqual([]);
+  });
+
   test('gives its memory back once, however often it is released', async () => {
     const kernel = boot();
     const root = await spawn(kernel, writer);

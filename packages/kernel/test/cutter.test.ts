@@ -11,7 +11,9 @@ import { PageFills } from '../dist/memory/page-fills.js';
 import { PhysicalMemory } from '../dist/memory/physical-memory.js';
 import { exitLocked } from '../dist/process/exit.js';
 import { ProcessTable } from '../dist/process/process-table.js';
-import { FLAG, KERNEL_SLOT, SIGKILL } from '../dist/process/slot.js';
+import { FLAG, KERNEL_SLOT, SIGKILL, SLOT, STATE } from '../dist/process/slot.js';
+
+const SIGTERM = 15;
 
 /** A zombie, and a cpu that does nothing by itself. */
 function cutting() {
@@ -83,6 +85,44 @@ test('a cut waits for tasks that a signal is about to end, and freezes nothing b
   const { tree } = await cut;
   expect(tree.tasks.map(({ pid, exitState }) => [pid, exitState])).toEqual([[7, 16], [8, 16]]); // biome-ignore format: a tree
 });
+
+test.each([
+  [
+    'that the end of its parent sends',
+    (table: ProcessTable) => void exitLocked(table, table.find(2)!, 0, new Uint8Array(16)),
+  ],
+  [
+    'that another one of the tree sends',
+    (table: ProcessTable) => void table.signalLocked(table.find(3)!, SIGTERM),
+  ],
+])(
+  'a cut waits for a task that gets a signal while the tree comes to stand still: one %s',
+  async (_, send) => {
+    const { table, cuts, cutter } = cutting();
+    const add = (pid: number, parent: number) => table.locked(() => table.addLocked({ pid, ppid: 0, tgid: pid, pgid: 1, sid: 1, comm: 'x', parent, cpu: 0, exitSignal: 17, pdeathSignal: SIGTERM, flags: 0 })); // biome-ignore format: one identity
+    const root = add(1, KERNEL_SLOT);
+    const child = add(3, add(2, root));
+    const isFrozen = (slot: number) => (table.flags(slot) & FLAG.FREEZE_CUT) !== 0;
+    const held = cutter.hold(subtrees([1]), {});
+    expect(isFrozen(child)).toBe(true);
+    table.locked(() => send(table));
+    expect(table.locked(() => cuts.standLocked(0, table.versionLocked))).toBe(false);
+    while (isFrozen(child)) {
+      expect(table.locked(() => cuts.partLocked(0))).toBeUndefined();
+      await sleep(1);
+    }
+    table.locked(() => exitLocked(table, child, SIGTERM, new Uint8Array(16)));
+    while (!isFrozen(root)) await sleep(1);
+    table.locked(() => cuts.standLocked(0, table.versionLocked));
+    const { id, members } = table.locked(() => cuts.partLocked(0)!);
+    expect([...members].toSorted().map((slot) => table.get(slot, SLOT.PID))).toEqual([1, 2, 3]);
+    expect(table.get(child, SLOT.STATE)).toBe(STATE.ZOMBIE);
+    table.locked(() => cuts.snapshotTakenLocked(0, id, 0));
+    cuts.concluded();
+    (await held).release();
+    expect([root, child].map(isFrozen)).toEqual([false, false]);
+  },
+);
 
 test('a cut of cpus that have died is not waited for', async () => {
   const { cutter } = cutting();

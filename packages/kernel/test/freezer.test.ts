@@ -26,12 +26,13 @@ function freezing(edges: readonly (readonly [number, number])[]) {
 
 const nothing = () => undefined;
 
-/** Marks what no signal is about to end. */
-function marked(freezer: Freezer, scope: Scope): Roll {
-  const roll = freezer.mark(scope, nothing);
+/** The roll of what no signal is about to end. */
+function called(roll: Roll | number): Roll {
   if (typeof roll === 'number') throw new Error(`task ${roll} is about to end`);
   return roll;
 }
+
+const marked = (freezer: Freezer, scope: Scope) => called(freezer.mark(scope, nothing));
 
 const end = (pid: number) => (table: ProcessTable) =>
   void table.locked(() => exitLocked(table, table.find(pid)!, 0, new Uint8Array(16)));
@@ -43,7 +44,7 @@ test('an orphan that leaves the tree while it is frozen is not left frozen by th
   const { table, frozen, freezer } = freezing([[1, 0], [2, 1], [3, 2], [4, 3], [5, 2]]); // biome-ignore format: a tree
   const before = marked(freezer, subtrees([2]));
   end(3)(table);
-  const roll = freezer.recall(subtrees([2]), before, nothing);
+  const roll = called(freezer.recall(subtrees([2]), before, nothing));
   expect(roll.version).not.toBe(before.version);
   expect(pidsOf(table, roll.members)).toEqual([2, 3, 5]);
   expect(frozen()).toEqual([2, 3, 5]);

@@ -9,6 +9,7 @@ import { Descriptors } from '../dist/files/descriptors.js';
 import { OpenFiles } from '../dist/files/open-files.js';
 import { AddressSpace, emptyDescription } from '../dist/memory/address-space.js';
 import { PhysicalMemory } from '../dist/memory/physical-memory.js';
+import { exitLocked } from '../dist/process/exit.js';
 import { ProcessTable } from '../dist/process/process-table.js';
 import { KERNEL_SLOT } from '../dist/process/slot.js';
 import { hosted } from '../dist/programs/hosted.js';
@@ -45,7 +46,8 @@ function calling() {
     return new Task(slot, hosted, new Registers(), nothing, descriptors);
   };
   const file = files.open('/ckptree/bin/idle', 0);
-  return { files, file, sysOf, taskWith, references: () => files.state(file.id).refs };
+  const taskIn = (slot: number): Task => tasks.get(slot)!;
+  return { table, files, file, sysOf, taskWith, taskIn, references: () => files.state(file.id).refs };
 }
 
 const descriptors = (count: number, file: ReturnType<OpenFiles['open']>) =>
@@ -69,6 +71,21 @@ test('exec closes descriptors of the one who calls it, and of nobody who shared 
   expect(other.files.list.map(({ fd }) => fd)).toEqual([0, 1]);
   expect(task.files.list.map(({ fd }) => fd)).toEqual([0]);
   expect([other.files.users, task.files.users, references()]).toEqual([1, 1, 3]);
+});
+
+test('no task executes a program while others of its thread group live, who would be left in it', () => {
+  const { table, files, sysOf, taskWith, taskIn } = calling();
+  const leader = taskWith(new Descriptors(1, files));
+  const pid = sysOf(leader).clone({ vm: true, files: true, thread: true });
+  const child = sysOf(leader).clone();
+  const thread = taskIn(table.find(pid)!);
+  for (const task of [leader, thread])
+    expect(() => sysOf(task).exec('idle', {})).toThrow(expect.objectContaining({ code: 'EPERM' }));
+  expect([leader, thread].map(({ slot, program }) => [table.comm(slot), program.name])).toEqual([['x', 'hosted'], ['x', 'hosted']]); // biome-ignore format: who
+  sysOf(taskIn(table.find(child)!)).exec('idle', {});
+  table.locked(() => exitLocked(table, thread.slot, 0, new Uint8Array(16)));
+  sysOf(leader).exec('idle', {});
+  expect([leader.program.name, table.comm(leader.slot)]).toEqual(['idle', 'idle']);
 });
 
 test('a shell whose script was made up reads no command that is longer than any spec', () => {

@@ -41,7 +41,7 @@ export interface RestartResult extends Hosted {
  * Restarts the tree of an image file. The whole structure of the image is checked, and so are the programs and files that
  * it names, before anything is built; whatever fails, nothing is left behind.
  * @throws EBADMSG the image is damaged; EIO it holds a failed checkpoint; ENOSYS it holds what cannot be restarted; ENOENT
- * a program or file is missing; ESTALE a file has changed; EEXIST a pid is taken; ENOMEM; EINTR aborted
+ * a program or file is missing; ESTALE a file has changed; E2BIG a file is too large to be read; EEXIST a pid is taken; ENOMEM; EINTR aborted
  */
 export async function restartImage(
   kernel: Kernel,
@@ -139,7 +139,7 @@ async function host<Value>(
   pool: LoadPool | undefined,
   adopt: (loaded: TaskTree) => Promise<Value>,
 ): Promise<{ readonly value: Value; readonly filled: Promise<void> }> {
-  await checkRestartable(tree);
+  await checkRestartable(tree, options.signal);
   const lazily = options.lazy ? await loadLazily(kernel.memory, tree, source, options) : undefined;
   if (lazily === undefined) {
     const value = await adopt(await loadMemory(kernel.memory, tree, source, options, pool));

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { CkptError, type ErrorFields } from '@ckptree/errors';
+import { at, CkptError, type ErrorFields } from '@ckptree/errors';
 import { contentVersion, isProgram, PROGRAM_FOLDER } from '@ckptree/kernel';
 import {
   EXIT_ZOMBIE,
@@ -9,14 +9,15 @@ import {
   type Task,
   type TaskTree,
 } from '@ckptree/model';
+import { throwIfAborted } from './load-memory.js';
 
 /**
  * Finds out, before anything is built, whether a tree can go on here: its programs are known, and its files are there
  * and hold what they held.
- * @throws ENOENT a program or file is missing; ESTALE a file has changed; ENOEXEC a task has no executable; ENOSYS it has no
- *   descriptor table
+ * @throws ENOENT a program or file is missing; ESTALE a file has changed; E2BIG it is too large to be read; EINVAL it is no
+ *   regular file; ENOEXEC a task has no executable; ENOSYS it has no descriptor table; EINTR aborted
  */
-export async function checkRestartable(tree: TaskTree<StoredPages>): Promise<void> {
+export async function checkRestartable(tree: TaskTree<StoredPages>, signal?: AbortSignal): Promise<void> {
   const checked = new Set<OpenFile>();
   for (const task of tree.tasks) {
     if (task.exitState === EXIT_ZOMBIE) continue;
@@ -25,7 +26,7 @@ export async function checkRestartable(tree: TaskTree<StoredPages>): Promise<voi
     for (const file of filesOf(task)) {
       if (checked.has(file)) continue;
       checked.add(file);
-      await checkFile(file, { pid: task.pid, comm: task.comm, path: file.path });
+      await checkFile(file, { pid: task.pid, comm: task.comm, path: file.path }, signal);
     }
   }
 }
@@ -55,24 +56,28 @@ function* filesOf({ mm, files }: Task<StoredPages>): Generator<OpenFile> {
   for (const { file } of files?.descriptors ?? []) yield file;
 }
 
-async function checkFile({ path, mode, version }: OpenFile, place: ErrorFields): Promise<void> {
+async function checkFile(
+  { path, mode, version }: OpenFile,
+  place: ErrorFields,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   if (path.startsWith(PROGRAM_FOLDER)) return;
-  const writable = (mode & FMODE.WRITE) !== 0;
   // Of a file in a core nothing is known but its name; what was in memory of it is in the image.
-  if (version === 0n && !writable) return;
+  const mayBeMissing = version === 0n && (mode & FMODE.WRITE) === 0;
   const found = await stat(path).catch((cause: unknown) => {
-    throw new CkptError(
-      'ENOENT',
-      `${path} is missing here; bring the file along, then restart`,
-      place,
-      cause,
-    );
+    if (mayBeMissing) return undefined;
+    const message = `${path} is missing here; bring the file along, then restart`;
+    throw new CkptError('ENOENT', message, place, cause);
   });
+  if (found === undefined) return;
+  // Opening a device may do something already: rewind a tape, start a watchdog.
   if (!found.isFile()) throw new CkptError('EINVAL', `${path} is not a regular file here`, place);
-  if (version !== 0n && (await contentVersion(path)) !== version)
-    throw new CkptError(
-      'ESTALE',
-      `${path} has changed since the checkpoint; restore the contents that it had`,
-      place,
-    );
+  if (version === 0n) return;
+  const present = await contentVersion(path, signal).catch((error: unknown) => {
+    throwIfAborted(signal);
+    throw at(error, place);
+  });
+  if (present === version) return;
+  const message = `${path} has changed since the checkpoint; restore the contents that it had`;
+  throw new CkptError('ESTALE', message, place);
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   copyFileSync,
@@ -14,14 +15,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkpoint, DumpPool } from '@ckptree/checkpoint';
 import { verifyImage } from '@ckptree/image';
-import { Kernel, parseSpec, type TaskExit } from '@ckptree/kernel';
-import { restartImage, restartSource } from '@ckptree/restart';
+import { contentVersion, Kernel, parseSpec, type TaskExit } from '@ckptree/kernel';
+import { type RestartOptions, restartImage, restartSource } from '@ckptree/restart';
 import { openFileSource } from '@ckptree/restart/file-source';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type TaskSpec, trees } from './random-tree.js';
 
 const MIB = 2 ** 20;
+const TIB = 2 ** 40;
 const folder = mkdtempSync(join(tmpdir(), 'ckptree-restart-'));
 const text = join(folder, 'words.txt');
 writeFileSync(text, 'the quick brown fox jumps over the lazy dog\n'.repeat(2000));
@@ -217,10 +219,10 @@ describe('a restarted tree', () => {
 
 describe('a restart is refused, before anything runs and with nothing left behind, when', () => {
   /** Restarting must fail so, and the kernel must be as if nothing had been tried. */
-  async function refused(path: string, error: object): Promise<void> {
+  async function refused(path: string, error: object, options: RestartOptions = {}): Promise<void> {
     const descriptors = () => readdirSync('/proc/self/fd').length;
     const before = descriptors();
-    await expect(restartImage(elsewhere, path)).rejects.toMatchObject(error);
+    await expect(restartImage(elsewhere, path, options)).rejects.toMatchObject(error);
     expect(elsewhere.ps()).toEqual([]);
     expect(elsewhere.memory.stats().used).toBe(0);
     expect(descriptors()).toBe(before);
@@ -249,6 +251,28 @@ describe('a restart is refused, before anything runs and with nothing left behin
     copyFileSync(text, path);
     const ends = await exitsDuring(elsewhere, () => restartImage(elsewhere, image('changed')));
     expect(ends.map(({ status }) => status)).toEqual([0]);
+  });
+
+  test('a file that it needs is larger than anybody has the time to read, or it is cancelled meanwhile', async () => {
+    const path = join(folder, 'vast.txt');
+    copyFileSync(text, path);
+    await checkpointAt(counting(path), { pid: 1, tick: 30 }, image('vast'));
+    truncateSync(path, TIB + 1);
+    await refused(image('vast'), { code: 'E2BIG', fields: { path, pid: 1, comm: 'wordcount' } });
+    truncateSync(path, TIB);
+    await refused(image('vast'), { code: 'EINTR' }, { signal: AbortSignal.timeout(100) });
+  });
+
+  test('a file of which it knows nothing is a pipe or a device here', async () => {
+    const path = join(folder, 'pipe.txt');
+    copyFileSync(text, path);
+    await checkpointAt(counting(path), { pid: 1, tick: 30 }, image('pipe'));
+    const version = Buffer.alloc(8);
+    version.writeBigUInt64LE(await contentVersion(path));
+    overwrite(image('pipe'), readFileSync(image('pipe')).indexOf(version), new Uint8Array(8));
+    rmSync(path);
+    execFileSync('mkfifo', [path]);
+    await refused(image('pipe'), { code: 'EINVAL', fields: { path, pid: 1, comm: 'wordcount' } });
   });
 
   test('the image is damaged, cut short, or none', async () => {

@@ -8,6 +8,7 @@ import { layoutFresh } from '../memory/fresh-layout.js';
 import type { MmResources } from '../memory/page-fault.js';
 import type { ProcessTable } from '../process/process-table.js';
 import { FLAG, INHERITED_FLAGS, SLOT } from '../process/slot.js';
+import { isAloneInGroupLocked } from '../process/thread-group.js';
 import type { CloneRequest, Program, Sys } from '../program.js';
 import { hosted } from '../programs/hosted.js';
 import { prepareParams } from '../programs/params.js';
@@ -77,6 +78,7 @@ export class Nursery {
 
   /** See `Sys.exec`. */
   exec(task: Task, name: string, params: unknown): void {
+    this.#checkAlone(task);
     const fresh = this.#prepare(name, params);
     // Those who shared the descriptors keep theirs: unshare_files(), fs/exec.c.
     if (task.files.users > 1) {
@@ -86,6 +88,15 @@ export class Nursery {
     }
     task.files.closeOnExec();
     this.#begin(task, fresh);
+  }
+
+  /** Linux ends the others first, and the caller takes the leader's pid: de_thread(), fs/exec.c. No program here needs that. */
+  #checkAlone({ slot }: Task): void {
+    const { table } = this.#parts;
+    if (table.locked(() => isAloneInGroupLocked(table, slot))) return;
+    const pid = table.get(slot, SLOT.PID);
+    const message = `exec: task ${pid} shares its thread group with others; they must have ended before`;
+    throw new CkptError('EPERM', message, { pid });
   }
 
   /** What a program begins with. @throws ENOENT no such program; EINVAL wrong parameters; ENOMEM */

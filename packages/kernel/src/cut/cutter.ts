@@ -107,9 +107,22 @@ export class Cutter {
     this.#incoming.clear();
   }
 
-  async #take(scope: Scope, { timeoutMs, leaseMs, thaws = false }: TakeOptions): Promise<HeldCut> {
+  async #take(scope: Scope, options: TakeOptions): Promise<HeldCut> {
+    const deadlineUs = monotonicUs() + options.timeoutMs * 1e3;
+    for (;;) {
+      const taken = await this.#attempt(scope, options, deadlineUs);
+      if (typeof taken !== 'number') return taken;
+      await this.#letEnd(taken, deadlineUs);
+    }
+  }
+
+  /** @returns the pid of a task instead, and all run on, when a signal is about to end one of them */
+  async #attempt(
+    scope: Scope,
+    { leaseMs, thaws = false }: TakeOptions,
+    deadlineUs: number,
+  ): Promise<HeldCut | number> {
     const { control, cuts, freezer } = this.#parts;
-    const deadlineUs = monotonicUs() + timeoutMs * 1e3;
     const id = ++this.#lastCut;
     const pieces = new CutPieces((snapshots) => this.#giveBack(snapshots));
     const begin = (roll: Roll, standing: boolean): void => {
@@ -121,23 +134,30 @@ export class Cutter {
     const ring = ({ cpus }: Roll, irq: number): void => {
       for (const cpu of cpus) control.ring(cpu, irq);
     };
-    const mark = () => freezer.mark(scope, (called) => begin(called, false));
-    let marked = mark();
-    for (; typeof marked === 'number'; marked = mark()) await this.#letEnd(marked, deadlineUs);
+    const marked = freezer.mark(scope, (called) => begin(called, false));
+    if (typeof marked === 'number') return marked;
     let roll = marked;
+    const giveUp = (): void => {
+      this.#incoming.delete(id);
+      cuts.letGo(id);
+      freezer.abandon(roll);
+    };
     try {
       ring(roll, IRQ.CUT);
       if ((await this.#outcome(roll, deadlineUs)) === 'changed') {
-        roll = freezer.recall(scope, roll, (called) => begin(called, true));
+        const recalled = freezer.recall(scope, roll, (called) => begin(called, true));
+        if (typeof recalled === 'number') {
+          giveUp();
+          return recalled;
+        }
+        roll = recalled;
         ring(roll, IRQ.SNAPSHOT);
         await this.#outcome(roll, deadlineUs);
       }
       if (leaseMs !== undefined && monotonicUs() > roll.markedUs + leaseMs * 1e3)
         throw new CkptError('ETIMEDOUT', 'the lease ended before all snapshots were taken');
     } catch (error) {
-      this.#incoming.delete(id);
-      cuts.letGo(id);
-      freezer.abandon(roll);
+      giveUp();
       pieces.discard(error as Error);
       throw error;
     }

@@ -76,8 +76,8 @@ export class Freezer {
     return this.#table.locked(() => {
       const members = membersLocked(this.#table, scope);
       this.#checkFree(members);
-      const dying = members.find((slot) => this.#isDying(slot));
-      if (dying !== undefined) return this.#table.get(dying, SLOT.PID);
+      const dying = this.#dyingAmong(members);
+      if (dying !== undefined) return dying;
       const roll = this.#roll(members);
       announce(roll);
       // The tasks run until here: what was done before cost them nothing.
@@ -87,10 +87,16 @@ export class Freezer {
     });
   }
 
-  /** Calls the roll again, when all stand still and the tree is not what it was. @param announce as of mark(). @throws ESRCH all have gone */
-  recall(scope: Scope, before: Roll, announce: (roll: Roll) => void): Roll {
+  /**
+   * Calls the roll again, when all stand still and the tree is not what it was.
+   * @param announce, @returns as of mark()
+   * @throws ESRCH all have gone
+   */
+  recall(scope: Scope, before: Roll, announce: (roll: Roll) => void): Roll | number {
     return this.#table.locked(() => {
       const members = membersLocked(this.#table, scope);
+      const dying = this.#dyingAmong(members);
+      if (dying !== undefined) return dying;
       this.#cuts.delete(before.members);
       const roll = { ...this.#roll(members), markedUs: before.markedUs };
       this.#thawStrays();
@@ -158,9 +164,14 @@ export class Freezer {
     for (const cpu of this.#cpusOf(slots)) this.#control.ring(cpu, IRQ.THAW);
   }
 
-  #isDying(slot: number): boolean {
-    const isSignalled = (this.#table.flags(slot) & FLAG.SIGNALLED) !== 0;
-    return isSignalled && this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE;
+  /** The pid of one that a signal is about to end. */
+  #dyingAmong(slots: readonly number[]): number | undefined {
+    const dying = slots.find(
+      (slot) =>
+        (this.#table.flags(slot) & FLAG.SIGNALLED) !== 0 &&
+        this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE,
+    );
+    return dying === undefined ? undefined : this.#table.get(dying, SLOT.PID);
   }
 
   #checkFree(slots: readonly number[]): void {

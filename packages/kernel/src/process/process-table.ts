@@ -147,7 +147,7 @@ export class ProcessTable {
     return Atomics.load(this.#head, HEAD.ENDED);
   }
 
-  /** As long as it stays the same, no task that is flagged for a cut has come, ended, gone, or got another parent. Wraps around. */
+  /** As long as it stays the same, no task that is flagged for a cut has come, ended, gone, or got a signal or another parent. Wraps around. */
   get versionLocked(): number {
     return this.#head[HEAD.CHANGES]!;
   }
@@ -258,6 +258,7 @@ export class ProcessTable {
   /** Marks a signal pending; a fatal one stays until it is acted on. @returns whether its cpu must be told */
   signalLocked(slot: number, signal: number): boolean {
     if (this.get(slot, SLOT.STATE) === STATE.ZOMBIE) return false;
+    this.#noteChange(slot);
     this.set(slot, SLOT.SIGNAL, signal);
     this.raise(slot, FLAG.SIGNALLED);
     return this.wakeLocked(slot);

@@ -122,18 +122,20 @@ const FILLED = 24 * 128 + 5;
 const FAMILY: TaskSpec = {
   pid: 1,
   program: 'forktree',
-  params: { depth: 2, fanout: 2, pages: 300, work: 20_000 },
+  params: { depth: 2, fanout: 2, pages: 300, work: 20_000, pidBase: 1 },
 };
+/** When they are there, so are all above them. */
+const LEAVES = [4, 5, 6, 7];
 
-async function stopped(root: TaskSpec, tick: number): Promise<void> {
-  const stands = kernel.stopAt(root.pid!, tick, { unborn: true });
+/** Stops tasks at a tick: all others run on, and may have ended when that is looked at. */
+async function stopped(root: TaskSpec, tick: number, pids = [root.pid!]): Promise<void> {
+  const stand = pids.map((pid) => kernel.stopAt(pid, tick, { unborn: true }));
   await spawn(kernel, root);
-  await stands;
+  await Promise.all(stand);
 }
 
 async function frozenFamily(): Promise<void> {
-  await spawn(kernel, FAMILY);
-  while (kernel.ps().length < 7) await sleep(1);
+  await stopped(FAMILY, 1_000, LEAVES);
   await kernel.freeze(1);
 }
 
@@ -268,7 +270,7 @@ describe('a page that cannot be had', () => {
 
   test('does no harm to tasks that never touch it, and is told when they end', async () => {
     const child = { pid: 2, program: 'idle', params: { memoryMiB: 1, ticks: 300_000 } };
-    await stopped({ ...HOLDER, children: [child] }, FILLED);
+    await stopped({ ...HOLDER, children: [child] }, FILLED, [1, 2]);
     const ends = await endsDuring(elsewhere, async () => {
       const { filled } = await restartLazily(await damaged());
       await expect(filled).rejects.toMatchObject({ code: 'EIO' });

@@ -37,8 +37,8 @@ export function runCommand(run: Runner) {
       const tree = treeOf(spec, options.core);
       const request = { options, checkpoint: checkpointOf(options) };
       return run(options, async () => {
-        const { formatTree, runCore, runSpec } = await import('../tree/run.js');
-        const runIt = tree.kind === 'spec' ? runSpec : runCore;
+        const { formatTree, runSpec } = await import('../tree/run.js');
+        const runIt = tree.kind === 'spec' ? runSpec : (await import('../tree/run-core.js')).runCore;
         return { work: (session) => runIt(tree.path, request, session), format: formatTree };
       });
     });

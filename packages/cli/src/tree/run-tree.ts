@@ -4,9 +4,8 @@ import { plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';
 import type { CheckpointReport } from './checkpoint-report.js';
 import type { CheckpointRequest } from './checkpoint-request.js';
-import { openDestination } from './destination.js';
 import { type Host, withKernel } from './host.js';
-import { PlannedCheckpoint } from './planned-checkpoint.js';
+import type { PlannedCheckpoint } from './planned-checkpoint.js';
 import { isFault, reportEnds, type TaskReport } from './task-report.js';
 import type { TreeReport } from './tree-report.js';
 
@@ -33,6 +32,11 @@ export async function runTree(
 ): Promise<Outcome<TreeReport>> {
   if (checkpoint === undefined)
     return withKernel(machine, session.signal, (host) => run(host, enter, session));
+  // Most of what a command loads, it loads for these.
+  const [{ openDestination }, { PlannedCheckpoint }] = await Promise.all([
+    import('./destination.js'),
+    import('./planned-checkpoint.js'),
+  ]);
   const destination = await openDestination(checkpoint.to, checkpoint.threads);
   try {
     return await withKernel(machine, session.signal, async (host) => {

@@ -6,7 +6,8 @@ import type { Term } from './cluster/leadership.js';
 import type { Telling } from './cluster/telling.js';
 import { SILENT_MS, Workers } from './cluster/workers.js';
 import type { CoordinatorObserver } from './coordinator-observer.js';
-import { coordinatorHandlers } from './handlers.js';
+import { type CoordinatorHandlers, coordinatorHandlers } from './handlers.js';
+import { leftToTheNext } from './left-to-the-next.js';
 import { Retention } from './retention.js';
 import { Schedules } from './schedules.js';
 import { ProcessTable } from './tree/process-table.js';
@@ -74,17 +75,18 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
       onRemoved: (count) => observer.removed(count),
       onError,
     });
-    const handlers = coordinatorHandlers({
+    const { restart, ...handlers } = coordinatorHandlers({
       ...treeParts,
       checkpoints,
       schedules,
       retention,
       signal: term.signal,
     });
-    const served = serveAll(connection, coordinator, {
+    const observed: CoordinatorHandlers = {
       ...handlers,
-      restart: (...asked) => observer.restarting(() => handlers.restart(...asked)),
-    });
+      restart: (...asked) => observer.restarting(() => restart(...asked)),
+    };
+    const served = serveAll(connection, coordinator, leftToTheNext(observed, term.signal));
     const looking = setInterval(() => observer.look({ workers, trees, checkpoints, schedules }), 1_000);
     try {
       await checkpoints.lead();

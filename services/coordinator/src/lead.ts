@@ -1,4 +1,12 @@
-import { type Connection, coordinator, type EventPublisher, type Records, serveAll } from '@ckptree/protocol';
+import {
+  type CheckpointRecord,
+  type Connection,
+  coordinator,
+  type EventPublisher,
+  queueRequest,
+  type Records,
+  serveAll,
+} from '@ckptree/protocol';
 import type { Store } from '@ckptree/store';
 import { Checkpoints } from './checkpoint/checkpoints.js';
 import type { StepLimits } from './checkpoint/step-parts.js';
@@ -59,10 +67,13 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
     // An outage takes the records of workers with it: each has as long to be heard as one that falls silent.
     absent = setTimeout(() => void loseAbsent(treeKeeper, treeParts, term).catch(onError), SILENT_MS);
     await treeKeeper.undoHalfStarted();
-    const onEnd = observer.ended.bind(observer);
+    const onEnd = (record: CheckpointRecord): void => {
+      observer.ended(record);
+      schedules.ended(record).catch(onError);
+    };
     const checkpoints = new Checkpoints({ ...treeParts, records: records.checkpoints, onEnd }, term);
     const schedules = await Schedules.begin({
-      connection,
+      queue: (request) => queueRequest(connection, request),
       records: records.schedules,
       locate: (pid) => table.locate(pid),
       isRunning: (id) => checkpoints.running.some(({ checkpoint }) => checkpoint === id),

@@ -244,11 +244,9 @@ test('a schedule that is removed while its checkpoint is asked for stays removed
   let fail: (error: unknown) => void = () => undefined;
   const outage = new Promise<never>((_, reject) => (fail = reject));
   let asked = false;
-  const slow = {
-    whenConnected: () => {
-      asked = true;
-      return outage;
-    },
+  const queue = () => {
+    asked = true;
+    return outage;
   };
   const saved: { schedules: Schedule[] }[] = [];
   const records = {
@@ -256,7 +254,7 @@ test('a schedule that is removed while its checkpoint is asked for stays removed
     put: async (_: string, value: { schedules: Schedule[] }) => saved.push(value),
   };
   const schedules = await Schedules.begin({
-    connection: slow,
+    queue,
     records,
     locate: async () => undefined,
     isRunning: () => false,
@@ -275,7 +273,7 @@ test('a schedule that is removed while its checkpoint is asked for stays removed
 
 test('a schedule is ended by whoever hears nothing of that, and asks again', async () => {
   const schedules = await Schedules.begin({
-    connection,
+    queue: async () => undefined,
     records: recordsOf(connection).schedules,
     locate: async () => undefined,
     isRunning: () => false,

@@ -38,6 +38,31 @@ describe('a document that is no', () => {
       'too few descriptors',
       damaged((document) => Object.assign(document.tables!, { keyed: [{ table: 0, key: 'd', fds: [] }] })),
     ],
+    ...['ppid', 'tgid', 'pgid', 'sid'].map((column): [string, unknown] => [
+      `a negative ${column}`,
+      damaged((document) => Object.assign(document.tasks!, { [column]: [1, -1] })),
+    ]),
+    ['a thread of its own', damaged((document) => Object.assign(document.tasks!, { tgid: [0, 2] }))],
+    ['a zombie with a table', damaged((document) => Object.assign(document.tasks!, { table: [0, 0] }))],
+    ['a zombie with memory', damaged((document) => Object.assign(document.tasks!, { mm: [0, 0] }))],
+    [
+      'one key for two files',
+      damaged((document) =>
+        Object.assign(document.files!, { keyed: [0, 1].map((file) => ({ file, key: 'f' })) }),
+      ),
+    ],
+    [
+      'two keys for one file',
+      damaged((document) =>
+        Object.assign(document.files!, { keyed: ['f', 'g'].map((key) => ({ file: 0, key })) }),
+      ),
+    ],
+    [
+      'two keys for one table',
+      damaged((document) =>
+        Object.assign(document.tables!, { keyed: ['d', 'e'].map((key) => ({ table: 0, key, fds: [3] })) }),
+      ),
+    ],
     ['of another worker', damaged((document) => Object.assign(document, { worker: 'b' }))],
   ])('skeleton is refused with EBADMSG: %s', (_, document) => {
     expect(() => checkSkeleton(document, 'a')).toThrow(expect.objectContaining({ code: 'EBADMSG' }));

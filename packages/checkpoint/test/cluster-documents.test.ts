@@ -90,7 +90,16 @@ describe('a document that is no', () => {
 
   test('assignment is refused: of no shape or that contradicts itself with EBADMSG, of another cut with EINVAL', () => {
     const assignment = merge([good], { pid: 1, rootPid: 1 }).assignments.get('a')!;
-    for (const document of [null, {}, { ...assignment, segments: [7] }, { ...assignment, order: [0] }])
+    for (const document of [
+      null,
+      {},
+      { ...assignment, segments: [7] },
+      { ...assignment, order: [0] },
+      { ...assignment, order: [0, 2, 5] },
+      { ...assignment, order: [0, 1, 0, 1] },
+      { ...assignment, order: [1, 1, 0, 2], segments: [3] },
+      { ...assignment, mms: assignment.tables },
+    ])
       expect(() => checkAssignment(document)).toThrow(expect.objectContaining({ code: 'EBADMSG' }));
     for (const other of [
       { ...assignment, files: [] },

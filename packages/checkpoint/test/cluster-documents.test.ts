@@ -38,6 +38,31 @@ describe('a document that is no', () => {
       'too few descriptors',
       damaged((document) => Object.assign(document.tables!, { keyed: [{ table: 0, key: 'd', fds: [] }] })),
     ],
+    ...['ppid', 'tgid', 'pgid', 'sid'].map((column): [string, unknown] => [
+      `a negative ${column}`,
+      damaged((document) => Object.assign(document.tasks!, { [column]: [1, -1] })),
+    ]),
+    ['a thread of its own', damaged((document) => Object.assign(document.tasks!, { tgid: [0, 2] }))],
+    ['a zombie with a table', damaged((document) => Object.assign(document.tasks!, { table: [0, 0] }))],
+    ['a zombie with memory', damaged((document) => Object.assign(document.tasks!, { mm: [0, 0] }))],
+    [
+      'one key for two files',
+      damaged((document) =>
+        Object.assign(document.files!, { keyed: [0, 1].map((file) => ({ file, key: 'f' })) }),
+      ),
+    ],
+    [
+      'two keys for one file',
+      damaged((document) =>
+        Object.assign(document.files!, { keyed: ['f', 'g'].map((key) => ({ file: 0, key })) }),
+      ),
+    ],
+    [
+      'two keys for one table',
+      damaged((document) =>
+        Object.assign(document.tables!, { keyed: ['d', 'e'].map((key) => ({ table: 0, key, fds: [3] })) }),
+      ),
+    ],
     ['of another worker', damaged((document) => Object.assign(document, { worker: 'b' }))],
   ])('skeleton is refused with EBADMSG: %s', (_, document) => {
     expect(() => checkSkeleton(document, 'a')).toThrow(expect.objectContaining({ code: 'EBADMSG' }));
@@ -65,7 +90,16 @@ describe('a document that is no', () => {
 
   test('assignment is refused: of no shape or that contradicts itself with EBADMSG, of another cut with EINVAL', () => {
     const assignment = merge([good], { pid: 1, rootPid: 1 }).assignments.get('a')!;
-    for (const document of [null, {}, { ...assignment, segments: [7] }, { ...assignment, order: [0] }])
+    for (const document of [
+      null,
+      {},
+      { ...assignment, segments: [7] },
+      { ...assignment, order: [0] },
+      { ...assignment, order: [0, 2, 5] },
+      { ...assignment, order: [0, 1, 0, 1] },
+      { ...assignment, order: [1, 1, 0, 2], segments: [3] },
+      { ...assignment, mms: assignment.tables },
+    ])
       expect(() => checkAssignment(document)).toThrow(expect.objectContaining({ code: 'EBADMSG' }));
     for (const other of [
       { ...assignment, files: [] },

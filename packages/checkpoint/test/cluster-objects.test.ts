@@ -52,6 +52,13 @@ describe('objects of several workers', () => {
     expect(mergeParts(withTable({ users: 2 }), whole(sharers)).subtree).toBe(true);
   });
 
+  test('do not count when only tasks have them that are not saved', () => {
+    const of = tree(task(1, { files: table }), task(2, { files: table }), task(3));
+    const parts = partsOf(of, { a: [1, 3], b: [2] });
+    const { figures } = mergeParts(parts, { pid: 3, rootPid: 1 });
+    expect(figures).toEqual({ tasks: 1, mms: 0, files: 0, pages: 0 });
+  });
+
   test('leak when tasks that were cut are outside of the tree', () => {
     const parts = partsOf(sharers, apart);
     expect(() => mergeParts(parts, { pid: 2, rootPid: 1, container: true })).toThrow(

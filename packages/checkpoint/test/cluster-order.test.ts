@@ -31,6 +31,17 @@ describe('the order of tasks', () => {
     expect(pids(new Map([['a', of]]), { pid: 6, rootPid: 1 })).toEqual([5, 6, 7]);
   });
 
+  test('has no thread below one that leads no group: an image in which that is so does not verify', () => {
+    const of = tree(task(1), task(5, { tgid: 9 }), task(6, { tgid: 5, ppid: 77 }), task(7, { tgid: 5 }));
+    const merged = mergeParts(new Map([['a', of]]), whole(of));
+    expect(merged.tasks.map(({ pid, ppid }) => [pid, ppid])).toEqual([
+      [1, 0],
+      [5, 1],
+      [7, 1],
+      [6, 1],
+    ]);
+  });
+
   test('is of a subtree alone, whichever worker its top is on; what else was cut is left out', () => {
     const of = tree(task(1), task(2), task(3, { ppid: 2 }), task(4, { ppid: 3 }), task(5));
     const parts = partsOf(of, { a: [1, 2, 5], b: [3], c: [4] });

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@ckptree/client';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ckptree, documentOf, type Ended, REPOSITORY, scratchFolder, shell } from './support/ckptree.js';
@@ -66,7 +67,7 @@ test('rules say which checkpoints are kept, are told, applied and taken back', a
   const planned = await json('--apply', '--dry-run');
   expect(planned).toMatchObject({ policy, dryRun: true, removed: expect.arrayContaining(ids.slice(0, 2)) });
   expect(planned.removed).not.toContain(ids[2]);
-  expect(await json('--apply')).toEqual({ policy, removed: planned.removed });
+  expect(await json('--apply')).toMatchObject({ policy, removed: planned.removed });
   expect((await run('--keep-all')).stdout).toBe('All checkpoints are kept.\n');
   expect(await run('--keep-all', '--keep-last', '1')).toMatchObject({ code: 2 });
   expect(await run('--dry-run')).toMatchObject({ code: 2 });
@@ -87,6 +88,15 @@ test('what is saved again and again is listed until it is cancelled', async () =
 
   const client = await connect({ url });
   await client.schedule({ schedule: 'nightly', pid: 1, everyMs: 3_600_000 });
+  const { rootPid } = await client.spawn({ root: { program: 'special', params: { ticks: 1_000_000_000 } } });
+  await client.schedule({ schedule: 'futile', pid: rootPid, everyMs: 3_600_000 });
+  while (!(await client.schedules()).some(({ lastError }) => lastError !== undefined)) await sleep(100);
+  expect((await run('schedules')).stdout).toMatch(/^futile .* \d+ s ago .* ENOSYS: .*SHARED/m);
+  const { schedules } = JSON.parse((await run('schedules', '--json')).stdout) as { schedules: object[] };
+  const futile = { schedule: 'futile', lastRun: expect.any(String), lastError: { code: 'ENOSYS' } };
+  expect(schedules.at(-1)).toMatchObject(futile);
+  await client.unschedule('futile');
+  await client.kill(rootPid);
   await client.close();
   expect(await run('cancel', 'nightly')).toMatchObject({ code: 0 });
   expect(await run('cancel', 'nightly')).toMatchObject({

@@ -24,7 +24,7 @@ const ATTEMPT_MS = 15_000;
 const DELAY_MS = 200;
 
 /**
- * Asks a coordinator, and asks again when none is there, when it dies before it has answered, and after an outage of NATS.
+ * Asks a coordinator, and asks again when none is there, when it ends or dies before it has answered, and after an outage of NATS.
  * What is asked must be such that asking twice is as asking once.
  * @throws what the coordinator answers; EAGAIN none came in time; ETIMEDOUT it did not answer in time; EINTR `signal`
  */
@@ -48,12 +48,16 @@ export async function ask<D extends Definition>(
       });
     } catch (error) {
       if (signal?.aborted !== true && deadline.aborted) throw tooLate(endpoint, timeoutMs, last ?? error);
-      if (!isCkptError(error) || !(isUnserved(error) || isUnanswered(error))) throw error;
+      if (!isCkptError(error) || !isForTheNext(error)) throw error;
       last = error;
     }
     await sleep(DELAY_MS, undefined, { signal: either }).catch(() => undefined);
   }
 }
+
+/** No coordinator has done it, as far as is known; another may. */
+const isForTheNext = (error: CkptError): boolean =>
+  isUnserved(error) || isUnanswered(error) || error.code === 'ERESTART';
 
 function tooLate({ name, responder }: Endpoint, timeoutMs: number, last: unknown): CkptError {
   if (isCkptError(last) && isUnserved(last)) return last;

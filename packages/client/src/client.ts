@@ -238,6 +238,17 @@ export class Client {
     return (await ask(this.connection, coordinator.retention, body, options)).policy;
   }
 
+  /** When the policy was applied last, and why that failed, if it did: as far as the coordinator that leads knows. */
+  async lastRetention(options: AskOptions = {}): Promise<Pick<Schedule, 'lastRun' | 'lastError'>> {
+    const { lastRun, lastError } = await ask(
+      this.connection,
+      coordinator.retention,
+      { action: 'get' },
+      options,
+    );
+    return { ...(lastRun !== undefined && { lastRun }), ...(lastError !== undefined && { lastError }) };
+  }
+
   /** Applies the policy now. @returns the checkpoints that go; with `dryRun`, that would */
   async applyRetention(options: AskOptions & { readonly dryRun?: boolean } = {}): Promise<readonly string[]> {
     const { dryRun } = options;

@@ -216,6 +216,24 @@ describe('a request', () => {
     answer();
   });
 
+  test('that a coordinator leaves to the next is sent again with its key, until its time is over', async () => {
+    const keys: (string | undefined)[] = [];
+    await coordinatorWith({
+      spawn: async ({ key, name }) => {
+        keys.push(key);
+        if (keys.length === 1 || name === 'never') throw new CkptError('ERESTART', 'it led no longer');
+        return started;
+      },
+    });
+    const sdk = await client();
+    await expect(sdk.spawn({})).resolves.toEqual(started);
+    expect(keys).toEqual([expect.any(String), keys[0]]);
+    await expect(sdk.spawn({}, { name: 'never', timeoutMs: 1_000 })).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      cause: { code: 'ERESTART' },
+    });
+  });
+
   test('survives an outage of NATS', async () => {
     await coordinatorWith({ workers: async () => ({ workers: [] }) });
     const sdk = await client();

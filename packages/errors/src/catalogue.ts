@@ -25,6 +25,10 @@ export const CATALOGUE = {
   ENOSYS: { errno: 38, meaning: 'this kind of object cannot be checkpointed or restarted' },
   EBADMSG: { errno: 74, meaning: 'an image, core file or message breaks the rules of its format' },
   EOVERFLOW: { errno: 75, meaning: 'a number is too large for the place that it must fit in' },
+  ERESTART: {
+    errno: 85,
+    meaning: 'whoever was to do it ended in order first; ask again, and the next does it',
+  },
   ESTALE: { errno: 116, meaning: 'a file changed since the checkpoint was taken' },
   ETIMEDOUT: { errno: 110, meaning: 'an answer did not come in time' },
 } as const satisfies Record<string, { errno: number; meaning: string }>;

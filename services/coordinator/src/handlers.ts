@@ -66,7 +66,11 @@ export function coordinatorHandlers(parts: HandlerParts): CoordinatorHandlers {
         await retention.set(policy);
       }
       const forgotten = action === 'apply' ? await retention.apply(dryRun) : undefined;
-      return { policy: retention.policy, ...(forgotten !== undefined && { forgotten }) };
+      return {
+        policy: retention.policy,
+        ...(forgotten !== undefined && { forgotten }),
+        ...retention.lastRun,
+      };
     },
   };
 }

@@ -1,4 +1,12 @@
-import { type Connection, coordinator, type EventPublisher, type Records, serveAll } from '@ckptree/protocol';
+import {
+  type CheckpointRecord,
+  type Connection,
+  coordinator,
+  type EventPublisher,
+  queueRequest,
+  type Records,
+  serveAll,
+} from '@ckptree/protocol';
 import type { Store } from '@ckptree/store';
 import { Checkpoints } from './checkpoint/checkpoints.js';
 import type { StepLimits } from './checkpoint/step-parts.js';
@@ -6,7 +14,8 @@ import type { Term } from './cluster/leadership.js';
 import type { Telling } from './cluster/telling.js';
 import { SILENT_MS, Workers } from './cluster/workers.js';
 import type { CoordinatorObserver } from './coordinator-observer.js';
-import { coordinatorHandlers } from './handlers.js';
+import { type CoordinatorHandlers, coordinatorHandlers } from './handlers.js';
+import { leftToTheNext } from './left-to-the-next.js';
 import { Retention } from './retention.js';
 import { Schedules } from './schedules.js';
 import { ProcessTable } from './tree/process-table.js';
@@ -60,10 +69,13 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
     // An outage takes the records of workers with it: each has as long to be heard as one that falls silent.
     absent = setTimeout(() => void loseAbsent(treeKeeper, treeParts, term).catch(onError), SILENT_MS);
     await treeKeeper.undoHalfStarted();
-    const onEnd = observer.ended.bind(observer);
+    const onEnd = (record: CheckpointRecord): void => {
+      observer.ended(record);
+      schedules.ended(record).catch(onError);
+    };
     const checkpoints = new Checkpoints({ ...treeParts, records: records.checkpoints, onEnd }, term);
     const schedules = await Schedules.begin({
-      connection,
+      queue: (request) => queueRequest(connection, request),
       records: records.schedules,
       locate: (pid) => table.locate(pid),
       isRunning: (id) => checkpoints.running.some(({ checkpoint }) => checkpoint === id),
@@ -82,17 +94,18 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
       everyMs: parts.upkeep,
       onError,
     });
-    const handlers = coordinatorHandlers({
+    const { restart, ...handlers } = coordinatorHandlers({
       ...treeParts,
       checkpoints,
       schedules,
       retention,
       signal: term.signal,
     });
-    const served = serveAll(connection, coordinator, {
+    const observed: CoordinatorHandlers = {
       ...handlers,
-      restart: (...asked) => observer.restarting(() => handlers.restart(...asked)),
-    });
+      restart: (...asked) => observer.restarting(() => restart(...asked)),
+    };
+    const served = serveAll(connection, coordinator, leftToTheNext(observed, term.signal));
     const looking = setInterval(() => observer.look({ workers, trees, checkpoints, schedules }), 1_000);
     try {
       await checkpoints.lead();

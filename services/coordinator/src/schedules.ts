@@ -1,8 +1,8 @@
-import { CkptError, errorToData, isCkptError } from '@ckptree/errors';
+import { CkptError, type ErrorData, errorToData, isCkptError } from '@ckptree/errors';
 import {
+  type CheckpointRecord,
+  type CheckpointRequest,
   CONTROL_KEYS,
-  type Connection,
-  queueRequest,
   type Records,
   type Schedule,
   type ScheduleRequest,
@@ -15,10 +15,14 @@ const FIRST_DELAY_MS = 1_000;
 /** As many as their record may have. */
 const MOST = 1_000;
 
-type Outcome = Pick<Schedule, 'last' | 'lastError'>;
+/** All of them share one record. */
+const MOST_OF_MESSAGE = 1_000;
+
+type Outcome = Pick<Schedule, 'last' | 'lastRun' | 'lastError'>;
 
 export interface SchedulesParts {
-  readonly connection: Connection;
+  /** Resolves when it will be dealt with. */
+  readonly queue: (request: CheckpointRequest) => Promise<unknown>;
   readonly records: Records['schedules'];
   /** @throws ESRCH no such task runs */
   readonly locate: (pid: number) => Promise<unknown>;
@@ -92,6 +96,15 @@ export class Schedules {
     });
   }
 
+  /** A checkpoint has ended: that of a schedule says so in its labels. */
+  async ended({ checkpoint, state, request, error }: CheckpointRecord): Promise<void> {
+    const id = request.labels?.schedule ?? '';
+    if (state === 'completed' || this.#schedules.get(id)?.pid !== request.pid) return;
+    const why = error ?? { code: 'EINTR', message: 'it was cancelled' };
+    const outcome = { last: checkpoint, lastRun: request.requested, lastError: brief(why) };
+    await this.#inTurn(() => this.#note(id, outcome));
+  }
+
   close(): void {
     this.#closed = true;
     for (const id of [...this.#timers.keys()]) this.#stop(id);
@@ -126,28 +139,28 @@ export class Schedules {
     const { last } = schedule;
     // One at a time: a checkpoint that takes longer than its interval must not pile up.
     if (last !== undefined && this.#parts.isRunning(last)) return this.#parts.onMissed();
-    const outcome = await this.#outcome(schedule);
+    const now = new Date();
+    const outcome = { lastRun: now.toISOString(), ...(await this.#outcome(schedule, now)) };
     await this.#inTurn(() => this.#note(id, outcome));
   }
 
-  async #outcome(schedule: Schedule): Promise<Outcome> {
+  async #outcome(schedule: Schedule, now: Date): Promise<Outcome> {
     try {
       await this.#parts.locate(schedule.pid);
     } catch (error) {
       // Any other error is for the checkpoint to tell.
-      if (isCkptError(error) && error.code === 'ESRCH') return { lastError: errorToData(error) };
+      if (isCkptError(error) && error.code === 'ESRCH') return { lastError: brief(errorToData(error)) };
     }
     try {
-      return { last: await this.#request(schedule) };
+      return { last: await this.#request(schedule, now) };
     } catch (error) {
-      return { lastError: errorToData(error) };
+      return { lastError: brief(errorToData(error)) };
     }
   }
 
-  async #request({ schedule: id, pid, name, labels, container }: Schedule): Promise<string> {
-    const now = new Date();
+  async #request({ schedule: id, pid, name, labels, container }: Schedule, now: Date): Promise<string> {
     const checkpoint = newManifestId(now);
-    await queueRequest(this.#parts.connection, {
+    await this.#parts.queue({
       version: 1,
       checkpoint,
       pid,
@@ -159,14 +172,15 @@ export class Schedules {
     return checkpoint;
   }
 
-  /** It may have been removed, or be another one, by now; what is noted of one that rests is the same each time. */
+  /** It may have been removed, or be another one, by now. */
   async #note(id: string, outcome: Outcome): Promise<void> {
     const current = this.#schedules.get(id);
-    if (current === undefined) return;
+    if (current === undefined || isKnown(outcome, current)) return;
     const { lastError, ...rest } = current;
-    if (outcome.lastError !== undefined && outcome.lastError.message === lastError?.message) return;
     const noted = { ...rest, ...outcome };
-    await this.#save(new Map(this.#schedules).set(id, noted));
+    // One that rests says the same each time: that is not written anew.
+    const rests = outcome.last === undefined && outcome.lastError?.message === lastError?.message;
+    if (!rests) await this.#save(new Map(this.#schedules).set(id, noted));
     this.#schedules.set(id, noted);
   }
 
@@ -185,6 +199,16 @@ export class Schedules {
     while (this.#schedules.has(`s-${number}`)) number++;
     return `s-${number}`;
   }
+}
+
+/** The end of a checkpoint may be heard of before it is known that its request is in the queue, or long after. */
+function isKnown({ last, lastError }: Outcome, { last: newest = '' }: Schedule): boolean {
+  if (last === undefined) return false;
+  return lastError === undefined ? last === newest : last < newest;
+}
+
+function brief({ code, message }: Pick<ErrorData, 'code' | 'message'>): ErrorData {
+  return { code, message: message.slice(0, MOST_OF_MESSAGE), fields: {} };
 }
 
 /** Soon, for a new one; whoever leads next goes on from the newest checkpoint. */

@@ -108,7 +108,11 @@ describe('what a worker does not tell of', () => {
   });
 });
 
-test('a tree that runs, and whose record cannot say so, is given up as a whole', async () => {
+test.each([
+  ['is given up as a whole', ['kill', 'removed'], false],
+  ['is left to the next leader when the term ends over it: the record may say so', [], true],
+])('a tree that runs, and whose record cannot say so, %s', async (_, expected, ends) => {
+  const term = new AbortController();
   const done: string[] = [];
   const { spawn, start, abandon, signal } = worker('w5');
   const served = serveAll(
@@ -128,17 +132,17 @@ test('a tree that runs, and whose record cannot say so, is given up as a whole',
   );
   const trees = {
     put: async ({ state }: { state: string }) => {
-      if (state === 'running') throw new CkptError('ETIMEDOUT', 'JetStream did not answer');
+      if (state !== 'running') return;
+      if (ends) term.abort();
+      throw new CkptError('ETIMEDOUT', 'JetStream did not answer');
     },
     remove: async () => void done.push('removed'),
   };
   const record = { version: 1 as const, tree: TREE, rootPid: 1, workers: ['w5'], created: '' };
   const parts = { connection, workers, trees } as never;
-  const options = { parts: new Map([['w5', {}]]), signal: NEVER };
-  await expect(startRecorded(parts, record, options)).rejects.toMatchObject({
-    code: 'ETIMEDOUT',
-  });
-  expect(done).toEqual(['kill', 'removed']);
+  const options = { parts: new Map([['w5', {}]]), signal: term.signal };
+  await expect(startRecorded(parts, record, options)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+  expect(done).toEqual(expected);
   await served.stop();
 });
 
@@ -240,11 +244,9 @@ test('a schedule that is removed while its checkpoint is asked for stays removed
   let fail: (error: unknown) => void = () => undefined;
   const outage = new Promise<never>((_, reject) => (fail = reject));
   let asked = false;
-  const slow = {
-    whenConnected: () => {
-      asked = true;
-      return outage;
-    },
+  const queue = () => {
+    asked = true;
+    return outage;
   };
   const saved: { schedules: Schedule[] }[] = [];
   const records = {
@@ -252,7 +254,7 @@ test('a schedule that is removed while its checkpoint is asked for stays removed
     put: async (_: string, value: { schedules: Schedule[] }) => saved.push(value),
   };
   const schedules = await Schedules.begin({
-    connection: slow,
+    queue,
     records,
     locate: async () => undefined,
     isRunning: () => false,
@@ -271,7 +273,7 @@ test('a schedule that is removed while its checkpoint is asked for stays removed
 
 test('a schedule is ended by whoever hears nothing of that, and asks again', async () => {
   const schedules = await Schedules.begin({
-    connection,
+    queue: async () => undefined,
     records: recordsOf(connection).schedules,
     locate: async () => undefined,
     isRunning: () => false,

@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import { recordsOf, type Schedule } from '@ckptree/protocol';
+import { type CheckpointRequest, queueRequest, recordsOf, type Schedule } from '@ckptree/protocol';
 import { newManifestId } from '@ckptree/store';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Schedules, type SchedulesParts } from '../dist/schedules.js';
@@ -8,6 +8,7 @@ import { type TestCluster, testCluster, until } from './support/test-cluster.js'
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+const OLD = '20200101t000000000-00000000';
 
 describe('in a cluster', () => {
   const PID = 20;
@@ -51,6 +52,33 @@ describe('in a cluster', () => {
   });
 });
 
+describe('in a cluster, of what cannot be saved,', () => {
+  const PID = 30;
+  const SPEC = {
+    root: { pid: PID, program: 'special', params: { flags: ['SHARED'], ticks: 1_000_000_000 } },
+  };
+
+  test('a schedule says when it ran last, and why that failed, also to the next leader', async () => {
+    const { cluster, client, stop } = await testCluster();
+    try {
+      await client.spawn(SPEC);
+      const asked = new Date().toISOString();
+      await client.schedule({ schedule: 'futile', pid: PID, everyMs: DAY_MS });
+      const now = async () => (await client.schedules())[0]!;
+      await until(async () => (await now()).lastError !== undefined);
+      const told = await now();
+      const [failed] = await client.checkpoints();
+      expect(told.last).toBe(failed!.checkpoint);
+      expect(asked < told.lastRun! && told.lastRun! <= failed!.requested).toBe(true);
+      expect(told.lastError).toEqual({ code: 'ENOSYS', message: failed!.error!.message, fields: {} });
+      await cluster.get('coordinator-1').kill('SIGKILL');
+      expect(await now()).toMatchObject({ lastRun: told.lastRun, lastError: told.lastError });
+    } finally {
+      await stop();
+    }
+  });
+});
+
 describe('the schedules that a leader keeps', () => {
   let bare: BareCluster;
   let schedules: Schedules;
@@ -63,7 +91,7 @@ describe('the schedules that a leader keeps', () => {
   async function begin(parts: Partial<SchedulesParts> = {}): Promise<Schedules> {
     schedules?.close();
     schedules = await Schedules.begin({
-      connection: bare.connection,
+      queue: (request) => queueRequest(bare.connection, request),
       records: recordsOf(bare.connection).schedules,
       locate: async () => undefined,
       isRunning: () => false,
@@ -108,6 +136,38 @@ describe('the schedules that a leader keeps', () => {
     const kept = await begin();
     await Promise.all([1, 2, 3].map((number) => kept.put(daily(number))));
     expect((await begin()).list().map(({ schedule }) => schedule)).toEqual(['daily-1', 'daily-2', 'daily-3']);
+  });
+
+  test('tell how a checkpoint ended that did so before its request was known to be in the queue', async () => {
+    await leave([]);
+    const error = { code: 'EBUSY', message: 'x'.repeat(2_000), fields: {}, cause: { code: 'EIO' } };
+    const queue = async (request: CheckpointRequest) =>
+      kept.ended({ checkpoint: request.checkpoint, state: 'failed', request, error } as never);
+    const kept = await begin({ queue });
+    await kept.put({ schedule: 'quick', pid: 1, everyMs: DAY_MS });
+    await until(() => kept.list()[0]!.lastError !== undefined);
+    // Whatever is done with it is done before this.
+    await kept.put(daily(1));
+    const [quick] = (await begin()).list();
+    expect(quick!.lastError).toEqual({ code: 'EBUSY', message: 'x'.repeat(1_000), fields: {} });
+  });
+
+  test('tell that a checkpoint was cancelled, and leave those of others out', async () => {
+    await leave([]);
+    const asked: CheckpointRequest[] = [];
+    const kept = await begin({ queue: async (request) => void asked.push(request) });
+    await kept.put({ schedule: 'mine', pid: 1, everyMs: DAY_MS });
+    await until(() => kept.list()[0]!.last !== undefined);
+    const [request] = asked as [CheckpointRequest];
+    const { checkpoint } = request;
+    await kept.ended({ checkpoint, state: 'cancelled', request: { ...request, pid: 2 } } as never);
+    await kept.ended({ checkpoint, state: 'cancelled', request: { ...request, labels: {} } } as never);
+    await kept.ended({ checkpoint: OLD, state: 'cancelled', request } as never);
+    await kept.ended({ checkpoint, state: 'completed', request } as never);
+    expect(kept.list()).toMatchObject([{ last: checkpoint, lastRun: request.requested }]);
+    expect(kept.list()[0]!.lastError).toBeUndefined();
+    await kept.ended({ checkpoint, state: 'cancelled', request } as never);
+    expect(kept.list()[0]!.lastError).toMatchObject({ code: 'EINTR' });
   });
 
   test('are due when their interval is over since the newest checkpoint, however long it is', async () => {

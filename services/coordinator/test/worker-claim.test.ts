@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Kernel } from '@ckptree/kernel';
 import { Connection, recordsOf, type WorkerRecord } from '@ckptree/protocol';
+import { hostOwners } from '@ckptree/store';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { claimId } from '../../worker/dist/claim-id.js';
 import { Registration } from '../../worker/dist/registration.js';
@@ -11,6 +12,7 @@ import { until } from './support/test-cluster.js';
 const NEVER = new AbortController().signal;
 /** More than any process of Linux has. */
 const NOBODY = 2 ** 22 + 1;
+const ELSEWHERE = '0123456789ab';
 
 let bare: BareCluster;
 beforeAll(async () => {
@@ -42,13 +44,19 @@ async function together(count: number) {
   return { buckets, close: () => Promise.all(connections.map((connection) => connection.close())) };
 }
 
+/** The token of a process, as that of this one but for what is said. */
+function tokenOf({ host, pid }: { readonly host?: string; readonly pid: number }): string {
+  const [own, , start] = hostOwners().self.split('.');
+  return [host ?? own, pid, start].join('.');
+}
+
 const put = (record: WorkerRecord) => recordsOf(bare.connection).workers.put(record.worker, record);
 const get = async (worker: string) => (await recordsOf(bare.connection).workers.get(worker))?.value;
 
 describe('of several workers that claim one id at the same instant', () => {
   test.each([
     ['a new one', undefined],
-    ['that of one that has died', { ...heartbeat('dead'), host: hostname(), process: NOBODY }],
+    ['that of one that has died', { ...heartbeat('dead'), token: tokenOf({ pid: NOBODY }) }],
   ] as const)('one gets it: %s', async (_, before) => {
     const id = before?.worker ?? 'new';
     if (before !== undefined) await put(before);
@@ -66,6 +74,26 @@ describe('of several workers that claim one id at the same instant', () => {
     expect(performance.now() - started).toBeLessThan(5_000);
     await close();
   });
+});
+
+test.each([
+  ['in a container of the same name', { token: tokenOf({ host: ELSEWHERE, pid: NOBODY }) }],
+  [
+    'in a container of the same name, with the same pid',
+    { token: tokenOf({ host: ELSEWHERE, pid: process.pid }) },
+  ],
+  ['that does not say which process it is', {}],
+])('a worker that lives keeps its id: one %s', async (_, token) => {
+  const { workers } = recordsOf(bare.connection);
+  const living = { ...heartbeat('living'), host: hostname(), process: NOBODY, ...token };
+  await put(living);
+  const beats = setInterval(() => void put(living), 500);
+  try {
+    const claim = claimId(workers, { ...heartbeat('living'), host: hostname() }, NEVER);
+    await expect(claim).rejects.toMatchObject({ code: 'EEXIST' });
+  } finally {
+    clearInterval(beats);
+  }
 });
 
 describe('a registration', () => {

@@ -1,7 +1,7 @@
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError } from '@ckptree/errors';
 import type { Entry, Records, WorkerRecord } from '@ckptree/protocol';
+import { hostOwners } from '@ckptree/store';
 
 /** One that lives is heard within this: twice the usual time between two heartbeats, and some. */
 const LISTEN_MS = 5_000;
@@ -50,14 +50,6 @@ async function leftBehind(
   return before;
 }
 
-/** A process of this machine that is gone; in a container that was started again the new one may have its pid. */
-function isKnownToBeOver({ host, process: pid }: WorkerRecord): boolean {
-  if (host !== hostname()) return false;
-  if (pid === process.pid) return true;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
-  }
-}
+/** Only where pids mean the same can be seen that a process is gone; whoever says less of itself is listened for. */
+const isKnownToBeOver = ({ token }: WorkerRecord): boolean =>
+  token !== undefined && hostOwners().state(token) === 'dead';

@@ -39,7 +39,7 @@ const MMS_TOLD = 16;
 
 /**
  * Encodes the segments that were assigned to this worker, and stores them.
- * @throws as planSegments(), and what the store throws; EINTR the signal was raised. Nothing is kept then
+ * @throws as planPart(), and what the store throws; EINTR the signal was raised. Nothing is kept then
  */
 export async function dumpPart(
   store: Store,

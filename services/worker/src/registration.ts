@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Kernel } from '@ckptree/kernel';
 import { PAGE_SIZE } from '@ckptree/model';
 import type { Records, WorkerRecord } from '@ckptree/protocol';
+import { hostOwners } from '@ckptree/store';
 import { claimId, idIsTaken } from './claim-id.js';
 
 export interface RegistrationParts {
@@ -29,6 +30,7 @@ export class Registration {
   readonly #parts: RegistrationParts;
   readonly #options: RegistrationOptions;
   readonly #started = new Date().toISOString();
+  readonly #token = hostOwners().self;
   readonly #timer: NodeJS.Timeout;
   #state: WorkerRecord['state'] = 'serving';
   #saying: Promise<void> | undefined;
@@ -108,7 +110,7 @@ export class Registration {
     const { worker } = this.#options;
     const entry = await workers.get(worker);
     if (entry === undefined) this.#revision = (await workers.create(worker, this.#record())) ?? 0;
-    else if (entry.value.started === this.#started && entry.value.process === process.pid)
+    else if (entry.value.started === this.#started && entry.value.token === this.#token)
       this.#revision = entry.revision;
     else onTaken(idIsTaken(worker, entry.value));
   }
@@ -121,6 +123,7 @@ export class Registration {
       worker,
       host: hostname(),
       process: process.pid,
+      token: this.#token,
       software,
       started: this.#started,
       at: new Date().toISOString(),

@@ -32,16 +32,36 @@ const checkShape = documentCheck(Assignment);
 /** Gives a document that came from a coordinator its type. @throws EBADMSG it is no assignment, or contradicts itself */
 export function checkAssignment(document: unknown): Assignment {
   const assignment = checkShape('the assignment', document);
-  const { order, segments } = assignment;
-  let ordered = 0;
-  for (let pair = 1; pair < order.length; pair += 2) ordered += order[pair]!;
+  const found = contradictionIn(assignment);
+  if (found === undefined) return assignment;
+  throw new CkptError('EBADMSG', `the assignment contradicts itself: ${found.fault}`, { field: found.field });
+}
+
+interface Contradiction {
+  readonly field: string;
+  readonly fault: string;
+}
+
+/** What would have a task or an object written twice, or a segment end nowhere. */
+function contradictionIn({ order, segments, ...objects }: Assignment): Contradiction | undefined {
+  if (order.length % 2 !== 0) return { field: '/order', fault: 'its order does not consist of pairs' };
+  const pairs = order.flatMap((first, at) => (at % 2 === 0 ? [{ first, end: first + order[at + 1]! }] : []));
+  const ordered = pairs.reduce((sum, { first, end }) => sum + end - first, 0);
   const assigned = segments.reduce((sum, tasks) => sum + tasks, 0);
-  if (order.length % 2 === 0 && ordered === assigned) return assignment;
-  throw new CkptError(
-    'EBADMSG',
-    `the assignment contradicts itself: it orders ${ordered} tasks, and its segments consist of ${assigned}`,
-    { field: '/segments' },
-  );
+  if (ordered !== assigned)
+    return {
+      field: '/segments',
+      fault: `it orders ${ordered} tasks, and its segments consist of ${assigned}`,
+    };
+  // A pair may stand for very many tasks, so none of them is looked at by itself.
+  const ascending = pairs.toSorted((one, other) => one.first - other.first);
+  const overlapping = ascending.find(({ first }, at) => at > 0 && first < ascending[at - 1]!.end);
+  if (overlapping !== undefined)
+    return { field: '/order', fault: `it orders task ${overlapping.first} twice` };
+  const objrefs = [objects.tables, objects.mms, objects.files].flat().filter((objref) => objref > 0);
+  return new Set(objrefs).size === objrefs.length
+    ? undefined
+    : { field: '/', fault: 'it gives two objects one number' };
 }
 
 /** The tasks that an assignment is about, in order. */

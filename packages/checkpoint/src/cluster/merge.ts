@@ -47,7 +47,7 @@ export function merge(
     tasks: order.map((task) => merged(parts, task)),
     segments: assigned.segments,
     assignments: assigned.assignments,
-    figures: figuresOf(parts, { tasks: order.length, defined, objects }),
+    figures: { tasks: order.length, ...figuresOf(parts, { defined, objects, hash }) },
   };
 }
 
@@ -112,14 +112,19 @@ function merged(parts: readonly Skeleton[], { part, index, ppid, zombie }: PartT
 /** @param defined objects of all types that the image defines */
 function figuresOf(
   parts: readonly Skeleton[],
-  { tasks, defined, objects }: { tasks: number; defined: number; objects: SharedObjects },
-): PlanFigures {
+  {
+    defined,
+    objects,
+    hash,
+  }: { defined: number; objects: SharedObjects; hash: ReturnType<typeof newMergedHash> },
+): Omit<PlanFigures, 'tasks'> {
   const [tables, mms] = [new Set<object>(), new Set<object>()];
   let pages = 0;
   for (const [part, { tables: partTables, mms: partMms }] of parts.entries()) {
     for (let number = 0; number < partTables.users.length; number++) {
       const table = objects.knownTable(part, number);
-      if (table !== undefined) tables.add(table);
+      // Of those that several workers have, some may belong to tasks alone that are not saved.
+      if (table !== undefined && hash.lookup(table) !== undefined) tables.add(table);
     }
     for (let number = 0; number < partMms.users.length; number++) {
       const mm = objects.knownMm(part, number);
@@ -128,5 +133,5 @@ function figuresOf(
       pages += partMms.pages[number]!;
     }
   }
-  return { tasks, mms: mms.size, files: defined - tables.size - mms.size, pages };
+  return { mms: mms.size, files: defined - tables.size - mms.size, pages };
 }

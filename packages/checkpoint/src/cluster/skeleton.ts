@@ -88,7 +88,8 @@ const checkShape = documentCheck(Skeleton);
  */
 export function checkSkeleton(document: unknown, worker: string): Skeleton {
   const skeleton = checkShape(`the skeleton of worker ${worker}`, document);
-  const fault = faultIn(skeleton) ?? (skeleton.worker === worker ? undefined : 'worker');
+  const fault =
+    strayIn(skeleton) ?? contradictionIn(skeleton) ?? (skeleton.worker === worker ? undefined : 'worker');
   if (fault === undefined) return skeleton;
   throw new CkptError(
     'EBADMSG',
@@ -98,7 +99,7 @@ export function checkSkeleton(document: unknown, worker: string): Skeleton {
 }
 
 /** A place that refers to nothing, or a column that is too short. */
-function faultIn({ tasks, zombies, comms, tables, mms, files, paths }: Skeleton): string | undefined {
+function strayIn({ tasks, zombies, comms, tables, mms, files, paths }: Skeleton): string | undefined {
   const [taskCount, tableCount, mmCount, fileCount] = [
     tasks.pid.length,
     tables.users.length,
@@ -115,6 +116,9 @@ function faultIn({ tasks, zombies, comms, tables, mms, files, paths }: Skeleton)
   ];
   const references: readonly (readonly [string, Iterable<number>, number, number])[] = [
     ['tasks/pid', tasks.pid, 1, 2 ** 31],
+    ...(['ppid', 'tgid', 'pgid', 'sid'] as const).map(
+      (name) => [`tasks/${name}`, tasks[name], 0, 2 ** 31] as const,
+    ),
     ['tasks/comm', tasks.comm, 0, comms.length],
     ['tasks/table', tasks.table, -1, tableCount],
     ['tasks/mm', tasks.mm, -1, mmCount],
@@ -128,9 +132,27 @@ function faultIn({ tasks, zombies, comms, tables, mms, files, paths }: Skeleton)
   ];
   const short = columns.find(([, column, length]) => column.length !== length);
   const stray = references.find(([, numbers, from, to]) => hasOutside(numbers, from, to));
-  const keyed = tables.keyed.find(({ table, fds }) => fds.length !== tables.files[table]?.length);
-  return short?.[0] ?? stray?.[0] ?? (keyed === undefined ? undefined : 'tables/keyed');
+  return short?.[0] ?? stray?.[0];
 }
+
+/** A place that cannot be so beside the others, all of which refer to something. */
+function contradictionIn({ tasks, zombies, tables, files }: Skeleton): string | undefined {
+  const contradictions: readonly (readonly [string, boolean])[] = [
+    ['tasks/tgid', tasks.tgid.some((tgid, index) => tgid === tasks.pid[index])],
+    // What has ended has given back all that it had: whatever it led to, nobody would write.
+    ['zombies', zombies.some((index) => tasks.table[index] !== -1 || tasks.mm[index] !== -1)],
+    ['tables/keyed', tables.keyed.some(({ table, fds }) => fds.length !== tables.files[table]!.length)],
+    // Two objects that were taken for one would be defined twice.
+    ['tables/keyed', hasTwice(tables.keyed, ({ table }) => table)],
+    ['tables/keyed', hasTwice(tables.keyed, ({ key }) => key)],
+    ['files/keyed', hasTwice(files.keyed, ({ file }) => file)],
+    ['files/keyed', hasTwice(files.keyed, ({ key }) => key)],
+  ];
+  return contradictions.find(([, isFound]) => isFound)?.[0];
+}
+
+const hasTwice = <Item>(items: readonly Item[], markOf: (item: Item) => unknown): boolean =>
+  new Set(items.map(markOf)).size < items.length;
 
 function* flat(lists: readonly (readonly number[])[]): Generator<number> {
   for (const list of lists) yield* list;

@@ -115,10 +115,11 @@ class Order {
     return this.#numbers.get(this.#column(number, 'ppid'));
   }
 
-  /** Of a thread that leads no group. */
+  /** Of a thread that leads no group. Who is said to lead, and does not, leads nobody. */
   #leaderOf(number: number): number | undefined {
     const tgid = this.#column(number, 'tgid');
-    return tgid === 0 ? undefined : this.#numbers.get(tgid);
+    const leader = tgid === 0 ? undefined : this.#numbers.get(tgid);
+    return leader === undefined || this.#column(leader, 'tgid') !== 0 ? undefined : leader;
   }
 
   #siblings(): readonly [firstChild: Int32Array, nextSibling: Int32Array] {

@@ -20,6 +20,12 @@ const Policy = Type.Object(
 export const RetentionReport = Type.Object(
   {
     policy: Policy,
+    lastRun: Type.Optional(
+      Type.String({ description: 'When the rules were applied last, if the leader did.' }),
+    ),
+    lastError: Type.Optional(
+      Type.Object({ code: Type.String(), message: Type.String() }, { description: 'Why that failed.' }),
+    ),
     removed: Type.Optional(Type.Array(Type.String(), { description: 'With --apply: ids of what is gone.' })),
     dryRun: Type.Optional(Type.Boolean({ description: 'They are still there.' })),
   },
@@ -41,9 +47,15 @@ export function retention(
   return withClient(options, session, async (client) => {
     const { signal } = session;
     const policy = await client.retention(change.policy, { signal });
-    if (change.apply === undefined) return { report: { policy }, exitCode: 0 };
-    const removed = await client.applyRetention({ ...change.apply, signal });
-    const report = { policy, removed: [...removed], ...(change.apply.dryRun && { dryRun: true }) };
+    const removed = change.apply && (await client.applyRetention({ ...change.apply, signal }));
+    const { lastRun, lastError } = await client.lastRetention({ signal });
+    const report = {
+      policy,
+      ...(lastRun !== undefined && { lastRun }),
+      ...(lastError !== undefined && { lastError: { code: lastError.code, message: lastError.message } }),
+      ...(removed !== undefined && { removed: [...removed] }),
+      ...(change.apply?.dryRun && { dryRun: true }),
+    };
     return { report, exitCode: 0 };
   });
 }
@@ -64,13 +76,14 @@ function rulesOf({ keepLast, keepHourly, keepDaily, keepWeekly, keepWithinMs }: 
   ];
 }
 
-export function formatRetention({ policy, removed, dryRun = false }: RetentionReport): string {
+export function formatRetention({ policy, removed, dryRun = false, lastError }: RetentionReport): string {
   const rules = rulesOf(policy);
   const kept =
     rules.length === 0
       ? 'All checkpoints are kept.\n'
       : `Of each name are kept: ${rules.join('; ')}. The rest is removed within ten minutes.\n`;
-  if (removed === undefined) return kept;
+  const failed = lastError === undefined ? '' : `The last time it failed: ${lastError.message}\n`;
+  if (removed === undefined) return `${kept}${failed}`;
   if (removed.length === 0) return `${kept}${dryRun ? 'Nothing would be removed' : 'Nothing was removed'}.\n`;
   return `${kept}${dryRun ? 'Would be removed' : 'Removed'}:\n${removed.map((id) => `  ${id}\n`).join('')}`;
 }

@@ -17,11 +17,9 @@ const Schedule = Type.Object(
     labels: Type.Optional(Type.Record(Type.String(), Type.String())),
     next: Type.Optional(Type.String({ description: 'When the next one is due.' })),
     last: Type.Optional(Type.String({ description: 'The newest checkpoint of it.' })),
+    lastRun: Type.Optional(Type.String({ description: 'When it was done last.' })),
     lastError: Type.Optional(
-      Type.Object(
-        { code: Type.String(), message: Type.String() },
-        { description: 'Why the last one failed.' },
-      ),
+      Type.Object({ code: Type.String(), message: Type.String() }, { description: 'Why that failed.' }),
     ),
   },
   { additionalProperties: false },
@@ -59,8 +57,17 @@ const COLUMNS: readonly Column<Schedule>[] = [
     align: 'right',
     value: ({ next }) => (next === undefined ? '' : formatAge(Math.max(0, Date.parse(next) - Date.now()))),
   },
+  {
+    title: 'LAST RUN',
+    align: 'right',
+    value: ({ lastRun }) =>
+      lastRun === undefined ? '' : `${formatAge(Date.now() - Date.parse(lastRun))} ago`,
+  },
   { title: 'NEWEST', value: ({ last = '' }) => last },
-  { title: 'FAILED BY', value: ({ lastError }) => lastError?.message ?? '' },
+  {
+    title: 'FAILED BY',
+    value: ({ lastError }) => (lastError === undefined ? '' : `${lastError.code}: ${lastError.message}`),
+  },
 ];
 
 export const formatSchedules = ({ schedules: list }: SchedulesReport, palette: Palette): string =>

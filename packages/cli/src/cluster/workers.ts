@@ -27,7 +27,7 @@ type WorkersReport = Static<typeof WorkersReport>;
 export function workers(options: ClusterOptions, session: Session): Promise<Outcome<WorkersReport>> {
   return withClient(options, session, async (client) => {
     const alive = await client.workers({ signal: session.signal });
-    return { report: { workers: alive.map(({ version, at, ...worker }) => worker) }, exitCode: 0 };
+    return { report: { workers: alive.map(({ version, at, token, ...worker }) => worker) }, exitCode: 0 };
   });
 }
 

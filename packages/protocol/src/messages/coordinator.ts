@@ -8,6 +8,7 @@ import {
   IdempotencyKey,
   InstanceId,
   Labels,
+  lastRun,
   Name,
   Next,
   Pid,
@@ -161,7 +162,7 @@ export const coordinatorMessages = {
 
   schedule: message({
     summary:
-      'Takes a checkpoint of a task again and again, as an interval or cron says; while no tree has the task, it rests, and `lastError` says so.',
+      'Takes a checkpoint of a task again and again, as an interval or cron says; while no tree has the task, it rests, and `lastError` says so, as it does of a checkpoint that failed.',
     request: ScheduleRequest.properties,
     reply: Schedule.properties,
     example: {
@@ -187,11 +188,25 @@ export const coordinatorMessages = {
     summary: 'Lists the schedules.',
     request: {},
     reply: { schedules: Type.Array(Schedule, { maxItems: 1_000 }) },
-    example: { request: {}, reply: { schedules: [{ schedule: 's-1', pid: 1, cron: '0 3 * * *' }] } },
+    example: {
+      request: {},
+      reply: {
+        schedules: [
+          {
+            schedule: 's-1',
+            pid: 1,
+            cron: '0 3 * * *',
+            lastRun: '2026-11-23T03:00:00.000Z',
+            lastError: { code: 'EBUSY', message: 'outstanding aio', fields: {} },
+          },
+        ],
+      },
+    },
   }),
 
   retention: message({
-    summary: 'Tells, sets or applies which checkpoints are kept.',
+    summary:
+      'Tells, sets or applies which checkpoints are kept, and when the rules were applied last, as far as the coordinator that leads knows.',
     request: {
       action: Type.Union([Type.Literal('get'), Type.Literal('set'), Type.Literal('apply')], {
         description: 'Tell the policy; set it, to be applied from now on; apply it at once.',
@@ -202,6 +217,7 @@ export const coordinatorMessages = {
     reply: {
       policy: RetentionPolicy,
       forgotten: Type.Optional(Type.Array(CheckpointId(), { maxItems: 100_000 })),
+      ...lastRun,
     },
     timeoutMs: 60_000,
     example: { request: { action: 'set', policy: { keepLast: 7 } }, reply: { policy: { keepLast: 7 } } },

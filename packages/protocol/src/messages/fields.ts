@@ -126,3 +126,9 @@ export const Failure = Type.Object(
   },
   { description: 'What went wrong.' },
 );
+
+/** What is told of something that is done again and again. */
+export const lastRun = {
+  lastRun: Type.Optional(Time('When it was done last')),
+  lastError: Type.Optional(Failure),
+};

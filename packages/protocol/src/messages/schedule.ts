@@ -1,5 +1,5 @@
 import { type Static, Type } from '@ckptree/schema';
-import { CheckpointId, Failure, InstanceId, Labels, Name, Pid, Time } from './fields.js';
+import { CheckpointId, InstanceId, Labels, lastRun, Name, Pid, Time } from './fields.js';
 
 const scheduleFields = {
   pid: Pid('The task that is checkpointed, with all below it.'),
@@ -26,6 +26,6 @@ export const Schedule = Type.Object({
   ...scheduleFields,
   next: Type.Optional(Time('When the next checkpoint is due')),
   last: Type.Optional(CheckpointId('The newest checkpoint of it.')),
-  lastError: Type.Optional(Failure),
+  ...lastRun,
 });
 export type Schedule = Static<typeof Schedule>;

@@ -7,6 +7,13 @@ export const WorkerRecord = Type.Object({
   worker: WorkerId('Its id, as key of the record and in its subjects.'),
   host: Type.String({ maxLength: 255, description: 'Name of the machine.' }),
   process: Count('Process id on that machine.'),
+  token: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      description:
+        'Says the process so exactly that another one of its machine, in the same pid namespace, can tell whether it lives.',
+    }),
+  ),
   software: Type.String({ maxLength: 64, description: 'Version of ckptree.' }),
   started: Time('When it started'),
   at: Time('When it said this'),
@@ -31,6 +38,7 @@ export const exampleWorker: WorkerRecord = {
   worker: 'worker-1',
   host: 'node-a',
   process: 4_242,
+  token: '5f0c6a1b2d3e.4242.7041235',
   software: '0.1.0',
   started: '2026-11-23T15:00:00.000Z',
   at: '2026-11-23T15:39:26.123Z',

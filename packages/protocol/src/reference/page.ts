@@ -41,7 +41,7 @@ nats kv watch ${BUCKETS.workers}
 - **Versions.** Each subject begins with \`${PREFIX}\`, each message says \`"version": ${PROTOCOL_VERSION}\`. Another version is refused with EINVAL for
   \`/version\`. Fields that are not known are ignored.
 - **Replies** are \`{"ok": true, ...}\` or \`{"ok": false, "error": {"code", "message", "fields", "cause"?}}\`. Errors are told apart by
-  \`code\` (packages/errors). A message that breaks its schema, or is larger than its limit, gets EINVAL or E2BIG, with the field as a JSON pointer in
+  \`code\` (packages/errors). ERESTART says that the coordinator ended in order over the request: send it again as it is. A message that breaks its schema, or is larger than its limit, gets EINVAL or E2BIG, with the field as a JSON pointer in
   \`fields.field\`; without a reply subject it is dropped. Both are counted (\`/metrics\`).
 - **Bytes.** Where a request or a reply has a payload, the content of the NATS message is that, and the JSON stands in the header
   \`${JSON_HEADER}\`.

@@ -5,7 +5,7 @@ import type { TreeParts } from './tree-parts.js';
 /**
  * Starts a tree under its record, which is there before its tasks run: whoever leads next must know of them.
  * @returns its tasks
- * @throws as startTree(), and what writing the record throws; then nothing is left
+ * @throws as startTree(), and what writing the record throws; then nothing is left, or the next leader has to see to it
  */
 export async function startRecorded(
   parts: TreeParts,
@@ -20,12 +20,13 @@ export async function startRecorded(
     try {
       await trees.put({ ...record, state: 'running' });
     } catch (error) {
-      await undoStart(parts, workers, record);
+      // The next leader goes by the record: it says that the tree runs, or it does not.
+      if (!options.signal.aborted) await undoStart(parts, workers, record);
       throw error;
     }
     return tasks;
   } catch (error) {
-    await trees.remove(tree);
+    if (!options.signal.aborted) await trees.remove(tree);
     throw error;
   }
 }

@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type TestCluster, testCluster } from './support/test-cluster.js';
+
+let whole: TestCluster;
+beforeAll(async () => {
+  whole = await testCluster();
+});
+afterAll(() => whole?.stop());
+
+const IDLE = { root: { pid: 7, program: 'idle', params: { forever: true } } };
+
+/**
+ * Ends the coordinator in order when it asks the worker for something. The worker stands still until the coordinator gives up, so
+ * that it cannot be done before.
+ */
+async function endWhenItAsks(verb: string): Promise<void> {
+  const { cluster } = whole;
+  const wire = await whole.tap();
+  const [coordinator, worker] = [cluster.get('coordinator-1'), cluster.get('worker-1')];
+  const heard = (last: string, act: () => void) =>
+    wire.next(({ subject }) => subject.endsWith(`.worker.worker-1.${last}`), act);
+  await heard(verb, () => {
+    worker.signal('SIGSTOP');
+    coordinator.signal('SIGTERM');
+  });
+  await heard('abandon', () => undefined);
+  // Who taps the wire takes a request that nobody else takes.
+  await wire.close();
+  worker.signal('SIGCONT');
+  expect(await coordinator.ended).toBe(0);
+}
+
+test('a start that its coordinator cuts short when it ends in order is made by the next, and once', async () => {
+  const { client } = whole;
+  const [spawned] = await Promise.all([client.spawn(IDLE), endWhenItAsks('spawn')]);
+  expect((await client.ps()).tasks).toMatchObject([{ pid: 7, tree: spawned.tree }]);
+
+  const checkpoint = await client.checkpoint(7, { stop: true });
+  await checkpoint.done;
+  const [restarted] = await Promise.all([client.restart(checkpoint.id), endWhenItAsks('restore')]);
+  expect((await client.ps()).tasks).toMatchObject([{ pid: 7, tree: restarted.tree }]);
+}, 120_000);

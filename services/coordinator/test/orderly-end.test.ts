@@ -11,7 +11,7 @@ const IDLE = { root: { pid: 7, program: 'idle', params: { forever: true } } };
 
 /**
  * Ends the coordinator in order when it asks the worker for something. The worker stands still until the coordinator gives up, so
- * that it cannot be done before.
+ * that it is not done before.
  */
 async function endWhenItAsks(verb: string): Promise<void> {
   const { cluster } = whole;
@@ -23,7 +23,8 @@ async function endWhenItAsks(verb: string): Promise<void> {
     worker.signal('SIGSTOP');
     coordinator.signal('SIGTERM');
   });
-  await heard('abandon', () => undefined);
+  // Unless the worker was quicker than the signal: then the start is done, once, and there is nothing to give up.
+  await Promise.race([heard('abandon', () => undefined), coordinator.ended]);
   // Who taps the wire takes a request that nobody else takes.
   await wire.close();
   worker.signal('SIGCONT');

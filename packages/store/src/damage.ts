@@ -1,7 +1,7 @@
 import { asCkptError, CkptError } from '@ckptree/errors';
 import { PAGE_SIZE } from '@ckptree/model';
 import { objectExists } from './backend/object-backend.js';
-import { isSpoiled, isUnreadable } from './faults.js';
+import { isOutOfReach, isUnreadable } from './faults.js';
 import type { IdSet } from './id-set.js';
 import { type Manifest, manifestName, readManifest } from './image/manifest.js';
 import { ZERO_PAGES } from './image/page-runs.js';
@@ -61,7 +61,7 @@ export async function checkpointDamage(
       for (const owner of recipe.owners) owners.set(owner.pid, owner);
       for (const range of lostRanges(recipe, sound)) lost.push(range);
     } catch (error) {
-      if (!isSpoiled(error) && !isUnreadable(error)) throw error;
+      if (!isOutOfReach(error)) throw error;
       lostSegments.push({ position, size, error: asCkptError(error).message });
     }
   }

@@ -15,4 +15,7 @@ export const isSpoiled = (error: unknown): boolean => isDamage(error) || hasCode
 /** It is damaged, or the user may not read it. */
 export const isUnreadable = (error: unknown): boolean => isDamage(error) || hasCode(error, 'EPERM');
 
+/** It is damaged or gone, or the user may not read it: others may still be read. */
+export const isOutOfReach = (error: unknown): boolean => isSpoiled(error) || isUnreadable(error);
+
 const hasCode = (error: unknown, code: string): boolean => isCkptError(error) && error.code === code;

@@ -7,7 +7,7 @@ import { ChunkReader } from './chunk-reader.js';
 import { openRecords } from './chunk-records.js';
 import { createConfig, newConfig, readConfig, type StoreConfig } from './config.js';
 import { contentHash } from './content-hash.js';
-import { isSpoiled, isUnreadable } from './faults.js';
+import { isOutOfReach, isUnreadable } from './faults.js';
 import { type ForgetPolicy, forgottenBy } from './forget-policy.js';
 import { collectGarbage, type GcOptions, type GcReport } from './gc.js';
 import {
@@ -320,7 +320,7 @@ export class Store {
     try {
       return await this.#manifest(id);
     } catch (error) {
-      if (isSpoiled(error) || isUnreadable(error)) return undefined;
+      if (isOutOfReach(error)) return undefined;
       throw error;
     }
   }

@@ -3,7 +3,7 @@ import { isCkptError } from '@ckptree/errors';
 import type { ObjectBackend } from '../backend/object-backend.js';
 import { recordLength } from '../chunk.js';
 import type { ChunkId, ContentHash } from '../content-hash.js';
-import { isSpoiled, isUnreadable } from '../faults.js';
+import { isOutOfReach, isSpoiled } from '../faults.js';
 import { KIND, objectId, objectName } from '../layout.js';
 import type { PackEntry, PackId } from '../pack/pack-format.js';
 import { listPacks, readPackEntries } from '../pack/pack-reader.js';
@@ -238,7 +238,7 @@ export class ChunkIndex {
         // Keeps memory bounded when a large store is read for the first time.
         if (this.#recent.size >= MERGE_MAX) await this.#merge().catch(ignoreOurs);
       } catch (error) {
-        if (!isSpoiled(error) && !isUnreadable(error)) throw error;
+        if (!isOutOfReach(error)) throw error;
         this.#unreadable.push({ pack, error });
       }
     }

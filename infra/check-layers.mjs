@@ -60,11 +60,20 @@ const rules = {
         'the NATS client is used through the connection of packages/protocol alone; scale and bench measure what it costs by itself',
       severity: 'error',
       from: {
-        path: '^(packages|services)/',
-        pathNot:
-          '^packages/(protocol/(src|dist)/connection|scale/(src|dist)/measure|bench/(src|dist)/cluster)/',
+        path: '^(packages|services)/[^/]+/src/',
+        pathNot: '^packages/(protocol/src/connection/nats\\.ts$|(scale/src/measure|bench/src/cluster)/)',
       },
       to: { path: '^nats$|(^|/)node_modules/nats/' },
+    },
+    {
+      name: 'one-module-knows-prometheus',
+      comment: 'what it names is loaded as one file',
+      severity: 'error',
+      from: {
+        path: '^(packages|services)/[^/]+/src/',
+        pathNot: '^packages/service/src/metrics/prometheus\\.ts$',
+      },
+      to: { path: '(^|/)prom-client(/|$)' },
     },
     {
       name: 'one-package-knows-schemas',
@@ -89,7 +98,7 @@ const options = {
   ruleSet: rules,
   validate: true,
   includeOnly:
-    '^(packages|services)/[^/]+/(src|dist)/|^(node:)?[a-z_]+$|(^|/)node_modules/(nats|typebox|ajv)/',
+    '^(packages|services)/[^/]+/(src|dist)/|^(node:)?[a-z_]+$|(^|/)node_modules/(nats|prom-client|typebox|ajv)/',
   doNotFollow: { path: 'node_modules' },
   parser: 'swc',
 };

@@ -65,5 +65,5 @@ if (!existsSync(join(root, 'packages/cli/dist'))) process.stderr.write('setup: b
 if (!run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']))
   fail('the build failed; see its messages above');
 // Only now: a fresh clone has no esbuild before.
-const { bundleSchema } = await import('./bundle-schema.mjs');
-await bundleSchema(root);
+const { bundleLibraries } = await import('./bundle-libraries.mjs');
+await bundleLibraries(root);

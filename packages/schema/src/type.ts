@@ -1,4 +1,4 @@
-/** The builders of typebox that schemas here are made of; see infra/bundle-schema.mjs for why not all of them. */
+/** The builders of typebox that schemas here are made of; see infra/bundle-libraries.mjs for why not all of them. */
 export {
   Array,
   Boolean,

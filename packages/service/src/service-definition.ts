@@ -1,9 +1,9 @@
 import type { TProperties } from '@ckptree/schema';
-import type { Registry } from 'prom-client';
 import type { commonOptions } from './config/common-options.js';
 import type { ConfigOf } from './config/read-config.js';
 import type { Readiness } from './http/readiness.js';
 import type { Log } from './log/log.js';
+import type { Registry } from './metrics/prometheus.js';
 import type { Role } from './role.js';
 
 export type CommonConfig = ConfigOf<ReturnType<typeof commonOptions>>;

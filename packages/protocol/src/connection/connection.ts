@@ -7,7 +7,7 @@ import {
   type JetStreamClient,
   type JetStreamManager,
   type NatsConnection,
-} from 'nats';
+} from './nats.js';
 import { describe, fromNats } from './nats-error.js';
 import { backoff, type ConnectionOptions, natsOptions, type Observation } from './options.js';
 

@@ -1,4 +1,4 @@
-import type { Msg } from 'nats';
+import type { Msg } from './nats.js';
 
 /** A message that JetStream has delivered. */
 export interface Delivered {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError } from '@ckptree/errors';
-import { DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig } from 'nats';
 import { BUCKETS, STREAMS, SUBJECTS } from '../subjects.js';
 import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
+import { DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig } from './nats.js';
 import { apiErrorOf, fromNats } from './nats-error.js';
 import { recordsOf } from './records.js';
 

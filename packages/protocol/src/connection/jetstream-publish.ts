@@ -1,5 +1,5 @@
-import { headers } from 'nats';
 import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
+import { headers } from './nats.js';
 import { fromNats } from './nats-error.js';
 import { whileConnected } from './while-connected.js';
 

@@ -1,5 +1,5 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
-import { ErrorCode, NatsError } from 'nats';
+import { ErrorCode, NatsError } from './nats.js';
 
 /** Who was asked, for messages. */
 interface Asked {

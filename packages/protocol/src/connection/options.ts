@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { at, CkptError } from '@ckptree/errors';
-import { credsAuthenticator, type ConnectionOptions as NatsOptions } from 'nats';
+import { credsAuthenticator, type NatsOptions } from './nats.js';
 
 export interface TlsOptions {
   /** Files in PEM: who is trusted, and who we are. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError, isCkptError } from '@ckptree/errors';
-import { AckPolicy, type ConsumerInfo, DeliverPolicy, nanos } from 'nats';
 import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
 import type { Delivered } from './delivered.js';
+import { AckPolicy, type ConsumerInfo, DeliverPolicy, nanos } from './nats.js';
 import { apiErrorOf, fromNats } from './nats-error.js';
 import { backoff } from './options.js';
 import { EXPIRED, pull } from './pull.js';

@@ -1,8 +1,8 @@
 import { CkptError } from '@ckptree/errors';
-import { createInbox, type Msg, nanos } from 'nats';
 import { type Connection, NATS } from './connection.js';
 import { type Delivered, deliveryOf } from './delivered.js';
 import { Mailbox } from './mailbox.js';
+import { createInbox, type Msg, nanos } from './nats.js';
 import { fromNats } from './nats-error.js';
 
 export interface PullOptions {

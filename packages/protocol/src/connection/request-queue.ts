@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asCkptError, type CkptError, isCkptError } from '@ckptree/errors';
-import { AckPolicy, DeliverPolicy, nanos } from 'nats';
 import { CheckpointRequest } from '../messages/checkpoint-request.js';
 import { messageBytes, parseMessage } from '../schema/json-message.js';
 import { checkVersion, validated } from '../schema/validation.js';
@@ -8,6 +7,7 @@ import { STREAMS, SUBJECTS } from '../subjects.js';
 import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
 import type { Delivered } from './delivered.js';
 import { jetstreamPublish, type Published } from './jetstream-publish.js';
+import { AckPolicy, DeliverPolicy, nanos } from './nats.js';
 import { fromNats } from './nats-error.js';
 import { backoff } from './options.js';
 import { EXPIRED, pull } from './pull.js';

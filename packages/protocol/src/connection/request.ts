@@ -1,5 +1,4 @@
 import { asCkptError, CkptError, type ErrorData, errorFromData } from '@ckptree/errors';
-import { headers, type Msg } from 'nats';
 import {
   type Definition,
   type Endpoint,
@@ -13,6 +12,7 @@ import { messageBytes, parseMessage } from '../schema/json-message.js';
 import { isValid, validated } from '../schema/validation.js';
 import { JSON_HEADER } from '../subjects.js';
 import { type Connection, NATS } from './connection.js';
+import { headers, type Msg } from './nats.js';
 import { fromNats } from './nats-error.js';
 
 export interface RequestOptions {

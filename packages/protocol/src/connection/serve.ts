@@ -1,10 +1,10 @@
 import { asCkptError, CkptError, type ErrorData, errorToData } from '@ckptree/errors';
-import { headers, type Msg, type Subscription } from 'nats';
 import type { Definition, Endpoint, ReplyOf, RequestOf } from '../messages/definition.js';
 import { messageBytes, parseMessage } from '../schema/json-message.js';
 import { checkVersion, validated } from '../schema/validation.js';
 import { JSON_HEADER } from '../subjects.js';
 import { type Connection, NATS } from './connection.js';
+import { headers, type Msg, type Subscription } from './nats.js';
 import { fromNats } from './nats-error.js';
 import type { Observation } from './options.js';
 

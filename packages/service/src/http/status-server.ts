@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { at } from '@ckptree/errors';
-import type { Registry } from 'prom-client';
 import type { Log } from '../log/log.js';
+import type { Registry } from '../metrics/prometheus.js';
 import type { Readiness } from './readiness.js';
 
 export interface StatusServerOptions {

@@ -1,5 +1,5 @@
-import type { Registry } from 'prom-client';
 import { carrierMetrics } from './metrics.js';
+import type { Registry } from './prometheus.js';
 
 type Way = 'nats' | 'volume';
 

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from './prometheus.js';
 
 /** A metric as a table has it; the name exists there and nowhere else. */
 export interface MetricDefinition {

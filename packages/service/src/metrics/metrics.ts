@@ -1,5 +1,5 @@
-import type { Registry } from 'prom-client';
 import { type MetricsOf, register } from './define.js';
+import type { Registry } from './prometheus.js';
 import {
   CARRIER_METRICS,
   COORDINATOR_METRICS,

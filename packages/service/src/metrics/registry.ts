@@ -1,7 +1,7 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Readiness } from '../http/readiness.js';
 import type { Role } from '../role.js';
 import { type ServiceMetrics, serviceMetrics } from './metrics.js';
+import { collectDefaultMetrics, Registry } from './prometheus.js';
 
 export interface Identity {
   readonly role: Role;

@@ -1,9 +1,9 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
 import { Connection, type ConnectionOptions, type Observation } from '@ckptree/protocol';
-import type { Registry } from 'prom-client';
 import type { Readiness } from '../http/readiness.js';
 import type { Log } from '../log/log.js';
 import { type ProtocolMetrics, protocolMetrics } from '../metrics/metrics.js';
+import type { Registry } from '../metrics/prometheus.js';
 import type { Role } from '../role.js';
 import { natsAccess } from './nats-access.js';
 

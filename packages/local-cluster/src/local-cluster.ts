@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asCkptError, CkptError, makeFolders } from '@ckptree/errors';
-import { type Obtained, obtainNats } from '@ckptree/nats-server';
+import { type NatsServer, type Obtained, obtainNats } from '@ckptree/nats-server';
 import type { Role } from '@ckptree/service';
 import { type ServiceEnd, ServiceProcess } from './service-process.js';
 
@@ -27,33 +27,38 @@ export interface LocalClusterOptions {
   /** Further options of every service of a role. */
   readonly args?: Partial<Readonly<Record<Role, readonly string[]>>>;
   readonly env?: NodeJS.ProcessEnv;
-  /** Starts services again that end by themselves. Default true. */
+  /** Starts services, and the server, again that end by themselves. Default true. */
   readonly restart?: boolean;
-  /** Longest that a service is left alone that ends again and again, in milliseconds. Default 10 s. */
+  /** Longest that one is left alone that ends again and again, in milliseconds. Default 10 s. */
   readonly longestDelayMs?: number;
   readonly onEvent?: (event: ServiceEvent) => void;
   /** Whoever does not want it any more before all is ready: what has been started is ended then. */
   readonly signal?: AbortSignal;
 }
 
-/** What happens to the processes of a cluster. */
-export type ServiceEvent =
-  | {
-      readonly type: 'ready';
-      readonly role: Role;
-      readonly id: string;
-      readonly pid: number;
-      readonly url: string;
-    }
-  | { readonly type: 'ended'; readonly role: Role; readonly id: string; readonly end: ServiceEnd }
-  | { readonly type: 'failed'; readonly role: Role; readonly id: string; readonly error: CkptError };
-
-interface Supervised {
-  readonly role: Role;
+/** One of the processes of a cluster. */
+interface Member {
+  readonly role: Role | 'nats-server';
   readonly id: string;
-  process: ServiceProcess;
+}
+
+/** What happens to it. Of the server that was started first, nobody is told that it is ready: the services are not, before. */
+export type ServiceEvent = Member &
+  (
+    | { readonly type: 'ready'; readonly pid: number; readonly url: string }
+    | { readonly type: 'ended'; readonly end: ServiceEnd }
+    | { readonly type: 'failed'; readonly error: CkptError }
+  );
+
+/** What is started again. */
+interface Supervised extends Member {
   started: number;
   delayMs: number;
+}
+
+interface SupervisedService extends Supervised {
+  readonly role: Role;
+  process: ServiceProcess;
 }
 
 /** nats-server and services on this machine, each a process of its own; those that crash are started again. */
@@ -61,7 +66,7 @@ export class LocalCluster {
   readonly natsUrl: string;
   readonly #options: LocalClusterOptions;
   readonly #nats: Obtained;
-  readonly #services = new Map<string, Supervised>();
+  readonly #services = new Map<string, SupervisedService>();
   readonly #stop = new AbortController();
   readonly #restarts = new Set<Promise<void>>();
 
@@ -75,9 +80,11 @@ export class LocalCluster {
   static async start(options: LocalClusterOptions): Promise<LocalCluster> {
     const { dataFolder, natsUrl, workers = 1, storages = 1, coordinators = 1 } = options;
     for (const folder of ['nats', 'store', 'log']) await makeFolders(join(dataFolder, folder));
+    const supervised = { role: 'nats-server', id: 'nats-server', ...supervision() } as const;
     const nats = await obtainNats({
       dataFolder: join(dataFolder, 'nats'),
       ...(natsUrl !== undefined && { url: natsUrl }),
+      onCrash: ({ code, signal }) => cluster.#serverCrashed(nats.server!, supervised, signal ?? code ?? 0),
     });
     const cluster = new LocalCluster(options, nats);
     try {
@@ -110,7 +117,7 @@ export class LocalCluster {
   async add(role: Role, id: string): Promise<ServiceProcess> {
     if (this.#services.has(id)) throw new CkptError('EEXIST', `there is a service ${id} already`);
     const process = this.#spawn(role, id);
-    const supervised = { role, id, process, started: performance.now(), delayMs: FIRST_DELAY_MS };
+    const supervised = { role, id, process, ...supervision() };
     this.#services.set(id, supervised);
     this.#watch(supervised);
     await process.ready;
@@ -156,9 +163,9 @@ export class LocalCluster {
     });
   }
 
-  #watch(supervised: Supervised): void {
+  #watch(supervised: SupervisedService): void {
     const { role, id, process } = supervised;
-    const { onEvent, restart = true } = this.#options;
+    const { onEvent } = this.#options;
     process.ready.then(
       ({ url, pid }) => onEvent?.({ type: 'ready', role, id, pid, url }),
       (error) => {
@@ -166,35 +173,65 @@ export class LocalCluster {
         if (!this.#stop.signal.aborted) onEvent?.({ type: 'failed', role, id, error: asCkptError(error) });
       },
     );
-    void process.ended.then((ended) => {
-      if (this.#stop.signal.aborted || this.#services.get(id) !== supervised) return;
-      onEvent?.({ type: 'ended', role, id, end: ended });
-      if (!restart) return;
-      const again: Promise<void> = this.#restart(supervised).finally(() => this.#restarts.delete(again));
-      this.#restarts.add(again);
+    const isWanted = (): boolean => this.#services.get(id) === supervised;
+    void process.ended.then((end) => {
+      if (!isWanted()) return;
+      this.#crashed(supervised, end, async () => {
+        if (!isWanted()) return;
+        supervised.process = this.#spawn(role, id);
+        this.#watch(supervised);
+      });
     });
   }
 
+  /** The server has ended by itself. What it keeps is in its folder, and its clients come back to the same address. */
+  #serverCrashed(server: NatsServer, supervised: Supervised, end: ServiceEnd): void {
+    this.#crashed(supervised, end, async () => {
+      await server.start();
+      this.#options.onEvent?.({
+        type: 'ready',
+        ...member(supervised),
+        pid: server.pid ?? 0,
+        url: server.url,
+      });
+    });
+  }
+
+  #crashed(supervised: Supervised, end: ServiceEnd, start: () => Promise<void>): void {
+    if (this.#stop.signal.aborted) return;
+    const { onEvent, restart = true } = this.#options;
+    onEvent?.({ type: 'ended', ...member(supervised), end });
+    if (!restart) return;
+    const again: Promise<void> = this.#restart(supervised, start).finally(() => this.#restarts.delete(again));
+    this.#restarts.add(again);
+  }
+
   /** Not at once when it crashes again and again, and again when there can be no process for it now. */
-  async #restart(supervised: Supervised): Promise<void> {
-    const { role, id } = supervised;
+  async #restart(supervised: Supervised, start: () => Promise<void>): Promise<void> {
     const { longestDelayMs = LONGEST_DELAY_MS, onEvent } = this.#options;
     if (performance.now() - supervised.started > STEADY_MS) supervised.delayMs = FIRST_DELAY_MS;
     for (;;) {
       await sleep(supervised.delayMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
-      if (this.#stop.signal.aborted || this.#services.get(id) !== supervised) return;
+      if (this.#stop.signal.aborted) return;
       supervised.delayMs = Math.min(supervised.delayMs * 2, longestDelayMs);
       try {
-        supervised.process = this.#spawn(role, id);
-        break;
+        await start();
+        supervised.started = performance.now();
+        return;
       } catch (error) {
-        onEvent?.({ type: 'failed', role, id, error: asCkptError(error) });
+        onEvent?.({ type: 'failed', ...member(supervised), error: asCkptError(error) });
       }
     }
-    supervised.started = performance.now();
-    this.#watch(supervised);
   }
 }
+
+const member = ({ role, id }: Member): Member => ({ role, id });
+
+/** Of what is started now. */
+const supervision = (): Pick<Supervised, 'started' | 'delayMs'> => ({
+  started: performance.now(),
+  delayMs: FIRST_DELAY_MS,
+});
 
 /** What is waited for, or the reason why nobody waits for it any more. */
 function unlessAborted<Value>(waited: Promise<Value>, signal?: AbortSignal): Promise<Value> {

@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { CkptError } from '@ckptree/errors';
+import { logTail } from '@ckptree/nats-server';
 import type { Announcement, Role } from '@ckptree/service';
 import { serviceBin } from './service-bin.js';
 
-/** What is told of a service that did not start. */
+/** Bytes of its log in which the reason is looked for why a service did not start. */
 const LOG_TAIL = 2_000;
 
 export interface ServiceProcessOptions {
@@ -88,7 +89,7 @@ export class ServiceProcess {
 
 /** Why it ended, as its log says; else the end of the log. */
 function lastWords(logFile: string): string {
-  const lines = readFileSync(logFile, 'utf8').trim().slice(-LOG_TAIL).split('\n');
+  const lines = logTail(logFile, LOG_TAIL).split('\n');
   const reasons = lines.map(fatalReason).filter((reason) => reason !== undefined);
   return reasons.at(-1) ?? (lines.slice(-3).join(' | ') || 'it said nothing');
 }

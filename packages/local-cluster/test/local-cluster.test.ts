@@ -4,8 +4,16 @@ import { join } from 'node:path';
 import { LocalCluster, type ServiceEvent } from '@ckptree/local-cluster';
 import { expect, test } from '@jest/globals';
 
-/** One that cannot be started again now is by and by, and whoever started the cluster hears of it. */
-test('a service whose process cannot be made is tried again until it can', async () => {
+interface Watched {
+  readonly cluster: LocalCluster;
+  readonly dataFolder: string;
+  /** The next event of this type; those before it are forgotten. */
+  readonly next: (type: ServiceEvent['type']) => Promise<ServiceEvent>;
+  readonly end: () => Promise<void>;
+}
+
+/** nats-server and a storage service, ready. */
+async function watched(): Promise<Watched> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'ckptree-local-'));
   const heard: ServiceEvent[] = [];
   const cluster = await LocalCluster.start({
@@ -15,15 +23,42 @@ test('a service whose process cannot be made is tried again until it can', async
     longestDelayMs: 500,
     onEvent: (event) => heard.push(event),
   });
-  const next = async (type: ServiceEvent['type']): Promise<ServiceEvent> => {
+  const next: Watched['next'] = async (type) => {
     for (;;) {
       const at = heard.findIndex((event) => event.type === type);
       if (at >= 0) return heard.splice(0, at + 1).at(-1)!;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
+  const end = async (): Promise<void> => {
+    await cluster.stop();
+    await rm(dataFolder, { recursive: true, force: true });
+  };
+  await next('ready');
+  return { cluster, dataFolder, next, end };
+}
+
+test('a nats-server that is killed is started again at the same address', async () => {
+  const { cluster, next, end } = await watched();
   try {
+    const { natsUrl, nats } = cluster;
+    process.kill(nats!.pid!, 'SIGKILL');
+    expect(await next('ended')).toMatchObject({ id: 'nats-server', end: 'SIGKILL' });
+    expect(await next('ready')).toMatchObject({ id: 'nats-server', url: natsUrl, pid: nats!.pid });
+    // And once more: it is still watched.
+    process.kill(nats!.pid!, 'SIGKILL');
+    await next('ended');
     await next('ready');
+    expect(cluster.get('storage-1').isRunning).toBe(true);
+  } finally {
+    await end();
+  }
+});
+
+/** One that cannot be started again now is by and by, and whoever started the cluster hears of it. */
+test('a service whose process cannot be made is tried again until it can', async () => {
+  const { cluster, dataFolder, next, end } = await watched();
+  try {
     // Its log cannot be opened.
     await rename(join(dataFolder, 'log'), join(dataFolder, 'old-log'));
     cluster.get('storage-1').signal('SIGKILL');
@@ -33,7 +68,6 @@ test('a service whose process cannot be made is tried again until it can', async
     await mkdir(join(dataFolder, 'log'));
     await next('ready');
   } finally {
-    await cluster.stop();
-    await rm(dataFolder, { recursive: true, force: true });
+    await end();
   }
 });

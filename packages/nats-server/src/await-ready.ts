@@ -49,23 +49,33 @@ function checkInfo({ version, jetstream }: ServerInfo): void {
   if (jetstream !== true) throw new CkptError('EINVAL', 'the nats-server has no JetStream');
 }
 
-/** The first line that the server sends: `INFO {...}`. Undefined when nobody is there. */
+/** The first line that the server sends: `INFO {...}`. Undefined when nobody is there who says that. */
 function greeting(host: string, port: number): Promise<ServerInfo | undefined> {
   return new Promise((resolve) => {
     let text = '';
     const socket = connect({ host, port });
     const end = (info?: ServerInfo): void => {
+      clearTimeout(timer);
       socket.destroy();
       resolve(info);
     };
-    socket.setTimeout(ANSWER_TIMEOUT_MS, () => end());
+    const timer = setTimeout(end, ANSWER_TIMEOUT_MS);
     socket.on('error', () => end());
     socket.on('close', () => end());
     socket.on('data', (bytes) => {
       text += bytes.toString();
       const line = /^INFO (\{.*\})\s*\r\n/.exec(text)?.[1];
-      if (line !== undefined) end(JSON.parse(line) as ServerInfo);
+      if (line !== undefined) end(parseInfo(line));
       else if (text.length > MAX_INFO) end();
     });
   });
+}
+
+/** Undefined when it is none: somebody else may have the port. */
+function parseInfo(line: string): ServerInfo | undefined {
+  try {
+    return JSON.parse(line) as ServerInfo;
+  } catch {
+    return undefined;
+  }
 }

@@ -22,6 +22,8 @@ export interface NatsServerOptions {
   /** Default: what is found on the PATH. */
   readonly binary?: string;
   readonly startTimeoutMs?: number;
+  /** Is told when it ends though nobody told it to; it may be started again. */
+  readonly onCrash?: (exit: Exit) => void;
 }
 
 const START_TIMEOUT_MS = 20_000;
@@ -101,8 +103,11 @@ export class NatsServer {
       await awaitReady({ host, port, name }, timeoutMs, started.exited);
     } catch (error) {
       await started.kill();
-      throw await withLog(error, this.logFile);
+      throw withLog(error, this.logFile);
     }
+    void started.exited.then((exit) => {
+      if (!started.told) this.#options.onCrash?.(exit);
+    });
   }
 
   async stop(): Promise<void> {

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { CkptError } from '@ckptree/errors';
 import { findOnPath } from './find-binary.js';
+import { logTail } from './log-tail.js';
 
 const STOP_TIMEOUT_MS = 10_000;
-/** Of the log, what is told when a server does not start. */
+/** Bytes of the log that are told when a server does not start. */
 const LOG_TAIL = 600;
 
 export interface Exit {
@@ -16,6 +17,7 @@ export interface Exit {
 export class ServerProcess {
   readonly exited: Promise<Exit>;
   readonly pid: number;
+  #told = false;
   readonly #child: ChildProcess;
   readonly #leave = (): void => {
     this.#child.kill('SIGKILL');
@@ -55,8 +57,14 @@ export class ServerProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** Whether it was told to end. */
+  get told(): boolean {
+    return this.#told;
+  }
+
   /** As an administrator would; by force when it does not listen. */
   async stop(): Promise<void> {
+    this.#told = true;
     if (!this.running) return;
     this.#child.kill('SIGTERM');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
@@ -66,6 +74,7 @@ export class ServerProcess {
 
   /** As a crash would. */
   async kill(): Promise<void> {
+    this.#told = true;
     if (this.running) this.#child.kill('SIGKILL');
     await this.exited;
   }
@@ -81,9 +90,8 @@ function dyingWithParent(command: readonly string[]): readonly string[] {
 }
 
 /** An error with what the server has said last. */
-export async function withLog(error: unknown, logFile: string): Promise<CkptError> {
-  const log = await readFile(logFile, 'utf8').catch(() => '');
-  const said = log.slice(-LOG_TAIL).trim();
+export function withLog(error: unknown, logFile: string): CkptError {
+  const said = logTail(logFile, LOG_TAIL);
   const { code, message } =
     error instanceof CkptError ? error : { code: 'EIO' as const, message: String(error) };
   return new CkptError(

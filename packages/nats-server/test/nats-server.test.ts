@@ -67,6 +67,18 @@ describe('a server of one’s own', () => {
     expect(server.pid).not.toBe(pid);
   });
 
+  test('tells of an end that nobody asked for, and of no other', async () => {
+    const crashes: unknown[] = [];
+    const server = await start({ onCrash: (exit) => crashes.push(exit) });
+    await server.stop();
+    await server.start();
+    await server.kill();
+    await server.start();
+    process.kill(server.pid!, 'SIGKILL');
+    await until(() => crashes.length > 0);
+    expect(crashes).toEqual([{ code: null, signal: 'SIGKILL' }]);
+  });
+
   test('dies with its parent, even when that is killed', async () => {
     const parent = spawn(
       process.execPath,
@@ -111,6 +123,23 @@ describe('a server of one’s own', () => {
       code: 'EPIPE',
       message: expect.stringContaining('address already in use'),
     });
+  });
+
+  test.each([
+    ['speaks no JSON', 'INFO {what}\r\n'],
+    ['never ends its line', 'x'],
+  ])('gives up on something else on its port that %s', async (_, says) => {
+    const other = createServer((socket) => {
+      const timer = setInterval(() => socket.write(says), 50);
+      socket.on('close', () => clearInterval(timer)).on('error', () => undefined);
+    }).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const binary = join(folder, 'sleeps-too');
+    writeFileSync(binary, '#!/bin/sh\nexec sleep 60\n');
+    chmodSync(binary, 0o755);
+    const { port } = other.address() as { port: number };
+    await expect(start({ port, binary, startTimeoutMs: 300 })).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    other.close();
   });
 
   test('gives up on something that never speaks', async () => {

@@ -96,9 +96,10 @@ Ctrl-C ends it; what is stored stays.
 
 function describe(event: ServiceEvent): string {
   const { role, id } = event;
-  if (event.type === 'ready') return `${role} ${id} is ready (process ${event.pid}, ${event.url})`;
-  if (event.type === 'failed') return `${role} ${id} could not start: ${event.error.message}`;
-  return `${role} ${id} ended with ${event.end}; it is started again`;
+  const who = role === id ? id : `${role} ${id}`;
+  if (event.type === 'ready') return `${who} is ready (process ${event.pid}, ${event.url})`;
+  if (event.type === 'failed') return `${who} could not start: ${event.error.message}`;
+  return `${who} ended with ${event.end}; it is started again`;
 }
 
 export const formatUp = (): string => 'The cluster is down.\n';

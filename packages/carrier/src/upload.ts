@@ -93,7 +93,7 @@ class Upload {
 
   async finish({ name: _, ...creation }: Creation, hash: string, again: boolean): Promise<Created> {
     const body = { upload: this.#id, hash, ...creation, ...(again && { again }) };
-    return this.#ask(PIECE_ATTEMPTS, (options) => request(this.#connection, this.#at.finish, body, options));
+    return this.#ask((options) => request(this.#connection, this.#at.finish, body, options));
   }
 
   /** Tells the instance, if it is there; if it hears nothing, it gives up the upload by itself. */
@@ -104,7 +104,7 @@ class Upload {
 
   async #sendPiece(position: number, bytes: Uint8Array): Promise<void> {
     const body = { upload: this.#id, position };
-    const { reply } = await this.#ask(PIECE_ATTEMPTS, (options) =>
+    const { reply } = await this.#ask((options) =>
       exchange(this.#connection, this.#at.piece, body, { ...options, payload: bytes }),
     );
     this.#credits = reply.credits;
@@ -112,19 +112,19 @@ class Upload {
 
   /** The instance knows what it had already, so asking again does no harm. */
   async #ask<T>(
-    attempts: number,
     ask: (options: { readonly timeoutMs: number; readonly signal: AbortSignal }) => Promise<T>,
   ): Promise<T> {
+    let unanswered = 0;
     for (let number = 0; ; number++) {
       try {
-        return await ask({ timeoutMs: PIECE_TIMEOUT_MS * 2 ** number, signal: this.#signal });
+        return await ask({ timeoutMs: PIECE_TIMEOUT_MS * 2 ** unanswered, signal: this.#signal });
       } catch (error) {
         const { code, message } = asCkptError(error);
         // EBUSY: it is there, and has no room just now; that may take as long as its disk takes.
-        const limit =
-          code === 'EBUSY' ? Number.POSITIVE_INFINITY : code === 'EAGAIN' ? ABSENT_ATTEMPTS : attempts;
+        unanswered = code === 'EBUSY' ? 0 : unanswered + 1;
+        const limit = code === 'EAGAIN' ? ABSENT_ATTEMPTS : PIECE_ATTEMPTS;
         if (code === 'ENOENT') throw new CkptError('EAGAIN', `the upload is lost: ${message}`, {}, error);
-        if (!isTransient(error) || this.#end.signal.aborted || number + 1 >= limit) throw error;
+        if (!isTransient(error) || this.#end.signal.aborted || unanswered >= limit) throw error;
         this.#patience.observer.retried();
         await this.#patience.pause(delayAfter(number));
       }

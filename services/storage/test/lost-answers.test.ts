@@ -1,4 +1,5 @@
-import { ClaimCheckBackend, collectGarbage, ensureVolumeMark } from '@ckptree/carrier';
+import { ClaimCheckBackend, collectGarbage, ensureVolumeMark, NatsBackend } from '@ckptree/carrier';
+import { CkptError } from '@ckptree/errors';
 import { type Connection, serve, storage, storageAt } from '@ckptree/protocol';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Cluster } from './support/cluster.js';
@@ -78,4 +79,34 @@ test('a job that ran for longer than anybody is patient is begun anew when its s
   const ends = serve(connection, storageAt('storage-2').job, async () => ({ done: true, gc }));
   await expect(collectGarbage(connection, { patienceMs })).resolves.toEqual(gc);
   await Promise.all([begins.stop(), ends.stop()]);
+});
+
+test('a service that had no room for long is asked again as soon as ever when an answer of it is lost', async () => {
+  const upload = '0123456789abcdef';
+  const pieceBytes = 1_024;
+  const busy = 10;
+  let asked = 0;
+  const answers = losing(busy + 1);
+  const served = [
+    serve(connection, storage.info, async () => ({
+      instance,
+      store: 's',
+      storeId: '0'.repeat(32),
+      pieceBytes,
+    })),
+    serve(connection, storage.begin, async () => ({ instance, upload, pieceBytes, credits: 1 })),
+    serve(connection, storageAt(instance).piece, async () => {
+      await answers.heard();
+      if (++asked <= busy) throw new CkptError('EBUSY', 'no room');
+      return { credits: 1 };
+    }),
+    serve(connection, storageAt(instance).finish, async () => ({ created: true })),
+  ];
+  // Had the times without room made it wait for longer, it would wait for half an hour here.
+  const backend = await NatsBackend.open(connection);
+  await expect(backend.put('packs/0f3a9c2e51b7d8460f3a9c2e51b7d846', [new Uint8Array(1_500)])).resolves.toBe(
+    true,
+  );
+  answers.answer();
+  await Promise.all(served.map((one) => one.stop()));
 });

@@ -4,6 +4,7 @@ import type { ChunkId } from './content-hash.js';
 import { isSpoiled } from './faults.js';
 import type { IdSet } from './id-set.js';
 import { manifestName } from './image/manifest.js';
+import { LOOKS } from './index/chunk-index.js';
 import { KIND, objectId, objectName } from './layout.js';
 import { Lease, type LeaseInfo, liveLeases } from './lease.js';
 import { liveChunks } from './live-chunks.js';
@@ -58,12 +59,7 @@ export async function collectGarbage(context: StoreContext, options: GcOptions):
   await backend.cleanUp?.();
   await index.refresh();
   const live = await liveChunks(context, signal);
-  const choose = () => chooseCondemned(context, live, options);
-  const condemned = await choose().catch(async (error: unknown) => {
-    if (!isSpoiled(error)) throw error;
-    await index.rebuild(); // a block of it is damaged, or somebody replaced it
-    return choose();
-  });
+  const condemned = await chooseCondemned(context, live, options);
   if (options.dryRun) return report(context, live, condemned, []);
   for (const pack of condemned) {
     signal?.throwIfAborted();
@@ -77,8 +73,20 @@ export async function collectGarbage(context: StoreContext, options: GcOptions):
   return evacuateAndDelete(context, condemned, signal);
 }
 
-/** Packs to be given up: those marked already, and those of which too little is needed. */
-async function chooseCondemned(
+/** Packs to be given up. */
+async function chooseCondemned(context: StoreContext, live: IdSet, options: GcOptions): Promise<PackId[]> {
+  for (let look = 1; ; look++) {
+    try {
+      return await choose(context, live, options);
+    } catch (error) {
+      if (!isSpoiled(error) || look === LOOKS) throw error;
+      await context.index.rebuild(); // a block of it is damaged, or somebody replaced it
+    }
+  }
+}
+
+/** Those marked already, and those of which too little is needed. */
+async function choose(
   { index, packSize }: StoreContext,
   live: IdSet,
   { minLiveShare = MIN_LIVE_SHARE, signal }: GcOptions,

@@ -5,7 +5,7 @@ import { documentCheck, type Static, Type } from '@ckptree/schema';
 import { type ObjectBackend, readObject } from './backend/object-backend.js';
 import { decrypt, encrypt } from './cipher.js';
 import { DOCUMENT_LIMIT, encodeDocument, readDocument } from './envelope.js';
-import { isUnreadable } from './faults.js';
+import { isGone, isUnreadable } from './faults.js';
 import { KIND, objectId, objectName } from './layout.js';
 
 /** What a person opens an encrypted store with: a passphrase, or the content of a key file. */
@@ -159,8 +159,9 @@ async function readKeys({ backend, storeId }: KeyPlace): Promise<ReadKey[]> {
       }
     }),
   );
-  // Who began to make this store at the same time, or before and died, may have left a key that opens nothing.
-  return keys.filter(({ key }) => (key?.store ?? storeId) === storeId);
+  // Not those that were just taken away. And who began to make this store at the same time, or before and died, may have
+  // left a key that opens nothing.
+  return keys.filter(({ key, error }) => !isGone(error) && (key?.store ?? storeId) === storeId);
 }
 
 /** @throws EPERM no key of the store fits the secret */

@@ -1,8 +1,7 @@
 import { isCkptError } from '@ckptree/errors';
 import type { ObjectBackend, ObjectInfo } from './backend/object-backend.js';
-import { codeOf } from './backend/store-folder.js';
 import { CHUNK_HEADER_SIZE, decodeChunkHeader, findChunkHeader, openChunk, recordLength } from './chunk.js';
-import { isDamage, isSpoiled } from './faults.js';
+import { isDamage, isGone } from './faults.js';
 import { listManifestIds, manifestName, readManifest } from './image/manifest.js';
 import { checkIndex } from './index/index-file.js';
 import { listKeys, unreadableKeys } from './keys.js';
@@ -86,7 +85,8 @@ async function dropDamagedIndexes({ backend, hash, index }: StoreContext): Promi
     try {
       await checkIndex(backend, name, size, hash);
     } catch (error) {
-      if (!isSpoiled(error)) throw error;
+      if (isGone(error)) continue; // another has replaced it
+      if (!isDamage(error)) throw error;
       await backend.delete(name);
       dropped.push(name);
     }
@@ -118,8 +118,7 @@ async function salvage(
       await writer.addRecord(record);
     }
   } catch (error) {
-    const isGone = codeOf(error) === 'ENOENT' && !(await listPacks(backend)).has(pack);
-    if (!isGone) throw error;
+    if (!isGone(error) || (await listPacks(backend)).has(pack)) throw error;
   }
 }
 
@@ -178,7 +177,7 @@ async function damagedDocuments(context: StoreContext): Promise<ObjectInfo[]> {
       await readManifest(backend, id, documentKey);
     } catch (error) {
       if (isDamage(error)) damaged.add(manifestName(id));
-      else if (codeOf(error) !== 'ENOENT') throw error;
+      else if (!isGone(error)) throw error;
     }
   }
   const keys = await unreadableKeys(context);
@@ -205,7 +204,7 @@ async function quarantine(
   try {
     await copy(backend, name, size, objectName(KIND.quarantine, name.replace('/', '-')));
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 'gone';
+    if (isGone(error)) return 'gone';
     throw error;
   }
   await lease.check();

@@ -1,7 +1,7 @@
 import { asCkptError } from '@ckptree/errors';
 import { decodeChunkHeader, openChunk, recordLength } from './chunk.js';
 import { type CheckpointDamage, checkpointDamage } from './damage.js';
-import { isDamage, isSpoiled, isUnreadable } from './faults.js';
+import { isDamage, isGone, isUnreadable } from './faults.js';
 import { IdSet } from './id-set.js';
 import { listManifestIds } from './image/manifest.js';
 import { checkIndex } from './index/index-file.js';
@@ -97,6 +97,11 @@ export async function surveyPacks(context: StoreContext, options: VerifyOptions)
   };
   let done = 0;
   const packs = await listPacks(backend);
+  const addNewPacks = async (): Promise<void> => {
+    for (const [pack, info] of await listPacks(backend)) if (!packs.has(pack)) packs.set(pack, info);
+  };
+  // A list that others change meanwhile may show neither a pack nor the one that its chunks were moved to. The next one does.
+  await addNewPacks();
   // Those that are added meanwhile are looked through, too.
   for (const [pack, { size }] of packs) {
     try {
@@ -104,9 +109,8 @@ export async function surveyPacks(context: StoreContext, options: VerifyOptions)
     } catch (error) {
       signal?.throwIfAborted();
       if (isUnreadable(error)) noteDamage(survey, pack, findingOf(packName(pack), error), isDamage(error));
-      else if (!isSpoiled(error)) throw error;
-      else
-        for (const [other, info] of await listPacks(backend)) if (!packs.has(other)) packs.set(other, info);
+      else if (!isGone(error)) throw error;
+      else await addNewPacks();
     }
     onProgress?.(++done, packs.size);
   }
@@ -173,7 +177,7 @@ async function indexFindings(
       await checkIndex(backend, name, size, hash);
     } catch (error) {
       if (isUnreadable(error)) findings.push(findingOf(name, error));
-      else if (!isSpoiled(error)) throw error; // that it is gone is no fault: another has replaced it
+      else if (!isGone(error)) throw error; // that is no fault: another has replaced it
     }
   }
   return findings;

@@ -77,6 +77,28 @@ describe('a key that asks for what no key needs', () => {
   });
 });
 
+test('a key that is taken away while others look at the keys is no damage to them', async () => {
+  const backend = new MemoryBackend();
+  const store = await Store.initBackend(backend, INIT);
+  const going = await store.addKey({ passphrase: 'second' }, 'second', 2);
+  const late: MemoryBackend = Object.assign(Object.create(backend) as MemoryBackend, {
+    async list(kind: string) {
+      const found = await backend.list(kind);
+      if (kind === 'keys') await backend.delete(`keys/${going.id}`);
+      return found;
+    },
+  });
+  const other = await Store.openBackend(late, OPEN);
+  await backend.put(`keys/${going.id}`, []);
+  expect(await other.verify()).toMatchObject({ ok: true });
+  await backend.put(`keys/${going.id}`, []);
+  expect(await other.repair()).toMatchObject({ quarantined: [] });
+  await backend.put(`keys/${going.id}`, []);
+  await expect(Store.openBackend(late, { secrets: [{ passphrase: 'none' }] })).rejects.toMatchObject({
+    code: 'EPERM',
+  });
+});
+
 test('of two keys that are taken away at the same time one stays', async () => {
   const backend = new MemoryBackend();
   const store = await Store.initBackend(backend, INIT);

@@ -11,7 +11,7 @@ import { PACK_HEADER_SIZE, PACK_SIZE_LIMIT, type PackId } from './pack/pack-form
 import { listPacks, packName, readPackEntries } from './pack/pack-reader.js';
 import { ChunkWriter } from './put/chunk-writer.js';
 import type { StoreContext } from './store-context.js';
-import { surveyPacks } from './verify.js';
+import { type PackSurvey, surveyPacks } from './verify.js';
 
 export interface RepairOptions {
   /** Told while all packs are read. */
@@ -55,9 +55,9 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
   const lease = await Lease.take(backend, owners);
   const writer = new ChunkWriter(context);
   try {
-    const droppedIndexes = await dropDamagedIndexes(context);
+    const { damagedPacks, findings, tables } = await surveyPacks(context, { ...options, readData: true });
+    const droppedIndexes = await dropDamagedIndexes(context, tables);
     await index.refresh();
-    const { damagedPacks, findings } = await surveyPacks(context, { ...options, readData: true });
     const isTakenOut = new Set([...damagedPacks].map(packName));
     for (const { object, message } of findings) if (!isTakenOut.has(object)) left.push(message);
     const packs = await listPacks(backend);
@@ -79,16 +79,19 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
   }
 }
 
-async function dropDamagedIndexes({ backend, hash, index }: StoreContext): Promise<string[]> {
+async function dropDamagedIndexes(
+  { backend, hash, index }: StoreContext,
+  tables: PackSurvey['tables'],
+): Promise<string[]> {
   const dropped: string[] = [];
-  for (const { name, size } of await backend.list(KIND.index)) {
+  for (const object of await backend.list(KIND.index)) {
     try {
-      await checkIndex(backend, name, size, hash);
+      await checkIndex(backend, object, hash, tables);
     } catch (error) {
       if (isGone(error)) continue; // another has replaced it
       if (!isDamage(error)) throw error;
-      await backend.delete(name);
-      dropped.push(name);
+      await backend.delete(object.name);
+      dropped.push(object.name);
     }
   }
   if (dropped.length > 0) await index.rebuild();

@@ -96,4 +96,13 @@ describe('an index that is whole and wrong', () => {
       expect(await (await open(backend)).verify()).toMatchObject({ ok: true });
     }
   });
+
+  test('is not one that is merged by who knew its packs before another published an index of them', async () => {
+    const backend = new MemoryBackend();
+    const store = await Store.initBackend(backend);
+    await put(store, imageOf(1));
+    await (await open(backend)).repair();
+    await store.repair();
+    expect(await store.verify()).toMatchObject({ ok: true });
+  });
 });

@@ -152,6 +152,12 @@ export class ChunkIndex {
   add(pack: PackId, size: number, entries: Iterable<IndexEntry>): void {
     this.#sealed.set(pack, { size });
     this.#packs = new Map(this.#packs).set(pack, { size });
+    this.#cover(pack, entries);
+  }
+
+  /** Once for each pack: one that is just sealed may be listed, and its trailer read, before add() comes. */
+  #cover(pack: PackId, entries: Iterable<IndexEntry>): void {
+    if (this.#covered.has(pack)) return;
     this.#covered.add(pack);
     for (const entry of entries) this.#remember(entry);
   }
@@ -218,6 +224,7 @@ export class ChunkIndex {
       try {
         this.#base = await IndexFile.open(this.#backend, name, size, this.#hash);
         for (const pack of this.#base.packs) this.#covered.add(pack);
+        this.#forgetMerged(new Set(this.#base.packs));
         return;
       } catch (error) {
         if (!isSpoiled(error)) throw error;
@@ -233,8 +240,10 @@ export class ChunkIndex {
       if (this.#covered.has(pack)) continue;
       try {
         const entries = await readPackEntries(this.#backend, pack, size, this.#hash);
-        for (const entry of entries) this.#remember(placeOf(pack, entry));
-        this.#covered.add(pack);
+        this.#cover(
+          pack,
+          entries.map((entry) => placeOf(pack, entry)),
+        );
         // Keeps memory bounded when a large store is read for the first time.
         if (this.#recent.size >= MERGE_MAX) await this.#merge().catch(ignoreOurs);
       } catch (error) {
@@ -257,7 +266,10 @@ export class ChunkIndex {
     for (const object of older) await this.#backend.delete(object.name);
   }
 
-  /** What came while the index was written stays: nobody reads the trailer of a pack again that was sealed here. */
+  /**
+   * Forgets what the base has. What came while it was written stays: nobody reads the trailer of a pack again that was sealed
+   * here.
+   */
   #forgetMerged(merged: ReadonlySet<PackId>): void {
     for (const [id, places] of this.#recent) {
       const others = places.filter(({ pack }) => !merged.has(pack) && this.#packs.has(pack));

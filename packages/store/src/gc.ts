@@ -5,7 +5,7 @@ import { isSpoiled } from './faults.js';
 import type { IdSet } from './id-set.js';
 import { manifestName } from './image/manifest.js';
 import { LOOKS } from './index/chunk-index.js';
-import { KIND, objectId, objectName } from './layout.js';
+import { condemnedId, KIND, objectId, objectName } from './layout.js';
 import { Lease, type LeaseInfo, liveLeases } from './lease.js';
 import { liveChunks } from './live-chunks.js';
 import type { PackId } from './pack/pack-format.js';
@@ -210,11 +210,12 @@ async function isElsewhere({ chunks, index, writer }: Evacuation, id: ChunkId): 
   return place !== undefined && (await chunks.isSound(id, place));
 }
 
-/** Marks of packs that are gone: a collector died between the two. */
+/** Marks of packs and keys that are gone: somebody died between the two. */
 async function dropStaleMarks({ backend }: StoreContext): Promise<void> {
   const marks = await backend.list(KIND.condemned);
-  const packs = new Set((await backend.list(KIND.packs)).map(({ name }) => objectId(name)));
-  for (const { name } of marks) if (!packs.has(objectId(name))) await backend.delete(name);
+  const objects = [...(await backend.list(KIND.packs)), ...(await backend.list(KIND.keys))];
+  const there = new Set(objects.map(({ name }) => objectId(name)));
+  for (const { name } of marks) if (!there.has(condemnedId(name))) await backend.delete(name);
 }
 
 const report = (

@@ -57,6 +57,8 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
   try {
     const { damagedPacks, findings, tables } = await surveyPacks(context, { ...options, readData: true });
     const droppedIndexes = await dropDamagedIndexes(context, tables);
+    // As a collector does it: whoever looks from now on relies on nothing in these packs, and copies what is needed of them.
+    for (const pack of damagedPacks) await backend.put(objectName(KIND.condemned, pack), []);
     await index.refresh();
     const isTakenOut = new Set([...damagedPacks].map(packName));
     for (const { object, message } of findings) if (!isTakenOut.has(object)) left.push(message);
@@ -65,10 +67,13 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
     const damaged = [...packs].filter(([pack]) => damagedPacks.has(pack));
     for (const [pack, { size }] of damaged) {
       signal?.throwIfAborted();
-      await salvage(context, writer, pack, size, damagedPacks);
+      await salvage(context, writer, pack, size);
     }
     await writer.flush();
-    for (const [, { name, size }] of damaged) await move(name, size);
+    for (const [pack, { name, size }] of damaged) {
+      await move(name, size);
+      await backend.delete(objectName(KIND.condemned, pack));
+    }
     for (const { name, size } of await damagedDocuments(context)) await move(name, size);
     await index.refresh();
     await index.publish(true);
@@ -98,20 +103,18 @@ async function dropDamagedIndexes(
   return dropped;
 }
 
-/** Copies every sound chunk of a damaged pack that no sound pack has. */
+/** Copies every sound chunk of a damaged pack that no other pack has to stay. */
 async function salvage(
   context: StoreContext,
   writer: ChunkWriter,
   pack: PackId,
   size: number,
-  damagedPacks: ReadonlySet<PackId>,
 ): Promise<void> {
-  const { backend, settings, index } = context;
+  const { backend, settings } = context;
   try {
     for await (const record of soundLookingRecords(context, pack, size)) {
       const { id } = decodeChunkHeader(record)!;
-      const place = await index.find(id, true);
-      if (writer.isComing(id) || (place !== undefined && !damagedPacks.has(place.pack))) continue;
+      if (await writer.has(id)) continue;
       try {
         openChunk(settings, id, record);
       } catch (error) {

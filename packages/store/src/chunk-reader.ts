@@ -3,8 +3,8 @@ import type { ObjectBackend } from './backend/object-backend.js';
 import { decodeChunkHeader, RECORD_LIMIT } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
 import { ContentSlots, type Loading } from './content-slots.js';
-import { isDamage, isSpoiled } from './faults.js';
-import type { ChunkIndex } from './index/chunk-index.js';
+import { isDamage, isGone, isSpoiled } from './faults.js';
+import { type ChunkIndex, LOOKS } from './index/chunk-index.js';
 import type { ChunkPlace } from './index/chunk-place.js';
 import { packName } from './pack/pack-reader.js';
 import type { ChunkEngine, RecordPlace } from './put/chunk-engine.js';
@@ -84,22 +84,17 @@ export class ChunkReader {
 
   /** The record of a chunk as it stands in its pack. @throws EIO it is missing */
   async record(id: ChunkId): Promise<Uint8Array> {
-    let place = await this.#index.find(id);
-    for (let attempt = 0; ; attempt++) {
-      if (place === undefined && attempt === 0) {
-        // It may be in a pack that came after we looked.
-        await this.#index.refresh();
-        place = await this.#index.find(id);
-      }
-      if (place === undefined) throw new CkptError('EIO', `chunk ${id} is missing: no pack holds it`);
+    for (let look = 1; ; look++) {
+      const place = await this.#index.find(id);
       try {
+        if (place === undefined) throw new CkptError('EIO', `chunk ${id} is missing: no pack holds it`);
         return await this.#readRecord(place);
       } catch (error) {
-        // A garbage collector moved it to another pack.
-        if (!(isCkptError(error) && error.code === 'ENOENT') || attempt > 0) throw error;
-        place = undefined;
+        // It may be in a pack that came after we looked: twice, for a list that others change meanwhile may show neither a
+        // pack nor the one that its chunks were moved to. Or a collector has just moved it.
+        const isElsewhere = place === undefined ? look <= 2 : isGone(error) && look < LOOKS;
+        if (!isElsewhere) throw error;
         await this.#index.refresh();
-        place = await this.#index.find(id);
       }
     }
   }

@@ -1,8 +1,9 @@
-import { CkptError, isCkptError } from '@ckptree/errors';
+import { CkptError } from '@ckptree/errors';
 import type { ObjectBackend, OpenObject } from './backend/object-backend.js';
 import type { ChunkSettings } from './chunk.js';
 import type { ChunkId } from './content-hash.js';
-import type { ChunkIndex } from './index/chunk-index.js';
+import { isDamage, isGone } from './faults.js';
+import { type ChunkIndex, LOOKS } from './index/chunk-index.js';
 import type { ChunkPlace } from './index/chunk-place.js';
 import { packName } from './pack/pack-reader.js';
 
@@ -37,13 +38,15 @@ export async function openRecords(
   chunks: readonly ChunkId[],
 ): Promise<ChunkRecords | undefined> {
   if (parts.backend.open === undefined) return undefined;
-  try {
-    return await tryToOpen(parts, chunks);
-  } catch (error) {
-    // Packs that came after we looked, or were given up by a garbage collector: it has copied what is needed.
-    if (!isCkptError(error) || !['ENOENT', 'EIO'].includes(error.code)) throw error;
-    await parts.index.refresh();
-    return tryToOpen(parts, chunks);
+  for (let look = 1; ; look++) {
+    try {
+      return await tryToOpen(parts, chunks);
+    } catch (error) {
+      // As in ChunkReader.record(): packs came after we looked, or were given up by a collector, which copied what is needed.
+      const isElsewhere = isGone(error) ? look < LOOKS : isDamage(error) && look <= 2;
+      if (!isElsewhere) throw error;
+      await parts.index.refresh();
+    }
   }
 }
 

@@ -9,8 +9,11 @@ const DAMAGE: readonly string[] = ['EIO', 'EBADMSG', 'ENOEXEC', 'E2BIG', 'EINVAL
 /** It holds something else than it should, or too much, or it is no file. */
 export const isDamage = (error: unknown): boolean => isCkptError(error) && DAMAGE.includes(error.code);
 
+/** It was deleted, or never there. */
+export const isGone = (error: unknown): boolean => hasCode(error, 'ENOENT');
+
 /** It is damaged or gone. */
-export const isSpoiled = (error: unknown): boolean => isDamage(error) || hasCode(error, 'ENOENT');
+export const isSpoiled = (error: unknown): boolean => isDamage(error) || isGone(error);
 
 /** It is damaged, or the user may not read it. */
 export const isUnreadable = (error: unknown): boolean => isDamage(error) || hasCode(error, 'EPERM');

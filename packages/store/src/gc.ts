@@ -4,7 +4,8 @@ import type { ChunkId } from './content-hash.js';
 import { isSpoiled } from './faults.js';
 import type { IdSet } from './id-set.js';
 import { manifestName } from './image/manifest.js';
-import { KIND, objectId, objectName } from './layout.js';
+import { LOOKS } from './index/chunk-index.js';
+import { condemnedId, KIND, objectId, objectName } from './layout.js';
 import { Lease, type LeaseInfo, liveLeases } from './lease.js';
 import { liveChunks } from './live-chunks.js';
 import type { PackId } from './pack/pack-format.js';
@@ -58,12 +59,7 @@ export async function collectGarbage(context: StoreContext, options: GcOptions):
   await backend.cleanUp?.();
   await index.refresh();
   const live = await liveChunks(context, signal);
-  const choose = () => chooseCondemned(context, live, options);
-  const condemned = await choose().catch(async (error: unknown) => {
-    if (!isSpoiled(error)) throw error;
-    await index.rebuild(); // a block of it is damaged, or somebody replaced it
-    return choose();
-  });
+  const condemned = await chooseCondemned(context, live, options);
   if (options.dryRun) return report(context, live, condemned, []);
   for (const pack of condemned) {
     signal?.throwIfAborted();
@@ -77,8 +73,20 @@ export async function collectGarbage(context: StoreContext, options: GcOptions):
   return evacuateAndDelete(context, condemned, signal);
 }
 
-/** Packs to be given up: those marked already, and those of which too little is needed. */
-async function chooseCondemned(
+/** Packs to be given up. */
+async function chooseCondemned(context: StoreContext, live: IdSet, options: GcOptions): Promise<PackId[]> {
+  for (let look = 1; ; look++) {
+    try {
+      return await choose(context, live, options);
+    } catch (error) {
+      if (!isSpoiled(error) || look === LOOKS) throw error;
+      await context.index.rebuild(); // a block of it is damaged, or somebody replaced it
+    }
+  }
+}
+
+/** Those marked already, and those of which too little is needed. */
+async function choose(
   { index, packSize }: StoreContext,
   live: IdSet,
   { minLiveShare = MIN_LIVE_SHARE, signal }: GcOptions,
@@ -202,11 +210,12 @@ async function isElsewhere({ chunks, index, writer }: Evacuation, id: ChunkId): 
   return place !== undefined && (await chunks.isSound(id, place));
 }
 
-/** Marks of packs that are gone: a collector died between the two. */
+/** Marks of packs and keys that are gone: somebody died between the two. */
 async function dropStaleMarks({ backend }: StoreContext): Promise<void> {
   const marks = await backend.list(KIND.condemned);
-  const packs = new Set((await backend.list(KIND.packs)).map(({ name }) => objectId(name)));
-  for (const { name } of marks) if (!packs.has(objectId(name))) await backend.delete(name);
+  const objects = [...(await backend.list(KIND.packs)), ...(await backend.list(KIND.keys))];
+  const there = new Set(objects.map(({ name }) => objectId(name)));
+  for (const { name } of marks) if (!there.has(condemnedId(name))) await backend.delete(name);
 }
 
 const report = (

@@ -2,11 +2,11 @@ import { hkdfSync, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { CkptError, isCkptError } from '@ckptree/errors';
 import { documentCheck, type Static, Type } from '@ckptree/schema';
-import { type ObjectBackend, readObject } from './backend/object-backend.js';
+import type { ObjectBackend } from './backend/object-backend.js';
 import { decrypt, encrypt } from './cipher.js';
-import { DOCUMENT_LIMIT, encodeDocument, readDocument } from './envelope.js';
-import { isUnreadable } from './faults.js';
-import { KIND, objectId, objectName } from './layout.js';
+import { encodeDocument, readDocument } from './envelope.js';
+import { isGone, isUnreadable } from './faults.js';
+import { condemnedId, KIND, objectId, objectName } from './layout.js';
 
 /** What a person opens an encrypted store with: a passphrase, or the content of a key file. */
 export type Secret = { readonly passphrase: string } | { readonly keyFile: Uint8Array };
@@ -159,8 +159,9 @@ async function readKeys({ backend, storeId }: KeyPlace): Promise<ReadKey[]> {
       }
     }),
   );
-  // Who began to make this store at the same time, or before and died, may have left a key that opens nothing.
-  return keys.filter(({ key }) => (key?.store ?? storeId) === storeId);
+  // Not those that were just taken away. And who began to make this store at the same time, or before and died, may have
+  // left a key that opens nothing.
+  return keys.filter(({ key, error }) => !isGone(error) && (key?.store ?? storeId) === storeId);
 }
 
 /** @throws EPERM no key of the store fits the secret */
@@ -206,20 +207,32 @@ export async function unreadableKeys(place: KeyPlace): Promise<{ id: string; err
   return failed;
 }
 
-/** @throws ENOENT no such key; EPERM it is the last: without it nobody could open the store */
+/**
+ * Takes a key away, also from those who know its secret. Whoever does so puts a mark first (`condemned/<key>.<random>`), and then
+ * looks for another key that has none. Of several at once, all but the first see another's mark: so there is a key at any time,
+ * wherever one of them dies.
+ * @throws ENOENT no such key; EPERM none would be left: nobody could open the store
+ */
 export async function removeKey(place: KeyPlace, id: string): Promise<void> {
   const { backend } = place;
-  const name = objectName(KIND.keys, id);
-  const keys = await listKeys(place);
-  if (!keys.some((key) => key.id === id)) throw new CkptError('ENOENT', `the store has no key ${id}`);
-  if (keys.length > 1) {
-    const document = await readObject(backend, name, DOCUMENT_LIMIT);
-    await backend.delete(name);
-    if ((await listKeys(place)).length > 0) return;
-    await backend.put(name, [document]); // others took theirs away at the same time
+  if (!(await listKeys(place)).some((key) => key.id === id))
+    throw new CkptError('ENOENT', `the store has no key ${id}`);
+  const mark = objectName(KIND.condemned, `${id}.${randomBytes(8).toString('hex')}`);
+  await backend.put(mark, []);
+  try {
+    // Marks before keys: when a mark is gone by the time of the first list, its key is so by that of the second, or stays.
+    const marks = await backend.list(KIND.condemned);
+    const others = (await listKeys(place)).filter((key) => key.id !== id);
+    const staying = others.filter((key) => !marks.some((other) => condemnedId(other.name) === key.id));
+    if (staying.length === 0) throw new CkptError('EPERM', whyLast(id, others));
+    await backend.delete(objectName(KIND.keys, id));
+  } finally {
+    await backend.delete(mark);
   }
-  throw new CkptError(
-    'EPERM',
-    `key ${id} is the last one; add another before, or nothing could be read any more`,
-  );
+}
+
+function whyLast(id: string, [other]: readonly KeyInfo[]): string {
+  if (other === undefined)
+    return `key ${id} is the last one; add another before, or nothing could be read any more`;
+  return `key ${id} would be the last one: key ${other.id} is being removed, too, or that was cut short. Remove that one, or add another, and try again`;
 }

@@ -10,7 +10,7 @@ export const KIND = {
   keys: 'keys',
   /** Who is writing. */
   leases: 'leases',
-  /** Packs that will be deleted. */
+  /** Packs and keys that will be deleted. */
   condemned: 'condemned',
   /** What a repair took out. */
   quarantine: 'quarantine',
@@ -25,3 +25,6 @@ export const objectName = (kind: Kind, id: string): string => `${kind}/${id}`;
 
 /** The name without its kind. */
 export const objectId = (name: string): string => name.slice(name.indexOf('/') + 1);
+
+/** The pack, or the key, that a mark of KIND.condemned is on. */
+export const condemnedId = (mark: string): string => objectId(mark).split('.')[0]!;

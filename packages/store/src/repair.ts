@@ -1,8 +1,7 @@
 import { isCkptError } from '@ckptree/errors';
 import type { ObjectBackend, ObjectInfo } from './backend/object-backend.js';
-import { codeOf } from './backend/store-folder.js';
 import { CHUNK_HEADER_SIZE, decodeChunkHeader, findChunkHeader, openChunk, recordLength } from './chunk.js';
-import { isDamage, isSpoiled } from './faults.js';
+import { isDamage, isGone } from './faults.js';
 import { listManifestIds, manifestName, readManifest } from './image/manifest.js';
 import { checkIndex } from './index/index-file.js';
 import { listKeys, unreadableKeys } from './keys.js';
@@ -12,7 +11,7 @@ import { PACK_HEADER_SIZE, PACK_SIZE_LIMIT, type PackId } from './pack/pack-form
 import { listPacks, packName, readPackEntries } from './pack/pack-reader.js';
 import { ChunkWriter } from './put/chunk-writer.js';
 import type { StoreContext } from './store-context.js';
-import { surveyPacks } from './verify.js';
+import { type PackSurvey, surveyPacks } from './verify.js';
 
 export interface RepairOptions {
   /** Told while all packs are read. */
@@ -56,9 +55,11 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
   const lease = await Lease.take(backend, owners);
   const writer = new ChunkWriter(context);
   try {
-    const droppedIndexes = await dropDamagedIndexes(context);
+    const { damagedPacks, findings, tables } = await surveyPacks(context, { ...options, readData: true });
+    const droppedIndexes = await dropDamagedIndexes(context, tables);
+    // As a collector does it: whoever looks from now on relies on nothing in these packs, and copies what is needed of them.
+    for (const pack of damagedPacks) await backend.put(objectName(KIND.condemned, pack), []);
     await index.refresh();
-    const { damagedPacks, findings } = await surveyPacks(context, { ...options, readData: true });
     const isTakenOut = new Set([...damagedPacks].map(packName));
     for (const { object, message } of findings) if (!isTakenOut.has(object)) left.push(message);
     const packs = await listPacks(backend);
@@ -66,10 +67,13 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
     const damaged = [...packs].filter(([pack]) => damagedPacks.has(pack));
     for (const [pack, { size }] of damaged) {
       signal?.throwIfAborted();
-      await salvage(context, writer, pack, size, damagedPacks);
+      await salvage(context, writer, pack, size);
     }
     await writer.flush();
-    for (const [, { name, size }] of damaged) await move(name, size);
+    for (const [pack, { name, size }] of damaged) {
+      await move(name, size);
+      await backend.delete(objectName(KIND.condemned, pack));
+    }
     for (const { name, size } of await damagedDocuments(context)) await move(name, size);
     await index.refresh();
     await index.publish(true);
@@ -80,35 +84,37 @@ export async function repairStore(context: StoreContext, options: RepairOptions 
   }
 }
 
-async function dropDamagedIndexes({ backend, hash, index }: StoreContext): Promise<string[]> {
+async function dropDamagedIndexes(
+  { backend, hash, index }: StoreContext,
+  tables: PackSurvey['tables'],
+): Promise<string[]> {
   const dropped: string[] = [];
-  for (const { name, size } of await backend.list(KIND.index)) {
+  for (const object of await backend.list(KIND.index)) {
     try {
-      await checkIndex(backend, name, size, hash);
+      await checkIndex(backend, object, hash, tables);
     } catch (error) {
-      if (!isSpoiled(error)) throw error;
-      await backend.delete(name);
-      dropped.push(name);
+      if (isGone(error)) continue; // another has replaced it
+      if (!isDamage(error)) throw error;
+      await backend.delete(object.name);
+      dropped.push(object.name);
     }
   }
   if (dropped.length > 0) await index.rebuild();
   return dropped;
 }
 
-/** Copies every sound chunk of a damaged pack that no sound pack has. */
+/** Copies every sound chunk of a damaged pack that no other pack has to stay. */
 async function salvage(
   context: StoreContext,
   writer: ChunkWriter,
   pack: PackId,
   size: number,
-  damagedPacks: ReadonlySet<PackId>,
 ): Promise<void> {
-  const { backend, settings, index } = context;
+  const { backend, settings } = context;
   try {
     for await (const record of soundLookingRecords(context, pack, size)) {
       const { id } = decodeChunkHeader(record)!;
-      const place = await index.find(id, true);
-      if (writer.isComing(id) || (place !== undefined && !damagedPacks.has(place.pack))) continue;
+      if (await writer.has(id)) continue;
       try {
         openChunk(settings, id, record);
       } catch (error) {
@@ -118,8 +124,7 @@ async function salvage(
       await writer.addRecord(record);
     }
   } catch (error) {
-    const isGone = codeOf(error) === 'ENOENT' && !(await listPacks(backend)).has(pack);
-    if (!isGone) throw error;
+    if (!isGone(error) || (await listPacks(backend)).has(pack)) throw error;
   }
 }
 
@@ -178,7 +183,7 @@ async function damagedDocuments(context: StoreContext): Promise<ObjectInfo[]> {
       await readManifest(backend, id, documentKey);
     } catch (error) {
       if (isDamage(error)) damaged.add(manifestName(id));
-      else if (codeOf(error) !== 'ENOENT') throw error;
+      else if (!isGone(error)) throw error;
     }
   }
   const keys = await unreadableKeys(context);
@@ -205,7 +210,7 @@ async function quarantine(
   try {
     await copy(backend, name, size, objectName(KIND.quarantine, name.replace('/', '-')));
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 'gone';
+    if (isGone(error)) return 'gone';
     throw error;
   }
   await lease.check();

@@ -242,7 +242,7 @@ export class Session {
     await this.#lease.check();
     const isFirst = await backend.put(name, [document], this.#lease.name);
     // Once more: a collector that took us for dead meanwhile may have looked before it was there.
-    if (isFirst) await this.#lease.check();
+    await this.#lease.check();
     return isFirst;
   }
 

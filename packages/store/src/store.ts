@@ -1,7 +1,7 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
 import type { ByteSink } from '@ckptree/model';
 import { FolderBackend } from './backend/folder-backend.js';
-import type { ObjectBackend } from './backend/object-backend.js';
+import { type ObjectBackend, objectExists } from './backend/object-backend.js';
 import type { CodecName } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
 import { openRecords } from './chunk-records.js';
@@ -204,16 +204,19 @@ export class Store {
   }
 
   /**
-   * The checkpoint that somebody means by an id, the unique beginning (or end, the random part) of one, or a name.
+   * The checkpoint that somebody means by an id, a name, or the unique beginning of an id or of its random part. Where names
+   * need not be looked for, which are in the manifests, that is not done.
    * @throws ENOENT none; EINVAL several
    */
   async resolve(text: string): Promise<Manifest> {
-    const ids = await listManifestIds(this.#context.backend);
-    if (ids.includes(text)) return this.#manifest(text);
-    const named = await this.#newest(text);
-    if (named !== undefined) return named;
+    const { backend } = this.#context;
+    if (isManifestId(text) && (await objectExists(backend, manifestName(text)))) return this.#manifest(text);
+    const ids = await listManifestIds(backend);
     const matching =
       text === '' ? [] : ids.filter((id) => id.startsWith(text) || id.split('-')[1]!.startsWith(text));
+    if (matching.length === 1 && NO_NAME.test(text)) return this.#manifest(matching[0]!);
+    const named = await this.#newest(text);
+    if (named !== undefined) return named;
     if (matching.length === 1) return this.#manifest(matching[0]!);
     if (matching.length === 0)
       throw new CkptError(
@@ -327,9 +330,11 @@ export class Store {
 
   async #newest(name: string | undefined): Promise<Manifest | undefined> {
     if (name === undefined) return undefined;
-    for (const id of (await listManifestIds(this.#context.backend, true)).reverse()) {
-      const manifest = await this.#soundManifest(id);
-      if (manifest?.name === name) return manifest;
+    const ids = (await listManifestIds(this.#context.backend, true)).reverse();
+    for (let at = 0, count = 1; at < ids.length; at += count, count = Math.min(2 * count, LANES)) {
+      const manifests = await Promise.all(ids.slice(at, at + count).map((id) => this.#soundManifest(id)));
+      const newest = manifests.find((manifest) => manifest?.name === name);
+      if (newest !== undefined) return newest;
     }
     return undefined;
   }
@@ -359,6 +364,12 @@ async function* piecesOf(image: StoredImage, buffers: SlabPool): AsyncIterable<E
     yield { buffer, reading };
   }
 }
+
+/** Says so much of an id that it is no name: the date and some of the time, or all of the random part. */
+const NO_NAME = /^(?:[0-9]{8}t[0-9]*(?:-[0-9a-f]*)?|[0-9a-f]{8})$/;
+
+/** Manifests that are read at once, at most, by who looks for a name: the first ones are most likely to have it. */
+const LANES = 32;
 
 /** Of so many ids that may be meant, so many are named. */
 const SHOWN = 5;

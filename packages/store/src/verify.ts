@@ -1,9 +1,10 @@
 import { asCkptError } from '@ckptree/errors';
 import { decodeChunkHeader, openChunk, recordLength } from './chunk.js';
 import { type CheckpointDamage, checkpointDamage } from './damage.js';
-import { isDamage, isSpoiled, isUnreadable } from './faults.js';
+import { isDamage, isGone, isUnreadable } from './faults.js';
 import { IdSet } from './id-set.js';
 import { listManifestIds } from './image/manifest.js';
+import { type EntrySum, sumOfPack } from './index/entry-sums.js';
 import { checkIndex } from './index/index-file.js';
 import { unreadableKeys } from './keys.js';
 import { KIND, objectName } from './layout.js';
@@ -48,12 +49,15 @@ export interface PackSurvey {
   readonly sound: IdSet;
   /** Packs with something wrong in them. Those that the user may not read are not among them. */
   readonly damagedPacks: ReadonlySet<PackId>;
+  /** What the tables of the packs say, of those that could be read. */
+  readonly tables: ReadonlyMap<PackId, EntrySum>;
   readonly chunksRead: number;
 }
 
 interface GrowingSurvey extends PackSurvey {
   readonly findings: StoreFinding[];
   readonly damagedPacks: Set<PackId>;
+  readonly tables: Map<PackId, EntrySum>;
   chunksRead: number;
 }
 
@@ -64,7 +68,7 @@ export async function verifyStore(context: StoreContext, options: VerifyOptions)
   const survey = await surveyPacks(context, options);
   const findings = [
     ...survey.findings,
-    ...(await indexFindings(context, options)),
+    ...(await indexFindings(context, survey, options)),
     ...(await keyFindings(context)),
     ...(await strays(context)),
   ];
@@ -93,10 +97,16 @@ export async function surveyPacks(context: StoreContext, options: VerifyOptions)
     findings: [],
     sound: new IdSet(),
     damagedPacks: new Set<PackId>(),
+    tables: new Map<PackId, EntrySum>(),
     chunksRead: 0,
   };
   let done = 0;
   const packs = await listPacks(backend);
+  const addNewPacks = async (): Promise<void> => {
+    for (const [pack, info] of await listPacks(backend)) if (!packs.has(pack)) packs.set(pack, info);
+  };
+  // A list that others change meanwhile may show neither a pack nor the one that its chunks were moved to. The next one does.
+  await addNewPacks();
   // Those that are added meanwhile are looked through, too.
   for (const [pack, { size }] of packs) {
     try {
@@ -104,9 +114,8 @@ export async function surveyPacks(context: StoreContext, options: VerifyOptions)
     } catch (error) {
       signal?.throwIfAborted();
       if (isUnreadable(error)) noteDamage(survey, pack, findingOf(packName(pack), error), isDamage(error));
-      else if (!isSpoiled(error)) throw error;
-      else
-        for (const [other, info] of await listPacks(backend)) if (!packs.has(other)) packs.set(other, info);
+      else if (!isGone(error)) throw error;
+      else await addNewPacks();
     }
     onProgress?.(++done, packs.size);
   }
@@ -121,7 +130,9 @@ async function surveyPack(
   survey: GrowingSurvey,
 ): Promise<void> {
   const share = readData ? sample : 0;
-  for (const entry of await readPackEntries(context.backend, pack, size, context.hash)) {
+  const entries = await readPackEntries(context.backend, pack, size, context.hash);
+  survey.tables.set(pack, sumOfPack(entries));
+  for (const entry of entries) {
     signal?.throwIfAborted();
     const isRead = Math.random() < share;
     const finding = isRead ? await chunkFinding(context, pack, entry) : undefined;
@@ -164,16 +175,17 @@ async function chunkFinding(
 
 async function indexFindings(
   { backend, hash }: StoreContext,
+  { tables }: PackSurvey,
   { signal }: VerifyOptions,
 ): Promise<StoreFinding[]> {
   const findings: StoreFinding[] = [];
-  for (const { name, size } of await backend.list(KIND.index)) {
+  for (const object of await backend.list(KIND.index)) {
     signal?.throwIfAborted();
     try {
-      await checkIndex(backend, name, size, hash);
+      await checkIndex(backend, object, hash, tables);
     } catch (error) {
-      if (isUnreadable(error)) findings.push(findingOf(name, error));
-      else if (!isSpoiled(error)) throw error; // that it is gone is no fault: another has replaced it
+      if (isUnreadable(error)) findings.push(findingOf(object.name, error));
+      else if (!isGone(error)) throw error; // that is no fault: another has replaced it
     }
   }
   return findings;

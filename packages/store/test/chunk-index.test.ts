@@ -24,10 +24,16 @@ test('many chunks are found as each of them by itself, in the index and before t
       fc.array(entry, { maxLength: 600, size: 'max' }),
       fc.array(entry, { maxLength: 50 }),
       fc.array(chunkId, { maxLength: 300, size: 'max' }),
-      async (old, recent, asked) => {
+      async (old, later, asked) => {
+        const recent = later.map((each) => ({ ...each, pack: `new ${each.pack}` }));
         const index = await ChunkIndex.open(new MemoryBackend(), contentHash());
         const add = (entries: typeof old): void => {
-          for (const each of entries) index.add(each.pack, 1e9, [each]);
+          for (const pack of new Set(entries.map((each) => each.pack)))
+            index.add(
+              pack,
+              1e9,
+              entries.filter((each) => each.pack === pack),
+            );
         };
         add(old);
         await index.publish(true);

@@ -1,8 +1,10 @@
 import { CkptError } from '@ckptree/errors';
 import { Store } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { encodeDocument } from '../dist/envelope.js';
 import { exported, put } from './support/folder.js';
+import { Gate } from './support/gate.js';
 import { buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
 
@@ -77,6 +79,28 @@ describe('a key that asks for what no key needs', () => {
   });
 });
 
+test('a key that is taken away while others look at the keys is no damage to them', async () => {
+  const backend = new MemoryBackend();
+  const store = await Store.initBackend(backend, INIT);
+  const going = await store.addKey({ passphrase: 'second' }, 'second', 2);
+  const late: MemoryBackend = Object.assign(Object.create(backend) as MemoryBackend, {
+    async list(kind: string) {
+      const found = await backend.list(kind);
+      if (kind === 'keys') await backend.delete(`keys/${going.id}`);
+      return found;
+    },
+  });
+  const other = await Store.openBackend(late, OPEN);
+  await backend.put(`keys/${going.id}`, []);
+  expect(await other.verify()).toMatchObject({ ok: true });
+  await backend.put(`keys/${going.id}`, []);
+  expect(await other.repair()).toMatchObject({ quarantined: [] });
+  await backend.put(`keys/${going.id}`, []);
+  await expect(Store.openBackend(late, { secrets: [{ passphrase: 'none' }] })).rejects.toMatchObject({
+    code: 'EPERM',
+  });
+});
+
 test('of two keys that are taken away at the same time one stays', async () => {
   const backend = new MemoryBackend();
   const store = await Store.initBackend(backend, INIT);
@@ -89,6 +113,92 @@ test('of two keys that are taken away at the same time one stays', async () => {
   const gone = keys.filter((_, index) => removed[index]!.status === 'fulfilled').map(({ id }) => id);
   expect(left.filter(({ id }) => gone.includes(id))).toEqual([]);
   expect(gone.length + left.length).toBe(2);
+});
+
+interface Paced extends MemoryBackend {
+  /** How many turns of the event loop the next calls wait, the last first. */
+  delays: number[];
+}
+
+/** The same objects for somebody whose calls take their time. */
+const paced = (backend: MemoryBackend): Paced =>
+  Object.assign(Object.create(backend) as MemoryBackend, {
+    delays: [],
+    async list(this: Paced, kind: string) {
+      await pass(this.delays.pop());
+      return backend.list(kind);
+    },
+    async put(this: Paced, name: string, content: readonly Uint8Array[]) {
+      await pass(this.delays.pop());
+      return backend.put(name, content);
+    },
+    async delete(this: Paced, name: string) {
+      await pass(this.delays.pop());
+      return backend.delete(name);
+    },
+  });
+
+async function pass(turns = 0): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('of keys that are taken away at the same time one is there at any time, wherever somebody dies', async () => {
+  const backend = new MemoryBackend();
+  const remove = backend.delete.bind(backend);
+  backend.delete = async (name) => {
+    await remove(name);
+    expect(await backend.list('keys')).not.toEqual([]);
+  };
+  const store = await Store.initBackend(backend, INIT);
+  for (const label of ['second', 'third']) await store.addKey({ keyFile: Buffer.alloc(32, 1) }, label);
+  const keys = (await store.keys()).map(({ id }) => id);
+  const prepared = [...backend.objects];
+  const persons = await Promise.all(
+    keys.map(async () => {
+      const own = paced(backend);
+      return { own, store: await Store.openBackend(own, OPEN) };
+    }),
+  );
+  const delays = fc.array(fc.nat(6), { minLength: 6, maxLength: 6 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(delays, { minLength: 3, maxLength: 3 }), async (all) => {
+      for (const [name, content] of prepared) backend.objects.set(name, content);
+      const removed = await Promise.allSettled(
+        persons.map(({ own, store: opened }, index) => {
+          own.delays = [...all[index]!];
+          return opened.removeKey(keys[index]!);
+        }),
+      );
+      for (const result of removed)
+        if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'EPERM' });
+      const left = (await store.keys()).map(({ id }) => id);
+      expect(left).toEqual(keys.filter((_, index) => removed[index]!.status === 'rejected'));
+      expect(await backend.list('condemned')).toEqual([]);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a key whose removal was cut short is removed by the next one, and does not count for others until then', async () => {
+  const backend = new MemoryBackend();
+  const store = await Store.initBackend(backend, INIT);
+  const second = await store.addKey({ keyFile: Buffer.alloc(32, 1) }, 'second');
+  const [first] = (await store.keys()).filter(({ id }) => id !== second.id);
+  const gate = new Gate();
+  const dying: MemoryBackend = Object.assign(Object.create(backend) as MemoryBackend, {
+    delete: () => gate.pass(),
+  });
+  gate.close();
+  void (await Store.openBackend(dying, OPEN)).removeKey(second.id);
+  await gate.reached;
+  await expect(store.removeKey(first!.id)).rejects.toMatchObject({
+    code: 'EPERM',
+    message: expect.stringContaining(second.id),
+  });
+  await store.removeKey(second.id);
+  expect((await store.keys()).map(({ id }) => id)).toEqual([first!.id]);
+  await store.gc();
+  expect(await backend.list('condemned')).toEqual([]);
 });
 
 test('a store that is not encrypted is not taken for one that is: somebody may have put it in its place', async () => {

@@ -58,23 +58,29 @@ function acknowledged({ output }: Child): Map<string, number> {
 const imageOf = (seed: number) =>
   buildImage([{ pid: 1, ppid: 0, pages: pages(120, (index) => (index < 60 ? index : seed * 1000 + index)) }]);
 
+/** A module that makes images, for processes that run no TypeScript. @returns its path */
+async function imageBuilder(): Promise<string> {
+  const builder = join(await scratch(), 'image.mjs');
+  const { code } = await transformFile(join(support, 'image.ts'), {
+    jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+    module: { type: 'es6' },
+  });
+  const require = createRequire(import.meta.url);
+  await writeFile(
+    builder,
+    code.replaceAll(
+      /'@ckptree\/(image|model)'|"@ckptree\/(image|model)"/g,
+      (name) => `'${require.resolve(name.slice(1, -1))}'`,
+    ),
+  );
+  return builder;
+}
+
 describe('processes that use one store at once', () => {
   test('writers and collectors, some of them killed: what was acknowledged is there', async () => {
     const path = await scratch();
     await Store.init(path);
-    const builder = join(await scratch(), 'image.mjs');
-    const { code } = await transformFile(join(support, 'image.ts'), {
-      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-      module: { type: 'es6' },
-    });
-    const require = createRequire(import.meta.url);
-    await writeFile(
-      builder,
-      code.replaceAll(
-        /'@ckptree\/(image|model)'|"@ckptree\/(image|model)"/g,
-        (name) => `'${require.resolve(name.slice(1, -1))}'`,
-      ),
-    );
+    const builder = await imageBuilder();
     const children = [
       start([path, builder, '100', 'writer']),
       start([path, builder, '200000', 'writer']),
@@ -102,5 +108,19 @@ describe('processes that use one store at once', () => {
       }
     expect(checked).toBeGreaterThan(6);
     expect(await store.verify({ readData: true })).toMatchObject({ ok: true });
+  });
+
+  test('writers, collectors, readers, checks and repairs: nobody takes for damaged or missing what is just moved', async () => {
+    const path = await scratch('/dev/shm');
+    await Store.init(path);
+    const builder = await imageBuilder();
+    const roles = ['writer', 'collector', 'collector', 'checker', 'reader', 'repairer'];
+    const children = roles.map((role, index) => start([path, builder, String(index * 100_000), role]));
+    await Promise.all(children.map(spoke));
+    await sleep(3000);
+    for (const child of children) await end(child);
+    const wrong = children.flatMap(({ output }) => output.join('').match(/^wrong .*$/gm) ?? []);
+    expect(wrong).toEqual([]);
+    expect(await (await Store.open(path)).verify({ readData: true })).toMatchObject({ ok: true });
   });
 });

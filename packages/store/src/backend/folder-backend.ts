@@ -29,6 +29,9 @@ const GONE_FOR_GOOD = [KIND.manifests, KIND.keys];
 /** One level, and nothing that a shell or a person would stumble over. */
 const INCOMING_NAME = /^[a-z0-9][a-z0-9._-]{0,199}$/;
 
+/** Files that are looked at together while a kind is listed. */
+const LOOKS_AT_ONCE = 64;
+
 export interface FolderOptions {
   readonly fileSystem?: FileSystem;
   readonly owners?: Owners;
@@ -137,20 +140,27 @@ export class FolderBackend implements ObjectBackend {
     limit: number,
     met?: ReadonlyMap<string, ObjectInfo>,
   ): Promise<ObjectPage> {
-    const names = (await this.#folder.entries(kind)).map((name) => `${kind}/${name}`);
+    const entries = await this.#folder.entries(kind);
+    const names = entries
+      .map((entry) => `${kind}/${entry}`)
+      .filter((name) => name > after && isObjectName(name)); // others: strays()
     const objects: ObjectInfo[] = [];
-    for (const name of names) {
-      if (name <= after || !isObjectName(name)) continue; // strays() tells of it
-      if (objects.length === limit) return { objects, more: true };
-      const known = met?.get(name);
-      if (known !== undefined) {
-        objects.push(known);
-        continue;
+    for (let at = 0; at < names.length; at += LOOKS_AT_ONCE) {
+      const group = names.slice(at, at + LOOKS_AT_ONCE);
+      const found = await Promise.all(group.map((name) => met?.get(name) ?? this.#lookAt(name)));
+      for (const object of found) {
+        if (object === undefined) continue;
+        if (objects.length === limit) return { objects, more: true };
+        objects.push(object);
       }
-      const status = await this.#folder.statusOrNone(this.#folder.pathOf(name));
-      if (status?.kind === 'file') objects.push({ name, size: status.size });
     }
     return { objects, more: false };
+  }
+
+  /** undefined when it is no file, or was just deleted. */
+  async #lookAt(name: string): Promise<ObjectInfo | undefined> {
+    const status = await this.#folder.statusOrNone(this.#folder.pathOf(name));
+    return status?.kind === 'file' ? { name, size: status.size } : undefined;
   }
 
   async delete(name: string): Promise<void> {

@@ -3,7 +3,7 @@ import { isCkptError } from '@ckptree/errors';
 import type { ObjectBackend } from '../backend/object-backend.js';
 import { recordLength } from '../chunk.js';
 import type { ChunkId, ContentHash } from '../content-hash.js';
-import { isOutOfReach, isSpoiled } from '../faults.js';
+import { isGone, isOutOfReach, isSpoiled } from '../faults.js';
 import { KIND, objectId, objectName } from '../layout.js';
 import type { PackEntry, PackId } from '../pack/pack-format.js';
 import { listPacks, readPackEntries } from '../pack/pack-reader.js';
@@ -15,11 +15,11 @@ import { decodeEntries, encodeEntries, mergeEntries, renumbered } from './raw-en
 const MERGE_MIN = 4096;
 const MERGE_MAX = 500_000;
 
-/** A pack that could not be taken into the index, and why. */
-export interface UnreadablePack {
-  readonly pack: PackId;
-  readonly error: unknown;
-}
+/**
+ * How often a store is looked at anew because a pack was gone that had just been listed. Each time a collector has moved
+ * chunks meanwhile, so this is enough for any number of them.
+ */
+export const LOOKS = 8;
 
 /**
  * Where every chunk is. Most of it is in an index object; what came later is read from the trailers of the packs and
@@ -36,7 +36,6 @@ export class ChunkIndex {
   readonly #covered = new Set<PackId>();
   #packs: ReadonlyMap<PackId, { readonly size: number }> = new Map();
   #condemned: ReadonlySet<PackId> = new Set();
-  #unreadable: UnreadablePack[] = [];
   /** Index objects that turned out to be damaged or gone. */
   readonly #spoiled = new Set<string>();
   /** Refreshes and merges, one after the other. */
@@ -53,11 +52,6 @@ export class ChunkIndex {
     const index = new ChunkIndex(backend, hash);
     await index.refresh();
     return index;
-  }
-
-  /** Packs that cannot be read; their chunks count as missing. */
-  get unreadable(): readonly UnreadablePack[] {
-    return this.#unreadable;
   }
 
   /** Packs that there are. */
@@ -101,6 +95,11 @@ export class ChunkIndex {
   }
 
   async #refresh(): Promise<void> {
+    for (let look = 1; !(await this.#look()) && look < LOOKS; look++);
+  }
+
+  /** @returns false when a pack was gone before its chunks were known: others may have come since, which have them now */
+  async #look(): Promise<boolean> {
     this.#sealed.clear();
     const marks = await this.#backend.list(KIND.condemned);
     const packs = await listPacks(this.#backend, true);
@@ -108,7 +107,7 @@ export class ChunkIndex {
     this.#condemned = new Set(marks.map(({ name }) => objectId(name)));
     this.#packs = new Map([...packs, ...this.#sealed]);
     if (this.#base === undefined) await this.#openBase();
-    await this.#readTrailers();
+    return this.#readTrailers();
   }
 
   /** Where to read a chunk. @param forReuse only in packs that will stay: a new checkpoint may rely on it */
@@ -153,6 +152,12 @@ export class ChunkIndex {
   add(pack: PackId, size: number, entries: Iterable<IndexEntry>): void {
     this.#sealed.set(pack, { size });
     this.#packs = new Map(this.#packs).set(pack, { size });
+    this.#cover(pack, entries);
+  }
+
+  /** Once for each pack: one that is just sealed may be listed, and its trailer read, before add() comes. */
+  #cover(pack: PackId, entries: Iterable<IndexEntry>): void {
+    if (this.#covered.has(pack)) return;
     this.#covered.add(pack);
     for (const entry of entries) this.#remember(entry);
   }
@@ -219,6 +224,7 @@ export class ChunkIndex {
       try {
         this.#base = await IndexFile.open(this.#backend, name, size, this.#hash);
         for (const pack of this.#base.packs) this.#covered.add(pack);
+        this.#forgetMerged(new Set(this.#base.packs));
         return;
       } catch (error) {
         if (!isSpoiled(error)) throw error;
@@ -227,21 +233,25 @@ export class ChunkIndex {
     }
   }
 
-  async #readTrailers(): Promise<void> {
-    this.#unreadable = [];
+  /** The chunks of packs that cannot be read count as missing. @returns whether all packs were there */
+  async #readTrailers(): Promise<boolean> {
+    let allThere = true;
     for (const [pack, { size }] of this.#packs) {
       if (this.#covered.has(pack)) continue;
       try {
         const entries = await readPackEntries(this.#backend, pack, size, this.#hash);
-        for (const entry of entries) this.#remember(placeOf(pack, entry));
-        this.#covered.add(pack);
+        this.#cover(
+          pack,
+          entries.map((entry) => placeOf(pack, entry)),
+        );
         // Keeps memory bounded when a large store is read for the first time.
         if (this.#recent.size >= MERGE_MAX) await this.#merge().catch(ignoreOurs);
       } catch (error) {
         if (!isOutOfReach(error)) throw error;
-        this.#unreadable.push({ pack, error });
+        if (isGone(error)) allThere = false;
       }
     }
+    return allThere;
   }
 
   async #merge(): Promise<void> {
@@ -256,7 +266,10 @@ export class ChunkIndex {
     for (const object of older) await this.#backend.delete(object.name);
   }
 
-  /** What came while the index was written stays: nobody reads the trailer of a pack again that was sealed here. */
+  /**
+   * Forgets what the base has. What came while it was written stays: nobody reads the trailer of a pack again that was sealed
+   * here.
+   */
   #forgetMerged(merged: ReadonlySet<PackId>): void {
     for (const [id, places] of this.#recent) {
       const others = places.filter(({ pack }) => !merged.has(pack) && this.#packs.has(pack));

@@ -1,9 +1,10 @@
 import { CkptError } from '@ckptree/errors';
-import type { ObjectBackend } from '../backend/object-backend.js';
+import type { ObjectBackend, ObjectInfo } from '../backend/object-backend.js';
 import { type ChunkId, type ContentHash, HASH_SIZE } from '../content-hash.js';
 import type { PackId } from '../pack/pack-format.js';
 import type { ChunkPlace } from './chunk-place.js';
-import { decodeEntries, ENTRY_SIZE, firstEntryFrom, placeAt } from './raw-entries.js';
+import { type EntrySum, EntrySums } from './entry-sums.js';
+import { ENTRY_SIZE, firstEntryFrom, PACK_AT, placeAt } from './raw-entries.js';
 
 /**
  * A sorted table of chunks in one object, so that a lookup reads one block and memory holds one line for each block.
@@ -266,20 +267,38 @@ function decodeHeader(name: string, header: Buffer, size: number): Counts {
 }
 
 const damaged = (name: string, what: string): CkptError =>
-  new CkptError('EIO', `index ${name} is damaged: ${what}; it can be rebuilt from the packs`, { path: name });
+  new CkptError(
+    'EIO',
+    `index ${name} is damaged: ${what}; \`ckptree store repair\` rebuilds it from the packs`,
+    { path: name },
+  );
 
-/** The whole of an index, checked. @throws EIO it is damaged */
+/**
+ * The whole of an index, checked: by itself, and against the packs.
+ * @param tables what the packs' own tables say, of those that could be read; of others nobody knows
+ * @throws EIO it is damaged or wrong; ENOENT it is gone
+ */
 export async function checkIndex(
   backend: ObjectBackend,
-  name: string,
-  size: number,
+  { name, size }: ObjectInfo,
   hash: ContentHash,
+  tables: ReadonlyMap<PackId, EntrySum>,
 ): Promise<void> {
   const index = await IndexFile.open(backend, name, size, hash);
-  let last = '';
+  const sums = new EntrySums(index.packs.length);
+  let last: Buffer = Buffer.alloc(HASH_SIZE);
   for await (const group of index.groups())
-    for (const { id, pack } of decodeEntries(group, index.packs)) {
-      if (id < last || pack === undefined) throw damaged(name, 'its entries are not in order');
+    for (let at = 0; at < group.length; at += ENTRY_SIZE) {
+      const id = group.subarray(at, at + HASH_SIZE);
+      if (id.compare(last) < 0) throw damaged(name, 'its entries are not in order');
+      if (group.readUInt32LE(at + PACK_AT) >= index.packs.length)
+        throw damaged(name, 'an entry is of no pack that it covers');
+      sums.add(group, at);
       last = id;
     }
+  for (const [number, pack] of index.packs.entries()) {
+    const table = tables.get(pack);
+    if (table !== undefined && table !== sums.of(number))
+      throw damaged(name, `what it says of pack ${pack} is not what that pack's table says`);
+  }
 }

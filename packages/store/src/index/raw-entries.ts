@@ -7,7 +7,8 @@ import type { ChunkPlace, IndexEntry } from './chunk-place.js';
  * million of them, so they are merged as bytes, without an object for each.
  */
 export const ENTRY_SIZE = HASH_SIZE + 12;
-const PACK_AT = HASH_SIZE;
+/** Where in an entry the number of its pack is. */
+export const PACK_AT = HASH_SIZE;
 const OFFSET_AT = HASH_SIZE + 4;
 const LENGTH_AT = HASH_SIZE + 8;
 
@@ -28,6 +29,18 @@ export function placeAt(entries: Buffer, at: number, packs: readonly PackId[]): 
 export function* decodeEntries(entries: Buffer, packs: readonly PackId[]): Iterable<IndexEntry> {
   for (let at = 0; at < entries.length; at += ENTRY_SIZE)
     yield { id: hexId(entries.subarray(at, at + HASH_SIZE)), ...placeAt(entries, at, packs) };
+}
+
+export function writeEntry(
+  entries: Buffer,
+  at: number,
+  pack: number,
+  { id, offset, length }: Omit<IndexEntry, 'pack'>,
+): void {
+  entries.write(id, at, 'hex');
+  entries.writeUInt32LE(pack, at + PACK_AT);
+  entries.writeUInt32LE(offset, at + OFFSET_AT);
+  entries.writeUInt32LE(length, at + LENGTH_AT);
 }
 
 /** Position of the first entry whose id is not below the wanted one. */
@@ -56,10 +69,7 @@ export function encodeEntries(
     for (const { pack, offset, length } of chunks.get(id)!) {
       const number = numbers.get(pack);
       if (number === undefined) continue;
-      entries.write(id, at, 'hex');
-      entries.writeUInt32LE(number, at + PACK_AT);
-      entries.writeUInt32LE(offset, at + OFFSET_AT);
-      entries.writeUInt32LE(length, at + LENGTH_AT);
+      writeEntry(entries, at, number, { id, offset, length });
       at += ENTRY_SIZE;
     }
   return entries.subarray(0, at);

@@ -15,7 +15,8 @@ const ALL_TASKS = [1, 2, 3, 4];
 export type Acknowledged =
   | { readonly kind: 'committed'; readonly id: string; readonly seed: number }
   | { readonly kind: 'forgetting'; readonly id: string }
-  | { readonly kind: 'key added' };
+  | { readonly kind: 'key added' }
+  | { readonly kind: 'key removed' };
 
 const images = new Map<string, Buffer>();
 
@@ -125,6 +126,23 @@ export const crashScenarios: Readonly<Record<string, CrashScenario>> = {
         throw new Error(`repaired, and still: ${JSON.stringify({ findings, damaged })}`);
     },
   },
+  'key remove': {
+    async prepare(path) {
+      const store = await Store.init(path, { ...OPTIONS, secret: SECRET });
+      await store.addKey(SECOND_SECRET, 'second');
+      return new Map([[await putImage(store, imageOf(1)), imageOf(1)]]);
+    },
+    async run(store, _ids, tell) {
+      await removeSecond(store);
+      tell({ kind: 'key removed' });
+    },
+    async check(store, told, path) {
+      const opened = await Store.open(path, { secrets: [SECOND_SECRET] }).catch(() => undefined);
+      if (opened === undefined) return;
+      if (told.length > 0) throw new Error('a key that was taken away is back');
+      await removeSecond(store);
+    },
+  },
   'key add': {
     async prepare(path) {
       const store = await Store.init(path, { ...OPTIONS, secret: SECRET });
@@ -139,6 +157,11 @@ export const crashScenarios: Readonly<Record<string, CrashScenario>> = {
     },
   },
 };
+
+async function removeSecond(store: Store): Promise<void> {
+  const second = (await store.keys()).find(({ label }) => label === 'second');
+  await store.removeKey(second!.id);
+}
 
 /** Changes one byte of a page where it is stored. */
 async function damagePage(path: string, content: Uint8Array): Promise<void> {

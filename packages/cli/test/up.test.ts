@@ -79,7 +79,7 @@ test('what is saved again and again is listed until it is cancelled', async () =
   const { stdout: made } = await run('checkpoint', '1', '--every', '1h', '--name', 'hourly', '--json');
   const { id } = JSON.parse(made) as { id: string };
   const listed = await run('schedules', '--json');
-  expect(JSON.parse(listed.stdout)).toMatchObject({
+  expect(documentOf('schedules', listed.stdout)).toMatchObject({
     schedules: [{ schedule: id, pid: 1, everyMs: 3_600_000, name: 'hourly' }],
   });
   expect((await run('schedules')).stdout).toMatch(new RegExp(`^${id} +1 +1h +hourly +`, 'm'));
@@ -92,7 +92,8 @@ test('what is saved again and again is listed until it is cancelled', async () =
   await client.schedule({ schedule: 'futile', pid: rootPid, everyMs: 3_600_000 });
   while (!(await client.schedules()).some(({ lastError }) => lastError !== undefined)) await sleep(100);
   expect((await run('schedules')).stdout).toMatch(/^futile .* \d+ s ago .* ENOSYS: .*SHARED/m);
-  const { schedules } = JSON.parse((await run('schedules', '--json')).stdout) as { schedules: object[] };
+  const { stdout: all } = await run('schedules', '--json');
+  const { schedules } = documentOf<{ schedules: object[] }>('schedules', all);
   const futile = { schedule: 'futile', lastRun: expect.any(String), lastError: { code: 'ENOSYS' } };
   expect(schedules.at(-1)).toMatchObject(futile);
   await client.unschedule('futile');

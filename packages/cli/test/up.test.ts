@@ -182,6 +182,28 @@ test('however long a service takes to end, nothing is left running', async () =>
   expect({ code, end: stdout.split('\n').at(-2) }).toEqual({ code: 0, end: 'The cluster is down.' });
 });
 
+test('with --json, where the cluster is stands on stderr while it runs, and in the report', async () => {
+  let url: string | undefined;
+  const { code, stdout } = await ckptree(
+    ['up', '--json', '--workers', '1', '--memory', '256M', '--data', scratch.path('reported')],
+    {
+      env: { NATS_URL: '' },
+      meanwhile: (child) => {
+        children.push(child);
+        let told = '';
+        child.stderr?.on('data', (text: string) => {
+          told += text;
+          if (url !== undefined) return;
+          [, url] = /the cluster is up at (nats:\S+)\n/.exec(told) ?? [];
+          if (url !== undefined) child.kill('SIGINT');
+        });
+      },
+    },
+  );
+  expect(code).toBe(0);
+  expect(documentOf('up', stdout)).toEqual({ nats: url, data: scratch.path('reported') });
+});
+
 test('nor when it is ended before all is ready', async () => {
   const { code, stderr } = await ckptree(
     ['up', '--workers', '1', '--memory', '256M', '--data', scratch.path('early')],

@@ -57,7 +57,7 @@ async function failed(error: unknown, args: readonly string[], program: CommandU
   if (usage && error.exitCode === EXIT.OK) return EXIT.OK;
   if (usage && error.code === 'commander.help') return EXIT.USAGE;
 
-  const failure = usage ? usageFailure(error) : error;
+  const failure = usage ? usageFailure(error, program) : error;
   const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   tell(failure, options.includes('--verbose') || options.includes('-v'));
   if (usage) process.stderr.write(`  ${commandOf(options, program).join(' ')} --help tells more\n`);

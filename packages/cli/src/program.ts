@@ -113,7 +113,7 @@ Exit codes:
   0    all went well
   1    it failed; for run and restart: the tree failed, or its checkpoint; for verify: damage; for diff: differences
   2    the command line makes no sense
-  128+ the signal that ended the command: 130 after Ctrl-C, 143 after SIGTERM
+  128+ the signal that ended the command: 130 after Ctrl-C, 143 after SIGTERM; up, events --follow and services end so with 0
 
 Environment:
   NO_COLOR            no colours

@@ -9,12 +9,19 @@ export const usageError = (sentence: string): CommanderError =>
 
 export const isUsageError = (error: unknown): error is CommanderError => error instanceof CommanderError;
 
-/** The complaint of the command line's parser as any other error: `error: what\n(Did you mean that?)` in one line, and in few words. */
-export const usageFailure = ({ message }: CommanderError): CkptError =>
+/**
+ * The complaint of the command line's parser as any other error: `error: what\n(Did you mean that?)` in one line, and in few words.
+ * @param program the command line as a whole
+ */
+export const usageFailure = ({ message }: CommanderError, program: CommandUnknownOpts): CkptError =>
   new CkptError(
     'EINVAL',
     message
       .replace(/^error: /, '')
+      .replace(/^(unknown command '(.*?)').*/s, (complaint, unknown, name) => {
+        const path = placeOfCommand(name, program);
+        return path === undefined ? complaint : `${unknown} (Did you mean ${path}?)`;
+      })
       .replace(/^option '(.*?)' argument '(.*)' is invalid\. It/s, (_, option, value) =>
         refused(option, value),
       )
@@ -23,6 +30,14 @@ export const usageFailure = ({ message }: CommanderError): CkptError =>
       )
       .replaceAll('\n', ' '),
   );
+
+/** Where a command of this name is, of the program or one level down: who knows other tools asks for `gc`, and means `store gc`. */
+function placeOfCommand(name: string, { commands }: CommandUnknownOpts): string | undefined {
+  const named = (command: CommandUnknownOpts): boolean => command.name() === name;
+  if (commands.some(named)) return name;
+  const group = commands.find((command) => command.commands.some(named));
+  return group === undefined ? undefined : `${group.name()} ${name}`;
+}
 
 /** A value that somebody pasted by mistake is repeated in part only. */
 const refused = (name: string, value: string): string =>

@@ -79,6 +79,14 @@ describe('errors', () => {
     expect(formatFailure(told, plain, false)).toBe('ckptree: ENOENT: cannot open /tmp/x\n');
   });
 
+  test('say the task, though the sentence has its number within another one', () => {
+    const text = 'memory is used up: 1023 frames, 11 free';
+    const first = formatFailure(new CkptError('ENOMEM', text, { pid: 1, comm: 'init' }), plain, false);
+    expect(first).toBe(`ckptree: ENOMEM: ${text}\n  at task 1 (init)\n`);
+    const named = new CkptError('ESRCH', 'of 10 tasks none is 1', { pid: 1 });
+    expect(formatFailure(named, plain, false)).toBe('ckptree: ESRCH: of 10 tasks none is 1\n');
+  });
+
   test('have no stack, whatever was thrown', () => {
     for (const thrown of [new TypeError('x is not a function'), 'text', undefined, null, { code: 'EIO' }])
       expect(formatFailure(thrown, plain, true)).toMatch(/^ckptree: EIO: [^\n]*\n$/);

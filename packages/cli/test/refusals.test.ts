@@ -60,6 +60,13 @@ describe('a spec', () => {
     expectComplaint(await ckptree(['run', scratch.path('pipe')]), /EINVAL: [\s\S]*pipe/);
     expectComplaint(await ckptree(['run', huge]), /E2BIG: .*64 MiB/);
   });
+
+  test('is refused in the same words before a cluster is asked', async () => {
+    const cut = scratch.write('cut.json', '{"root":');
+    const spawn = (path: string) => ckptree(['spawn', path], { env: { NATS_URL: 'nats://127.0.0.1:1' } });
+    expectComplaint(await spawn(cut), /EINVAL: the document is not JSON: [\s\S]*cut\.json/);
+    expectComplaint(await spawn(scratch.path('folder')), /EINVAL: a spec is a regular file[\s\S]*folder/);
+  });
 });
 
 describe('an image', () => {

@@ -269,6 +269,16 @@ describe('refused in one line', () => {
     expect(inspected.stderr).toMatch(
       /there is no file nightly, .*of the cluster of NATS_URL give --store the folder/,
     );
+    // With NATS_URL, `ckptree ls` would show those of the cluster.
+    const env = { CKPTREE_STORE: scratch.path('own'), NATS_URL: 'nats://127.0.0.1:1' };
+    await ckptree(['store', 'init'], { env });
+    for (const args of [['export'], ['rm'], ['store', 'forget']]) {
+      const { stderr } = await ckptree([...args, 'nightly'], { env });
+      expect(stderr).toMatch(
+        /the store .*own has no checkpoint nightly; .*of the cluster of NATS_URL give --store/,
+      );
+      expect(stderr).not.toContain('ckptree ls');
+    }
   });
 
   test('a folder with other things in it is not made a store', async () => {
@@ -280,7 +290,7 @@ describe('refused in one line', () => {
   test('the store is never below the folder that the command runs in by accident', async () => {
     const env = { HOME: '', XDG_DATA_HOME: 'relative', CKPTREE_STORE: '' };
     const { stderr } = await ckptree(['show', 'no-checkpoint-has-this-name'], { env });
-    expect(stderr).toMatch(/^ckptree: ENOENT: (there is no store \/|the store has no checkpoint)/);
+    expect(stderr).toMatch(/^ckptree: ENOENT: (there is no store \/|the store \/.* has no checkpoint)/);
   });
 
   test('the store stands below the data home unless something says where', async () => {

@@ -79,7 +79,7 @@ test('what is saved again and again is listed until it is cancelled', async () =
   const { stdout: made } = await run('checkpoint', '1', '--every', '1h', '--name', 'hourly', '--json');
   const { id } = JSON.parse(made) as { id: string };
   const listed = await run('schedules', '--json');
-  expect(JSON.parse(listed.stdout)).toMatchObject({
+  expect(documentOf('schedules', listed.stdout)).toMatchObject({
     schedules: [{ schedule: id, pid: 1, everyMs: 3_600_000, name: 'hourly' }],
   });
   expect((await run('schedules')).stdout).toMatch(new RegExp(`^${id} +1 +1h +hourly +`, 'm'));
@@ -92,7 +92,8 @@ test('what is saved again and again is listed until it is cancelled', async () =
   await client.schedule({ schedule: 'futile', pid: rootPid, everyMs: 3_600_000 });
   while (!(await client.schedules()).some(({ lastError }) => lastError !== undefined)) await sleep(100);
   expect((await run('schedules')).stdout).toMatch(/^futile .* \d+ s ago .* ENOSYS: .*SHARED/m);
-  const { schedules } = JSON.parse((await run('schedules', '--json')).stdout) as { schedules: object[] };
+  const { stdout: all } = await run('schedules', '--json');
+  const { schedules } = documentOf<{ schedules: object[] }>('schedules', all);
   const futile = { schedule: 'futile', lastRun: expect.any(String), lastError: { code: 'ENOSYS' } };
   expect(schedules.at(-1)).toMatchObject(futile);
   await client.unschedule('futile');
@@ -179,6 +180,28 @@ test('however long a service takes to end, nothing is left running', async () =>
   );
   expect(stderr).toContain('ending the services ...');
   expect({ code, end: stdout.split('\n').at(-2) }).toEqual({ code: 0, end: 'The cluster is down.' });
+});
+
+test('with --json, where the cluster is stands on stderr while it runs, and in the report', async () => {
+  let url: string | undefined;
+  const { code, stdout } = await ckptree(
+    ['up', '--json', '--workers', '1', '--memory', '256M', '--data', scratch.path('reported')],
+    {
+      env: { NATS_URL: '' },
+      meanwhile: (child) => {
+        children.push(child);
+        let told = '';
+        child.stderr?.on('data', (text: string) => {
+          told += text;
+          if (url !== undefined) return;
+          [, url] = /the cluster is up at (nats:\S+)\n/.exec(told) ?? [];
+          if (url !== undefined) child.kill('SIGINT');
+        });
+      },
+    },
+  );
+  expect(code).toBe(0);
+  expect(documentOf('up', stdout)).toEqual({ nats: url, data: scratch.path('reported') });
 });
 
 test('nor when it is ended before all is ready', async () => {

@@ -143,6 +143,15 @@ describe('a command line that makes no sense', () => {
     );
   });
 
+  test.each([
+    [['forget', '--keep-last', '3'], "unknown command 'forget' (Did you mean store forget?)"],
+    [['help', 'gc'], "unknown command 'gc' (Did you mean store gc?)"],
+    [['store', 'ls'], "unknown command 'ls' (Did you mean ls?)"],
+    [['restore', 'x'], "unknown command 'restore' (Did you mean one of restart, store?)"],
+  ])('%j is told where such a command is', async (args, complaint) => {
+    expect((await ckptree(args)).stderr).toMatch(`ckptree: EINVAL: ${complaint}\n`);
+  });
+
   test('is one complaint with a hint and exit code 2, and nothing else', async () => {
     const { code, stdout, stderr } = await ckptree(['run', 'a.json', '--chekpoint', '1@5']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

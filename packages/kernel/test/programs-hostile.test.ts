@@ -58,3 +58,15 @@ test.each([...PROGRAMS.keys()])(
     );
   },
 );
+
+test.each(['null', '{"program": 1}', '# no JSON'])(
+  'a child of a shell in whose memory its command has become %s ends by an error that says so',
+  async (text) => {
+    const exits = await room.runWithMemory({ program: 'shell', params: params.shell }, (page) => {
+      const bytes = Buffer.from(page.buffer, page.byteOffset, page.length);
+      const start = bytes.indexOf('{"program":"idle"');
+      if (start >= 0) bytes.write(text.padEnd(bytes.indexOf(0, start) - start), start);
+    });
+    expect(exits).toMatchObject([{ pid: 1 }, { pid: 2, error: { code: 'EINVAL' } }]);
+  },
+);

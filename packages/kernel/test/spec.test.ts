@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isCkptError } from '@ckptree/errors';
 import { parseSpec, publishedSpecSchema, readSpec } from '@ckptree/kernel';
+import { readSpecDocument } from '@ckptree/kernel/spec-file';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
@@ -230,6 +231,21 @@ describe('readSpec', () => {
     await writeFile(path, Buffer.alloc(65 * 2 ** 20, ' '));
     await expect(readSpec(path)).rejects.toMatchObject({ code: 'E2BIG', fields: { path } });
   });
+});
+
+test('a document for others to parse is as it stands in the file, within the limits of a spec', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ckptree-document-'));
+  try {
+    const path = join(folder, 'spec.json');
+    await writeFile(path, '{ "root": { "program": "of another release" } }');
+    expect(await readSpecDocument(path)).toEqual({ root: { program: 'of another release' } });
+    await writeFile(path, '# not JSON');
+    await expect(readSpecDocument(path)).rejects.toMatchObject({ code: 'EINVAL', fields: { path } });
+    await writeFile(path, '['.repeat(100_000));
+    await expect(readSpecDocument(path)).rejects.toMatchObject({ code: 'E2BIG', fields: { path } });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 describe('the published schema', () => {

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { asCkptError, at, CkptError } from '@ckptree/errors';
+import { asCkptError, CkptError } from '@ckptree/errors';
+import { readSpecDocument } from '@ckptree/kernel/spec-file';
 import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { plural } from '../output/quantities.js';
@@ -27,13 +27,13 @@ export interface SpawnOptions extends ClusterOptions {
 }
 
 /** Starts the tree of a spec on the workers. */
-export function spawn(
+export async function spawn(
   path: string,
   options: SpawnOptions,
   session: Session,
 ): Promise<Outcome<StartedReport>> {
   const { name, label, place } = options;
-  const spec = readSpecFile(path);
+  const spec = (await readSpecDocument(path)) as object;
   return withClient(options, session, async (client) => {
     const { tree, rootPid, tasks, workers } = await client.spawn(spec, {
       baseFolder: dirname(resolve(path)),
@@ -89,13 +89,3 @@ export const formatStarted = (
   { strong }: Palette,
 ): string =>
   `Task ${strong(String(rootPid))} is the root of tree ${tree}: ${plural(tasks, 'task')} on ${workers.join(', ')}.\n`;
-
-function readSpecFile(path: string): object {
-  try {
-    const spec = JSON.parse(readFileSync(path, 'utf8')) as object;
-    return spec;
-  } catch (error) {
-    const known = asCkptError(error);
-    throw at(known, { path });
-  }
-}

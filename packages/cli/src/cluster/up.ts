@@ -15,6 +15,7 @@ export const UpReport = Type.Object(
 type UpReport = Static<typeof UpReport>;
 
 export interface UpOptions {
+  readonly json?: true | undefined;
   readonly workers: number;
   readonly storage: number;
   readonly coordinators: number;
@@ -50,6 +51,8 @@ export async function up(options: UpOptions, session: Session): Promise<Outcome<
       }),
   );
   try {
+    // The report comes when all is over, and whoever reads it needs the cluster before.
+    if (options.json) session.say(`the cluster is up at ${cluster.natsUrl}`);
     session.narrate((palette) => welcome(cluster.natsUrl, data, options, palette));
     await aborted(session.signal);
     session.say('ending the services ...');

@@ -44,12 +44,16 @@ const PLACES: { readonly [Field in keyof ErrorFields]-?: (value: string, fields:
 /** Where it happened, as far as the sentence does not say so. */
 function placeOf({ message, fields }: Pick<ErrorData, 'message' | 'fields'>): string {
   return (Object.keys(PLACES) as (keyof ErrorFields)[])
-    .filter((field) => fields[field] !== undefined && !message.includes(String(fields[field])))
+    .filter((field) => fields[field] !== undefined && !hasWord(message, String(fields[field])))
     .map((field) => PLACES[field](String(fields[field]), fields))
     .filter((text) => text !== '')
     .map(printable)
     .join(', ');
 }
+
+/** Whether a text says something by itself: task 1 is not told by `1023 frames`. */
+const hasWord = (text: string, word: string): boolean =>
+  new RegExp(`(?<!\\w)${word.replaceAll(/\W/g, '\\$&')}(?!\\w)`).test(text);
 
 function causesOf({ cause }: ErrorData): readonly ErrorData[] {
   return cause === undefined ? [] : [cause, ...causesOf(cause)];

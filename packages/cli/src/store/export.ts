@@ -10,6 +10,7 @@ import { writeAll } from '../output/write-all.js';
 import type { Outcome, Session } from '../session.js';
 import { withStore } from './open-store.js';
 import type { StoreOptions } from './store-options.js';
+import { resolve } from './stored.js';
 
 export const ExportReport = Type.Object(
   {
@@ -29,7 +30,7 @@ export function exportCheckpoint(
   session: Session,
 ): Promise<Outcome<ExportReport>> {
   return withStore(options, {}, async (store) => {
-    const manifest = await store.resolve(text);
+    const manifest = await resolve(store, text, options);
     const { id, sizes } = manifest;
     const path = await (output === undefined
       ? exportToStdout(store, manifest, session)

@@ -5,6 +5,7 @@ import { plural } from '../output/quantities.js';
 import type { Outcome } from '../session.js';
 import { withStore } from './open-store.js';
 import type { StoreOptions } from './store-options.js';
+import { resolve } from './stored.js';
 
 export const ForgetReport = Type.Object(
   {
@@ -28,7 +29,7 @@ export interface Selection {
 export function forget(selection: Selection, options: StoreOptions): Promise<Outcome<ForgetReport>> {
   const { dryRun } = selection;
   return withStore(options, {}, async (store) => {
-    const forgotten = await selected(store, selection);
+    const forgotten = await selected(store, selection, options);
     if (!dryRun) await store.forget(forgotten);
     const { checkpoints, damaged } = await store.list();
     const left = checkpoints.length + damaged.length - (dryRun ? forgotten.length : 0);
@@ -36,10 +37,14 @@ export function forget(selection: Selection, options: StoreOptions): Promise<Out
   });
 }
 
-async function selected(store: Store, { ids, labels, policy }: Selection): Promise<string[]> {
+async function selected(
+  store: Store,
+  { ids, labels, policy }: Selection,
+  options: StoreOptions,
+): Promise<string[]> {
   if (ids.length > 0) {
     const resolved = new Set<string>();
-    for (const text of ids) resolved.add(await idOf(store, text));
+    for (const text of ids) resolved.add(await idOf(store, text, options));
     return [...resolved];
   }
   const manifests: readonly Manifest[] = hasRules(policy)
@@ -52,9 +57,9 @@ const hasRules = (policy: ForgetPolicy): boolean =>
   Object.values(policy).some((value) => value !== undefined);
 
 /** One whose manifest is damaged can be removed by its whole id. */
-async function idOf(store: Store, text: string): Promise<string> {
+async function idOf(store: Store, text: string, options: StoreOptions): Promise<string> {
   const { damaged } = await store.list();
-  return damaged.some(({ id }) => id === text) ? text : (await store.resolve(text)).id;
+  return damaged.some(({ id }) => id === text) ? text : (await resolve(store, text, options)).id;
 }
 
 export function formatForget({ dryRun, forgotten, kept }: ForgetReport, { strong }: Palette): string {

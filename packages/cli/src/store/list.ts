@@ -6,6 +6,7 @@ import type { Outcome } from '../session.js';
 import { CheckpointInfo, formatCheckpoints, formatInfo, infoOf } from './checkpoint-info.js';
 import { withStore } from './open-store.js';
 import type { StoreOptions } from './store-options.js';
+import { resolve } from './stored.js';
 
 export const ListReport = Type.Object(
   {
@@ -47,7 +48,7 @@ export function formatList({ checkpoints, damaged }: ListReport, palette: Palett
 /** One checkpoint. */
 export function show(text: string, options: StoreOptions): Promise<Outcome<CheckpointInfo>> {
   return withStore(options, {}, async (store) => ({
-    report: infoOf(await store.resolve(text)),
+    report: infoOf(await resolve(store, text, options)),
     exitCode: 0,
   }));
 }

@@ -44,7 +44,7 @@ export async function openStore(
   if (!create)
     throw new CkptError(
       'ENOENT',
-      `there is no store ${path} yet; the first checkpoint makes one, or \`ckptree store init\`${ofCluster()}`,
+      `there is no store ${path} yet; the first checkpoint makes one, or \`ckptree store init\`${ofCluster(options)}`,
       { path },
     );
   // Whoever gives a secret wants it used.
@@ -59,8 +59,8 @@ export async function openStore(
 }
 
 /** Whoever talks to a cluster may mean its checkpoints, which this command has to be shown. */
-export const ofCluster = (): string =>
-  process.env.NATS_URL
+export const ofCluster = ({ store }: StoreOptions): string =>
+  store === undefined && process.env.NATS_URL
     ? '; for checkpoints of the cluster of NATS_URL give --store the folder of its store'
     : '';
 

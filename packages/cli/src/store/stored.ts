@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { CkptError, isCkptError } from '@ckptree/errors';
 import type { Manifest, Store, StoredImage } from '@ckptree/store';
 import { ofCluster, withStore } from './open-store.js';
-import { type ImageChoice, storeFolder } from './store-options.js';
+import { type ImageChoice, type StoreOptions, storeFolder } from './store-options.js';
 
 /**
  * Opens a checkpoint of the store for as long as `use` takes.
@@ -14,26 +14,28 @@ export async function withStored<Result>(
   use: (image: StoredImage) => Promise<Result>,
 ): Promise<Result> {
   const path = storeFolder(options);
-  if (!existsSync(path)) throw neither(text, path);
+  const neither = (what: string): CkptError => {
+    const sentence = `there is no file ${text}, and no ${what}${ofCluster(options)}`;
+    return new CkptError('ENOENT', sentence, { path: text });
+  };
+  if (!existsSync(path)) throw neither(`store ${path} that could have such a checkpoint`);
   return withStore(options, { threads: options.threads }, async (store) => {
-    const { id } = await resolve(store, text, path);
+    const { id } = await resolveOr(neither(`such checkpoint in the store ${path}`), store, text);
     return use(await store.source(id));
   });
 }
 
-async function resolve(store: Store, text: string, path: string): Promise<Manifest> {
+/** The checkpoint of the store that is meant. @throws ENOENT there is none; EINVAL several are meant */
+export function resolve(store: Store, text: string, options: StoreOptions): Promise<Manifest> {
+  const elsewhere = ofCluster(options) || '; `ckptree ls` shows those that it has';
+  const none = `the store ${storeFolder(options)} has no checkpoint ${text}${elsewhere}`;
+  return resolveOr(new CkptError('ENOENT', none), store, text);
+}
+
+async function resolveOr(none: CkptError, store: Store, text: string): Promise<Manifest> {
   try {
     return await store.resolve(text);
   } catch (error) {
-    throw isCkptError(error) && error.code === 'ENOENT' ? neither(text, path) : error;
+    throw isCkptError(error) && error.code === 'ENOENT' ? none : error;
   }
 }
-
-const neither = (text: string, path: string): CkptError =>
-  new CkptError(
-    'ENOENT',
-    existsSync(path)
-      ? `there is no file ${text}, and no such checkpoint in the store ${path}${ofCluster()}`
-      : `there is no file ${text}, and no store ${path} that could have such a checkpoint${ofCluster()}`,
-    { path: text },
-  );

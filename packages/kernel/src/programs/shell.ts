@@ -1,7 +1,8 @@
 import { asCkptError, CkptError } from '@ckptree/errors';
 import { type Static, Type } from '@ckptree/schema';
 import type { Sys } from '../program.js';
-import { MAX_TEXT_BYTES } from '../spec/json-text.js';
+import { listed, validatorOf } from '../schema/validation.js';
+import { MAX_TEXT_BYTES, parseJson } from '../spec/json-text.js';
 import { conclude, machine } from './machine.js';
 import { mapMemory } from './memory.js';
 import { PidParam } from './param-types.js';
@@ -49,14 +50,22 @@ function writeScript(sys: Sys, commands: readonly Command[]): number {
   return script;
 }
 
-/** @throws E2BIG the text is longer than any spec: memory may come from an image that somebody made up */
+/**
+ * Memory may come from an image that somebody made up.
+ * @throws E2BIG the text is longer than any spec; EINVAL it is no command
+ */
 function readCommand(sys: Sys, script: number, index: number): Command {
   const entry = script + index * ENTRY_SIZE;
   const length = sys.mem.u32(entry + TEXT_LENGTH);
   if (length > MAX_TEXT_BYTES) throw new CkptError('E2BIG', `command ${index} takes ${length} bytes`);
   const text = sys.mem.read(script + sys.mem.u32(entry + TEXT), length);
-  return JSON.parse(Buffer.from(text).toString()) as Command;
+  const command = parseJson(Buffer.from(text).toString());
+  const faults = faultsOf(command);
+  if (faults.length > 0) throw new CkptError('EINVAL', `command ${index} is damaged: ${listed(faults)}`);
+  return command as Command;
 }
+
+const faultsOf = validatorOf(Command);
 
 /** In the child: nothing of the shell is left behind a call of exec that succeeds. */
 function execute(sys: Sys, { program, params = {}, session, group }: Command): void {

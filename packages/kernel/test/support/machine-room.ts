@@ -75,6 +75,15 @@ export class MachineRoom {
     await this.#ended();
   }
 
+  /** Runs a tree to its end of whose root somebody changes, before it begins, the pages that were written. */
+  async runWithMemory(root: object, change: (page: Uint8Array) => void): Promise<TaskExit[]> {
+    await this.#replace(root, [], 0, (tree) => {
+      for (const page of writtenMemory(tree.tasks[0]!.mm!)) change(page);
+      return tree;
+    });
+    return (await this.#ended()).filter(({ status }) => status !== SIGKILL);
+  }
+
   async #replace(
     root: object,
     files: object[],

@@ -15,11 +15,10 @@ export class HostedTree {
   readonly tree: string;
   /** Root of the whole tree, wherever it is. */
   readonly rootPid: number;
-  /** How tasks ended here, in the order in which they did. */
-  readonly ends: TaskEnd[] = [];
   /** Resolves, never rejects, when the load is over. */
   readonly loaded: Promise<void>;
   loading: Loading = { bytes: 0, totalBytes: 0 };
+  #ends: TaskEnd[] | undefined = [];
   #state: TreeState = 'loading';
   #forest: Forest | undefined;
   #failure: ErrorData | undefined;
@@ -40,6 +39,19 @@ export class HostedTree {
   /** Tasks that were loaded. */
   get tasks(): number {
     return this.#forest?.pids.length ?? 0;
+  }
+
+  /** How tasks ended here, in the order in which they did. @throws ESRCH that is forgotten by now */
+  get ends(): TaskEnd[] {
+    if (this.#ends !== undefined) return this.#ends;
+    throw new CkptError(
+      'ESRCH',
+      `how the tasks of tree ${this.tree} ended here is forgotten; the events tell`,
+    );
+  }
+
+  forgetEnds(): void {
+    this.#ends = undefined;
   }
 
   get failure(): ErrorData | undefined {

@@ -1,6 +1,6 @@
 import { CkptError, type ErrorData, errorToData } from '@ckptree/errors';
 import type { Forest } from '@ckptree/kernel';
-import type { TaskEnd } from '@ckptree/protocol';
+import type { TaskEnd, TreeRecord } from '@ckptree/protocol';
 
 export type TreeState = 'loading' | 'loaded' | 'started' | 'failed';
 
@@ -21,6 +21,7 @@ export class HostedTree {
   #ends: TaskEnd[] | undefined = [];
   #state: TreeState = 'loading';
   #forest: Forest | undefined;
+  #record: TreeRecord | undefined;
   #failure: ErrorData | undefined;
   #abandoned = false;
   readonly #interruption = new AbortController();
@@ -63,13 +64,19 @@ export class HostedTree {
     return this.#interruption.signal;
   }
 
+  /** What the cluster knew of it when it was started, for a cluster that has lost that. */
+  get record(): TreeRecord | undefined {
+    return this.#record;
+  }
+
   /** Lets the tasks run. Told twice, it does nothing. @throws EBUSY it is not loaded yet; what the load threw */
-  start(frozen: boolean): void {
+  start(frozen: boolean, record?: TreeRecord): void {
     if (this.#state === 'started') return;
     if (this.#forest === undefined || this.#state !== 'loaded')
       throw new CkptError('EBUSY', `tree ${this.tree} is ${this.#state} and cannot be started`);
     this.#forest.start({ frozen });
     this.#state = 'started';
+    this.#record = record;
   }
 
   /** Gives up what was loaded, or is being loaded. @throws EBUSY its tasks run already */

@@ -35,6 +35,16 @@ export class HostedTrees {
     return this.all.filter(({ state }) => state === 'started').length;
   }
 
+  /** Those of which a task is left here. */
+  get living(): readonly HostedTree[] {
+    const roots = new Set(this.#kernel.ps().map(({ rootPid }) => rootPid));
+    // Another may have had the same root before.
+    return this.all.filter(
+      (hosted) =>
+        hosted.state === 'started' && roots.has(hosted.rootPid) && this.ofTask(hosted.rootPid) === hosted,
+    );
+  }
+
   find(tree: string): HostedTree | undefined {
     return this.#trees.get(tree);
   }

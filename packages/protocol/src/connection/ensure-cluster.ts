@@ -3,8 +3,9 @@ import { CkptError } from '@ckptree/errors';
 import { DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig } from 'nats';
 import { BUCKETS, STREAMS, SUBJECTS } from '../subjects.js';
 import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
-import { apiErrorOf, fromNats } from './nats-error.js';
+import { apiErrorOf, fromNats, STREAM_NOT_FOUND } from './nats-error.js';
 import { recordsOf } from './records.js';
+import { madeAt } from './stream-made.js';
 
 export interface ClusterOptions {
   /** Copies of every stream, over the servers of a NATS cluster. Default 1. */
@@ -23,7 +24,6 @@ const READY_TIMEOUT_MS = 10_000;
 /** What the server says of a stream that is there; the second also when somebody is just making it. Or another has its subjects. */
 const STREAM_NAME_IN_USE = 10_058;
 const STREAM_SUBJECTS_OVERLAP = 10_065;
-const STREAM_NOT_FOUND = 10_059;
 
 /**
  * Makes the streams and buckets of a cluster, or brings them to these settings; may be done at any time, by several.
@@ -41,6 +41,17 @@ export async function ensureCluster(connection: Connection, options: ClusterOpti
         );
       await sleep(LOOK_AGAIN_MS);
     }
+}
+
+/**
+ * Tells the streams and buckets of a cluster from those of the same names that are made when these are lost: when the server has lost its
+ * data, or somebody has deleted one of them.
+ * @returns undefined when one of them is missing @throws as request()
+ */
+export async function clusterState(connection: Connection): Promise<string | undefined> {
+  const names = streamsOf({}).map(({ name = '' }) => name);
+  const made = await Promise.all(names.map((name) => madeAt(connection, name)));
+  return made.includes(undefined) ? undefined : made.join(' ');
 }
 
 function streamsOf(options: ClusterOptions): Partial<StreamConfig>[] {

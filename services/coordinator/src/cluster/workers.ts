@@ -11,6 +11,7 @@ export interface WorkersParts {
   readonly events: EventPublisher;
   /** Ids of the trees of which a worker hosts a part. */
   readonly treesOn: (worker: string) => readonly string[];
+  readonly onJoined: (worker: string) => void;
   readonly onLost: (worker: string) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -130,6 +131,7 @@ export class Workers {
     // The same name, started anew: what the one before hosted is gone.
     if (known !== undefined) this.#isLost(known, 'silent');
     this.#tell({ type: 'worker.joined', worker, host }, `${worker}.joined.${Date.parse(started)}`);
+    this.#parts.onJoined(worker);
   }
 
   #sweep(): void {

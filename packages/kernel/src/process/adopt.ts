@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { CkptError } from '@ckptree/errors';
 import {
   EXIT_ZOMBIE,
@@ -194,14 +194,22 @@ function openFilesOf(tree: TaskTree): Set<OpenFile> {
   return files;
 }
 
-/** A read-only file of which nothing was known at the checkpoint may be missing here. */
+/** A read-only file of which nothing was known at the checkpoint may be missing here; a device of its name is as good as missing. */
 function reopen(files: OpenFiles, { path, mode, flags, pos, version, key }: OpenFile): FileObject {
   const access = (mode & FMODE.WRITE) === 0 ? O.RDONLY : (mode & FMODE.READ) === 0 ? O.WRONLY : O.RDWR;
   const reopened = (flags & ~(3 | O.CREAT | O.TRUNC)) | access;
   const isProgram = path.startsWith('/ckptree/');
-  return version === 0n && access === O.RDONLY && !isProgram && !existsSync(path)
+  return version === 0n && access === O.RDONLY && !isProgram && !isRegular(path)
     ? files.openAbsent(path, reopened, key)
     : files.open(path, reopened, pos, key);
+}
+
+function isRegular(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false; // not there, or not to be seen
+  }
 }
 
 function zombieDigest({ setChildTid, clearChildTid }: Task): Uint8Array {

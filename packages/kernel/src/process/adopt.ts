@@ -6,6 +6,7 @@ import {
   FMODE,
   type Mm,
   type OpenFile,
+  TASK_STATE,
   type Task,
   type TaskTree,
 } from '@ckptree/model';
@@ -27,6 +28,7 @@ import {
   placeOnCpus,
 } from './newcomers.js';
 import type { NewTask } from './process-table.js';
+import { SLOT, STATE } from './slot.js';
 
 /** Mutable lists of what one cpu is told. */
 interface Load {
@@ -59,8 +61,9 @@ export function enterAdopted(parts: NewcomerParts, tree: TaskTree): Newcomers<Lo
         : table.addLocked(entry);
     });
     table.locked(() => {
-      for (const [index, { exitState }] of tree.tasks.entries())
+      for (const [index, { exitState, state }] of tree.tasks.entries())
         if (exitState === EXIT_ZOMBIE) disownChildrenLocked(table, slots[index]!);
+        else if (state === TASK_STATE.INTERRUPTIBLE) table.set(slots[index]!, SLOT.STATE, STATE.BLOCKED);
     });
     const perCpu = new Map<number, Load>();
     const packers = new Map<number, Packer>();

@@ -102,13 +102,18 @@ async function ensureStream(connection: Connection, config: Partial<StreamConfig
   const { streams } = connection[NATS].manager;
   const name = config.name ?? '';
   const asked = { responder: 'JetStream', what: `making the stream ${name}`, timeoutMs: API_TIMEOUT_MS };
-  try {
-    await streams.add(config);
-  } catch (error) {
-    const code = apiErrorOf(error);
-    if (code !== STREAM_NAME_IN_USE && code !== STREAM_SUBJECTS_OVERLAP) throw fromNats(error, asked);
-    await streams.update(name, config).catch((cause) => {
-      throw fromNats(apiErrorOf(cause) === STREAM_NOT_FOUND ? error : cause, asked);
-    });
-  }
+  // One that is there is not added again: where the disk has no room for another like it, that would be refused.
+  let refused: unknown;
+  if ((await madeAt(connection, name)) === undefined)
+    try {
+      await streams.add(config);
+      return;
+    } catch (error) {
+      const code = apiErrorOf(error);
+      if (code !== STREAM_NAME_IN_USE && code !== STREAM_SUBJECTS_OVERLAP) throw fromNats(error, asked);
+      refused = error;
+    }
+  await streams.update(name, config).catch((error) => {
+    throw fromNats(apiErrorOf(error) === STREAM_NOT_FOUND ? (refused ?? error) : error, asked);
+  });
 }

@@ -24,6 +24,8 @@ const READY_TIMEOUT_MS = 10_000;
 /** What the server says of a stream that is there; the second also when somebody is just making it. Or another has its subjects. */
 const STREAM_NAME_IN_USE = 10_058;
 const STREAM_SUBJECTS_OVERLAP = 10_065;
+/** The disk has no room for one like it; said before the server looks whether it is there already. */
+const NO_STORAGE = 10_047;
 
 /**
  * Makes the streams and buckets of a cluster, or brings them to these settings; may be done at any time, by several.
@@ -44,15 +46,20 @@ export async function ensureCluster(connection: Connection, options: ClusterOpti
 }
 
 /**
- * Tells the streams and buckets of a cluster from those of the same names that are made when these are lost: when the server has lost its
- * data, or somebody has deleted one of them.
+ * When the streams and buckets of a cluster were made, in a fixed order. Others of their names are made when these are lost: when the server
+ * has lost its data, or somebody has deleted one of them.
  * @returns undefined when one of them is missing @throws as request()
  */
-export async function clusterState(connection: Connection): Promise<string | undefined> {
+export async function clusterState(connection: Connection): Promise<readonly number[] | undefined> {
   const names = streamsOf({}).map(({ name = '' }) => name);
   const made = await Promise.all(names.map((name) => madeAt(connection, name)));
-  return made.includes(undefined) ? undefined : made.join(' ');
+  const known = made.filter((at) => at !== undefined);
+  return known.length < names.length ? undefined : known;
 }
+
+/** Whether two answers of clusterState() are of the same streams and buckets. */
+export const isSameState = (one: readonly number[], other: readonly number[]): boolean =>
+  one.every((at, index) => at === other[index]);
 
 function streamsOf(options: ClusterOptions): Partial<StreamConfig>[] {
   const { replicas = 1, eventsMaxAgeMs = WEEK_MS, eventsMaxBytes = 2 ** 30, workerTtlMs = 10_000 } = options;
@@ -102,18 +109,14 @@ async function ensureStream(connection: Connection, config: Partial<StreamConfig
   const { streams } = connection[NATS].manager;
   const name = config.name ?? '';
   const asked = { responder: 'JetStream', what: `making the stream ${name}`, timeoutMs: API_TIMEOUT_MS };
-  // One that is there is not added again: where the disk has no room for another like it, that would be refused.
-  let refused: unknown;
-  if ((await madeAt(connection, name)) === undefined)
-    try {
-      await streams.add(config);
-      return;
-    } catch (error) {
-      const code = apiErrorOf(error);
-      if (code !== STREAM_NAME_IN_USE && code !== STREAM_SUBJECTS_OVERLAP) throw fromNats(error, asked);
-      refused = error;
-    }
-  await streams.update(name, config).catch((error) => {
-    throw fromNats(apiErrorOf(error) === STREAM_NOT_FOUND ? (refused ?? error) : error, asked);
-  });
+  try {
+    await streams.add(config);
+  } catch (error) {
+    const code = apiErrorOf(error) ?? 0;
+    if (code === NO_STORAGE && (await madeAt(connection, name)) !== undefined) return;
+    if (code !== STREAM_NAME_IN_USE && code !== STREAM_SUBJECTS_OVERLAP) throw fromNats(error, asked);
+    await streams.update(name, config).catch((cause) => {
+      throw fromNats(apiErrorOf(cause) === STREAM_NOT_FOUND ? error : cause, asked);
+    });
+  }
 }

@@ -80,7 +80,7 @@ class Reader {
   #start: Start;
   #caughtUp = false;
   /** When the stream was made: another has sequences of its own. */
-  #made: string | undefined;
+  #made: number | undefined;
 
   constructor(connection: Connection, options: OrderedOptions) {
     this.#connection = connection;
@@ -152,6 +152,9 @@ class Reader {
   async #checkStream(): Promise<void> {
     const { stream } = this.#options;
     const made = await madeAt(this.#connection, stream);
+    // A server that ends has let go of its streams already when it still answers.
+    if (this.#made !== undefined && made === undefined)
+      throw new CkptError('EAGAIN', `the stream ${stream} is gone`);
     if (this.#made !== undefined && made !== this.#made)
       throw new CkptError(
         'EIO',

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError } from '@ckptree/errors';
-import { type Connection, clusterState } from '@ckptree/protocol';
+import { type Connection, clusterState, isSameState } from '@ckptree/protocol';
 import type { Term } from './leadership.js';
 
 const LOOK_MS = 2_000;
@@ -44,12 +44,15 @@ async function watch(
   signal: AbortSignal,
   onLost: () => void,
 ): Promise<void> {
-  let began: string | undefined;
+  let began: readonly number[] | undefined;
+  let missed = false;
   while (!signal.aborted) {
     try {
       const state = await clusterState(connection);
       began ??= state;
-      if (state === undefined || state !== began) return onLost();
+      // A server that ends has let go of its streams already when it still answers: one look is not enough.
+      if (state === undefined ? missed : !isSameState(state, began ?? state)) return onLost();
+      missed = state === undefined;
     } catch (error) {
       // No answer says nothing.
       if (!signal.aborted) onError(error);

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { ckptree, documentOf, REPOSITORY, scratchFolder, shell } from './support/ckptree.js';
@@ -256,6 +256,19 @@ describe('core', () => {
     expect(digests(documentOf<Report>('run', hosted.stdout))).toEqual(
       digests(undisturbed).filter(([pid]) => pid === 3),
     );
+  });
+
+  test('of a process that has a device mapped is hosted: what was mapped is in it', async () => {
+    const core = scratch.path('device.core');
+    const file = '/tmp/corpus.aX98A7/threads';
+    const device = '/dev/null'.replace('v/', `v${'/'.repeat(file.length - '/dev/null'.length + 1)}`);
+    const bytes = readFileSync(CORE).toString('latin1').replaceAll(file, device);
+    writeFileSync(core, bytes, 'latin1');
+    const hosted = await ckptree(['run', '--core', core, '--json']);
+    expect(hosted).toMatchObject({ code: 0, stderr: '' });
+    const plain = await ckptree(['run', '--core', CORE, '--json']);
+    const pids = ({ stdout }: typeof plain) => documentOf<Report>('run', stdout).tasks.map(({ pid }) => pid);
+    expect(pids(hosted)).toEqual(pids(plain));
   });
 
   test('of a real process is hosted, saved, restarted, and written again page for page', async () => {

@@ -39,7 +39,7 @@ export class CheckpointHandle implements AsyncIterable<CheckpointProgress> {
   readonly id: string;
   /**
    * @throws what made it fail; EINTR it was cancelled, or `signal`; ETIMEDOUT it had not ended in time (and may still);
-   *   EPIPE the client was closed
+   *   EIO NATS has lost the events that would tell; EPIPE the client was closed
    */
   readonly done: Promise<CompletedCheckpoint>;
   readonly #connection: Connection;

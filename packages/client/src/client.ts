@@ -5,6 +5,7 @@ import {
   Connection,
   type ConnectionStatus,
   coordinator,
+  type ReplyOf,
   type RetentionPolicy,
   type Schedule,
   type ScheduleRequest,
@@ -52,6 +53,9 @@ export interface StoredCheckpoints {
   readonly checkpoints: readonly CheckpointInfo[];
   readonly damaged: Listing['damaged'];
 }
+
+/** Which checkpoints are kept; when that was applied last, and why it failed, if it did, as far as the coordinator that leads knows. */
+export type Retention = Omit<ReplyOf<typeof coordinator.retention.definition>, 'forgotten'>;
 
 const DEFAULT_URL = 'nats://127.0.0.1:4222';
 const RESTART_TIMEOUT_MS = 600_000;
@@ -233,27 +237,19 @@ export class Client {
   }
 
   /** Which checkpoints are kept. @param policy a new policy, from now on */
-  async retention(policy?: RetentionPolicy, options: AskOptions = {}): Promise<RetentionPolicy> {
+  async retention(policy?: RetentionPolicy, options: AskOptions = {}): Promise<Retention> {
     const body = policy === undefined ? { action: 'get' as const } : { action: 'set' as const, policy };
-    return (await ask(this.connection, coordinator.retention, body, options)).policy;
+    const { forgotten: _, ...retention } = await ask(this.connection, coordinator.retention, body, options);
+    return retention;
   }
 
-  /** When the policy was applied last, and why that failed, if it did: as far as the coordinator that leads knows. */
-  async lastRetention(options: AskOptions = {}): Promise<Pick<Schedule, 'lastRun' | 'lastError'>> {
-    const { lastRun, lastError } = await ask(
-      this.connection,
-      coordinator.retention,
-      { action: 'get' },
-      options,
-    );
-    return { ...(lastRun !== undefined && { lastRun }), ...(lastError !== undefined && { lastError }) };
-  }
-
-  /** Applies the policy now. @returns the checkpoints that go; with `dryRun`, that would */
-  async applyRetention(options: AskOptions & { readonly dryRun?: boolean } = {}): Promise<readonly string[]> {
+  /** Applies the policy now. @returns also the checkpoints that go; with `dryRun`, that would */
+  async applyRetention(
+    options: AskOptions & { readonly dryRun?: boolean } = {},
+  ): Promise<Retention & { readonly forgotten: readonly string[] }> {
     const { dryRun } = options;
     const body = { action: 'apply' as const, ...(dryRun !== undefined && { dryRun }) };
-    return (await ask(this.connection, coordinator.retention, body, options)).forgotten ?? [];
+    return { forgotten: [], ...(await ask(this.connection, coordinator.retention, body, options)) };
   }
 
   /** The store of the cluster, to read from: list, show, export. Whoever opens it closes it. */

@@ -23,7 +23,8 @@ export interface EventsOptions {
 
 /**
  * Events in their order, each once, over any outage. Ends without a word when the signal says so.
- * @throws ENOENT there is no cluster on this server; EPERM this user may not; EPIPE the client was closed
+ * @throws ENOENT there is no cluster on this server; EIO NATS has lost the events, begin anew; EPERM this user may not; EPIPE the client
+ *   was closed
  */
 export async function* eventsOf(
   connection: Connection,

@@ -5,6 +5,7 @@ export {
   Client,
   connect,
   type EndList,
+  type Retention,
   type StartedTree,
   type StoredCheckpoints,
   type TaskList,

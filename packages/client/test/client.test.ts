@@ -166,8 +166,11 @@ describe('trees', () => {
     await expect(sdk.schedules()).resolves.toEqual([schedule]);
     await sdk.unschedule('s-1');
     await expect(sdk.unschedule('s-2')).rejects.toMatchObject({ code: 'ENOENT' });
-    await expect(sdk.retention({ keepLast: 3 })).resolves.toEqual({ keepLast: 3 });
-    await expect(sdk.applyRetention({ dryRun: true })).resolves.toHaveLength(1);
+    await expect(sdk.retention({ keepLast: 3 })).resolves.toEqual({ policy: { keepLast: 3 } });
+    await expect(sdk.applyRetention({ dryRun: true })).resolves.toEqual({
+      policy: {},
+      forgotten: ['20261123t153926123-7f3a9c2e'],
+    });
     await expect(sdk.cancel('20261123t153926123-7f3a9c2e')).resolves.toBe('cancelled');
     await expect(sdk.checkpoints({ active: true })).resolves.toEqual([]);
     expect(policies).toEqual([

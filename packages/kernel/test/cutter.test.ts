@@ -14,6 +14,8 @@ import { ProcessTable } from '../dist/process/process-table.js';
 import { FLAG, KERNEL_SLOT, SIGKILL, SLOT, STATE } from '../dist/process/slot.js';
 
 const SIGTERM = 15;
+/** How long tasks stand still before a signal has them let go. */
+const FIRST_MS = 200;
 
 /** A zombie, and a cpu that does nothing by itself. */
 function cutting() {
@@ -105,6 +107,7 @@ test.each([
     const isFrozen = (slot: number) => (table.flags(slot) & FLAG.FREEZE_CUT) !== 0;
     const held = cutter.hold(subtrees([1]), {});
     expect(isFrozen(child)).toBe(true);
+    await sleep(FIRST_MS);
     table.locked(() => send(table));
     expect(table.locked(() => cuts.standLocked(0, table.versionLocked))).toBe(false);
     while (isFrozen(child)) {
@@ -119,7 +122,10 @@ test.each([
     expect(table.get(child, SLOT.STATE)).toBe(STATE.ZOMBIE);
     table.locked(() => cuts.snapshotTakenLocked(0, id, 0));
     cuts.concluded();
-    (await held).release();
+    const cut = await held;
+    // They had stood still before they were let go once more.
+    expect(cut.resume().stoodStillUs).toBeGreaterThan(FIRST_MS * 1e3);
+    cut.release();
     expect([root, child].map(isFrozen)).toEqual([false, false]);
   },
 );

@@ -1,6 +1,11 @@
 export { Bucket, type Change, type Entry, type WatchOptions } from './connection/bucket.js';
 export { Connection, type ConnectionStatus } from './connection/connection.js';
-export { type ClusterOptions, ensureCluster } from './connection/ensure-cluster.js';
+export {
+  type ClusterOptions,
+  clusterState,
+  ensureCluster,
+  isSameState,
+} from './connection/ensure-cluster.js';
 export { EventPublisher, type EventPublisherOptions, type NewEvent } from './connection/event-publisher.js';
 export type { Published } from './connection/jetstream-publish.js';
 export { isUnanswered, isUnserved } from './connection/nats-error.js';

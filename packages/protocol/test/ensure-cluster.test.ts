@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { ensureCluster } from '@ckptree/protocol';
 import { expect, test } from '@jest/globals';
 import { TestNats } from './support/nats.js';
@@ -25,5 +26,16 @@ test('a stream of somebody else that has the subjects of the cluster is told of'
     code: 'EIO',
     message: expect.stringMatching(/CKPTREE_EVENTS.*subjects overlap/),
   });
+  await nats.remove();
+});
+
+test('may be done again where the disk would not have room for a second stream of events', async () => {
+  const nats = await TestNats.start();
+  const { bavail, bsize } = await statfs(nats.server.dataFolder);
+  const connection = await nats.open();
+  // A server takes three quarters of what is free for its streams.
+  const options = { eventsMaxBytes: Math.floor((bavail * bsize) / 2) };
+  await ensureCluster(connection, options);
+  await expect(ensureCluster(connection, options)).resolves.toBeUndefined();
   await nats.remove();
 });

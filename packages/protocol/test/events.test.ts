@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Connection,
@@ -250,6 +252,21 @@ describe('reading', () => {
       abort.abort();
       await expect(read).resolves.toEqual([]);
     }
+  });
+
+  test('says so when the stream is lost with what it held, and there is another', async () => {
+    const other = await TestNats.start();
+    const [writer, reader] = [await other.cluster(), await other.open()];
+    const checkpoint = newCheckpoint();
+    const read = readEvents(reader, { from: { at: 'beginning' }, filter: { checkpoint } });
+    await publishPids(writer, checkpoint, [1]);
+    expect((await read.next()).value).toMatchObject({ event: { pid: 1 } });
+    await other.server.stop();
+    await rm(join(other.server.dataFolder, 'jetstream'), { recursive: true });
+    await other.server.start();
+    await publishPids(await other.cluster(), checkpoint, [1, 2]);
+    await expect(read.next()).rejects.toMatchObject({ code: 'EIO' });
+    await other.remove();
   });
 
   test('on a server where no cluster is says so', async () => {

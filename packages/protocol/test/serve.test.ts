@@ -125,7 +125,12 @@ describe('what comes in', () => {
     ['a wrong field', JSON.stringify({ version: 1, tree: '*' }), 'EINVAL', '/tree'],
     ['a wrong type', JSON.stringify({ version: 1, tree, frozen: 'yes' }), 'EINVAL', '/frozen'],
     ['deep nesting', `{"version":1,"x":${'['.repeat(20_000)}`, 'E2BIG', '/'],
-    ['too many bytes', JSON.stringify({ version: 1, tree, more: 'x'.repeat(2 ** 16) }), 'E2BIG', '/'],
+    [
+      'too many bytes',
+      JSON.stringify({ version: 1, tree, more: 'x'.repeat(start.definition.maxBytes) }),
+      'E2BIG',
+      '/',
+    ],
   ];
 
   test.each(refused)(

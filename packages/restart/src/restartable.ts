@@ -15,10 +15,12 @@ import { throwIfAborted } from './load-memory.js';
  * Finds out, before anything is built, whether a tree can go on here: its programs are known, and its files are there
  * and hold what they held.
  * @throws ENOENT a program or file is missing; ESTALE a file has changed; E2BIG it is too large to be read; EINVAL it is no
- *   regular file; ENOEXEC a task has no executable; ENOSYS it has no descriptor table; EINTR aborted
+ *   regular file, and more than mapped; ENOEXEC a task has no executable; ENOSYS it has no descriptor table; EINTR aborted
  */
 export async function checkRestartable(tree: TaskTree<StoredPages>, signal?: AbortSignal): Promise<void> {
   const checked = new Set<OpenFile>();
+  const descriptors = tree.tasks.flatMap(({ files }) => files?.descriptors ?? []);
+  const open = new Set(descriptors.map(({ file }) => file));
   for (const task of tree.tasks) {
     if (task.exitState === EXIT_ZOMBIE) continue;
     checkProgram(task);
@@ -26,7 +28,8 @@ export async function checkRestartable(tree: TaskTree<StoredPages>, signal?: Abo
     for (const file of filesOf(task)) {
       if (checked.has(file)) continue;
       checked.add(file);
-      await checkFile(file, { pid: task.pid, comm: task.comm, path: file.path }, signal);
+      const place = { pid: task.pid, comm: task.comm, path: file.path };
+      await checkFile(file, { place, isOpen: open.has(file), signal });
     }
   }
 }
@@ -58,8 +61,16 @@ function* filesOf({ mm, files }: Task<StoredPages>): Generator<OpenFile> {
 
 async function checkFile(
   { path, mode, version }: OpenFile,
-  place: ErrorFields,
-  signal: AbortSignal | undefined,
+  {
+    place,
+    isOpen,
+    signal,
+  }: {
+    readonly place: ErrorFields;
+    /** Under a descriptor, from which it may be read, too. */
+    readonly isOpen: boolean;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<void> {
   if (path.startsWith(PROGRAM_FOLDER)) return;
   // Of a file in a core nothing is known but its name; what was in memory of it is in the image.
@@ -70,7 +81,8 @@ async function checkFile(
     throw new CkptError('ENOENT', message, place, cause);
   });
   if (found === undefined) return;
-  // Opening a device may do something already: rewind a tape, start a watchdog.
+  // Opening a device may do something already: rewind a tape, start a watchdog. One that is only mapped is not opened.
+  if (!found.isFile() && mayBeMissing && !isOpen) return;
   if (!found.isFile()) throw new CkptError('EINVAL', `${path} is not a regular file here`, place);
   if (version === 0n) return;
   const present = await contentVersion(path, signal).catch((error: unknown) => {

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkpoint, DumpPool } from '@ckptree/checkpoint';
-import { verifyImage } from '@ckptree/image';
+import { diffTrees, readTree, verifyImage } from '@ckptree/image';
 import { contentVersion, Kernel, parseSpec, type TaskExit } from '@ckptree/kernel';
 import { type RestartOptions, restartImage, restartSource } from '@ckptree/restart';
 import { openFileSource } from '@ckptree/restart/file-source';
@@ -115,6 +115,18 @@ async function checkpointAt(
   }
 }
 
+async function differencesOf(one: string, other: string) {
+  const sources = [one, other].map((name) => openFileSource(image(name)));
+  try {
+    const [a, b] = await Promise.all(
+      sources.map(async (source) => ({ source, contents: await readTree(source) })),
+    );
+    return await diffTrees(a!, b!);
+  } finally {
+    for (const source of sources) source.close();
+  }
+}
+
 const forktree: TaskSpec = { pid: 1, program: 'forktree', params: { depth: 2, fanout: 2 } };
 
 describe('a restarted tree', () => {
@@ -153,6 +165,24 @@ describe('a restarted tree', () => {
     const expected = all.map(summary);
     expect(restarted.length).toBeGreaterThanOrEqual(2);
     for (const end of restarted) expect(expected).toContain(summary(end));
+  });
+
+  test('that has not run is saved as it was: any tree, any task, any tick', async () => {
+    const law = fc.asyncProperty(trees(text), fc.nat(), fc.nat(60), async (root, pick, tick) => {
+      const all = await exitsDuring(undisturbed, () => spawn(undisturbed, root));
+      const chosen = all[pick % all.length]!;
+      await checkpointAt(
+        root,
+        { pid: chosen.pid, tick: Math.min(tick, Math.max(0, chosen.ticks - 1)) },
+        image('law'),
+      );
+      const { rootPid } = await restartImage(elsewhere, image('law'), { frozen: true });
+      await checkpoint(elsewhere, rootPid, { output: image('again'), pool, leaveFrozen: true });
+      await killAll(elsewhere);
+      const { head: _, pages: __, equal: ___, ...differences } = await differencesOf('law', 'again');
+      expect(Object.values(differences).flat()).toEqual([]);
+    });
+    await fc.assert(law, { numRuns: 15 });
   });
 
   test('gives the same image again when it has not run', async () => {

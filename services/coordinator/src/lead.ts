@@ -11,6 +11,7 @@ import type { Store } from '@ckptree/store';
 import { Checkpoints } from './checkpoint/checkpoints.js';
 import type { StepLimits } from './checkpoint/step-parts.js';
 import type { Term } from './cluster/leadership.js';
+import { takeInStrays } from './cluster/strays.js';
 import type { Telling } from './cluster/telling.js';
 import { SILENT_MS, Workers } from './cluster/workers.js';
 import type { CoordinatorObserver } from './coordinator-observer.js';
@@ -47,11 +48,13 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
   const trees = await Trees.load(records.trees, term.signal);
   let keeper: TreeKeeper | undefined;
   let absent: NodeJS.Timeout | undefined;
+  let onJoined: ((worker: string) => void) | undefined;
   const workers = new Workers({
     connection,
     workers: records.workers,
     events: publisher,
     treesOn: (worker) => trees.on(worker).map(({ tree }) => tree),
+    onJoined: (worker) => onJoined?.(worker),
     onLost: (worker) => {
       observer.lost();
       keeper?.lost(worker).catch(onError);
@@ -67,13 +70,28 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
     const treeKeeper = new TreeKeeper(treeParts, onError);
     keeper = treeKeeper;
     // An outage takes the records of workers with it: each has as long to be heard as one that falls silent.
-    absent = setTimeout(() => void loseAbsent(treeKeeper, treeParts, term).catch(onError), SILENT_MS);
+    const awaitAbsent = (): void => {
+      clearTimeout(absent);
+      if (!term.signal.aborted)
+        absent = setTimeout(() => void loseAbsent(treeKeeper, treeParts).catch(onError), SILENT_MS);
+    };
+    awaitAbsent();
     await treeKeeper.undoHalfStarted();
     const onEnd = (record: CheckpointRecord): void => {
       observer.ended(record);
       schedules.ended(record).catch(onError);
     };
     const checkpoints = new Checkpoints({ ...treeParts, records: records.checkpoints, onEnd }, term);
+    onJoined = (worker) => {
+      const strays = { ...treeParts, checkpoints, signal: term.signal };
+      takeInStrays(strays, worker).then(
+        (found) => found && awaitAbsent(),
+        (error: unknown) => {
+          if (!term.signal.aborted && workers.isAlive(worker)) onError(error);
+        },
+      );
+    };
+    for (const { worker } of workers.list()) onJoined(worker);
     const schedules = await Schedules.begin({
       queue: (request) => queueRequest(connection, request),
       records: records.schedules,
@@ -126,17 +144,13 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
 }
 
 /** Workers that were lost while nobody led. */
-async function loseAbsent(
-  keeper: TreeKeeper,
-  { trees, workers, events }: TreeParts,
-  { number }: Term,
-): Promise<void> {
+async function loseAbsent(keeper: TreeKeeper, { trees, workers, events }: TreeParts): Promise<void> {
   const absent = new Set(trees.unended.flatMap((tree) => tree.workers.filter((id) => !workers.isAlive(id))));
   for (const worker of absent) {
     const hosted = trees.on(worker).map(({ tree }) => tree);
     const lost = { type: 'worker.lost', worker, reason: 'silent', trees: hosted } as const;
     // When it was started is not known, which the id has otherwise.
-    if (hosted.length > 0) events.tell(lost, `${worker}.lost.term-${number}`);
+    if (hosted.length > 0) events.tell(lost, `${worker}.lost.${hosted[0]}`);
     await keeper.lost(worker);
   }
 }

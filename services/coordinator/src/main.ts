@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { StoreAccess } from '@ckptree/carrier';
-import { EventPublisher, recordsOf } from '@ckptree/protocol';
+import { EventPublisher, ensureCluster, recordsOf } from '@ckptree/protocol';
 import {
   carrierObserver,
   checkStoreSecrets,
@@ -13,6 +13,7 @@ import {
 } from '@ckptree/service';
 import { Leadership } from './cluster/leadership.js';
 import { Telling } from './cluster/telling.js';
+import { whileStateLasts } from './cluster/while-state-lasts.js';
 import { CoordinatorObserver } from './coordinator-observer.js';
 import { lead } from './lead.js';
 import { coordinatorOptions } from './options.js';
@@ -36,42 +37,43 @@ export const runCoordinator = (): Promise<void> =>
       const observer = new CoordinatorObserver(coordinatorMetrics(registry));
       const onError = complain(log);
       const connection = await openConnection('coordinator', components);
-      await makeCluster(connection, { replicas: config.replicas }, components);
+      const cluster = { replicas: config.replicas };
+      await makeCluster(connection, cluster, components);
+      // Later too: NATS may lose what it keeps.
+      const setUp = () => ensureCluster(connection, cluster);
       const publisher = new EventPublisher(connection);
       const store = new StoreAccess(connection, {
         ...(config.volume !== undefined && { volume: config.volume }),
         secrets: await readStoreSecrets(config),
         observer: carrierObserver(registry),
       });
+      const leading = {
+        connection,
+        records: (signal: AbortSignal) => recordsOf(connection, signal),
+        publisher,
+        events: new Telling(publisher, onError),
+        store: () => store.store(),
+        instance: config.id,
+        observer,
+        limits: {
+          leaseMs: config.leaseMs,
+          describeMs: config.describeTimeoutMs,
+          dumpMs: config.dumpTimeoutMs,
+          commitMs: COMMIT_TIMEOUT_MS,
+        },
+        upkeep: { gc: config.gcEveryMs, verify: config.verifyEveryMs },
+        onError,
+      };
       const leadership = new Leadership({
         leader: recordsOf(connection).leader,
+        setUp,
         instance: config.id,
         onError,
         onTerm: (term, leads) => {
           if (observer.term(term, leads))
             log.info({ term }, leads ? 'this coordinator leads' : 'another leads');
         },
-        lead: (term) =>
-          lead(
-            {
-              connection,
-              records: (signal) => recordsOf(connection, signal),
-              publisher,
-              events: new Telling(publisher, onError),
-              store: () => store.store(),
-              instance: config.id,
-              observer,
-              limits: {
-                leaseMs: config.leaseMs,
-                describeMs: config.describeTimeoutMs,
-                dumpMs: config.dumpTimeoutMs,
-                commitMs: COMMIT_TIMEOUT_MS,
-              },
-              upkeep: { gc: config.gcEveryMs, verify: config.verifyEveryMs },
-              onError,
-            },
-            term,
-          ),
+        lead: (term) => whileStateLasts({ connection, setUp, onError }, term, (term) => lead(leading, term)),
       });
       return {
         close: async () => {

@@ -35,12 +35,14 @@ export interface UpkeepParts {
   readonly onError: (error: unknown) => void;
 }
 
-/** Collects garbage and verifies the store while this coordinator leads. When that was last done stands in a record, for the next one. */
+/** Collects garbage and verifies the store, one after the other, while this coordinator leads. When that was last done stands in a record, for the next one. */
 export class Upkeep {
   readonly #parts: UpkeepParts;
   readonly #end = new AbortController();
   readonly #timers: readonly NodeJS.Timeout[];
-  readonly #running = new Set<Job>();
+  readonly #waiting = new Set<Job>();
+  /** Resolves when the last job has ended: both read and rewrite the same packs. */
+  #last: Promise<unknown> = Promise.resolve();
   #record: UpkeepRecord;
 
   private constructor(parts: UpkeepParts, record: UpkeepRecord) {
@@ -67,19 +69,22 @@ export class Upkeep {
   }
 
   async #look(job: Job): Promise<void> {
-    const { connection, records, everyMs, onError } = this.#parts;
     const last = this.#record[job];
-    const isDue = last === undefined || Date.now() - Date.parse(last) >= everyMs[job];
-    if (!isDue || this.#running.has(job)) return;
-    this.#running.add(job);
-    try {
-      const began = new Date().toISOString();
-      const damage = await JOBS[job](connection, this.#end.signal);
-      if (damage !== undefined) onError(damage);
-      this.#record = { ...this.#record, [job]: began };
-      await records.put(CONTROL_KEYS.upkeep, this.#record);
-    } finally {
-      this.#running.delete(job);
-    }
+    const isDue = last === undefined || Date.now() - Date.parse(last) >= this.#parts.everyMs[job];
+    if (!isDue || this.#waiting.has(job)) return;
+    this.#waiting.add(job);
+    const turn = this.#last.then(() => this.#do(job)).finally(() => this.#waiting.delete(job));
+    this.#last = turn.catch(() => undefined); // told to whoever looked
+    await turn;
+  }
+
+  async #do(job: Job): Promise<void> {
+    const { connection, records, onError } = this.#parts;
+    this.#end.signal.throwIfAborted();
+    const began = new Date().toISOString();
+    const damage = await JOBS[job](connection, this.#end.signal);
+    if (damage !== undefined) onError(damage);
+    this.#record = { ...this.#record, [job]: began };
+    await records.put(CONTROL_KEYS.upkeep, this.#record);
   }
 }

@@ -79,6 +79,7 @@ async function takeOver(
     workers: records.workers,
     events: publisher,
     treesOn: () => [],
+    onJoined: () => undefined,
     onLost: () => undefined,
     onError: fail,
   });

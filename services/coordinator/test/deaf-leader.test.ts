@@ -20,6 +20,7 @@ function deaf(watch: (signal: AbortSignal | undefined) => AsyncGenerator<object>
     workers: bucket as unknown as Parts['workers'],
     events: { publish: async () => undefined } as unknown as Parts['events'],
     treesOn: () => [],
+    onJoined: () => undefined,
     onLost: (id) => lost.push(id),
     onError: () => undefined,
   });

@@ -33,6 +33,7 @@ beforeEach(async () => {
     workers: recordsOf(connection).workers,
     events: publisher,
     treesOn: () => [],
+    onJoined: () => undefined,
     onLost: () => undefined,
     onError: (error) => {
       throw error;

@@ -25,6 +25,7 @@ test('a root that was restarted is that of the new tree, even before the old one
     workers: records.workers,
     events: publisher,
     treesOn: () => [],
+    onJoined: () => undefined,
     onLost: () => undefined,
     onError,
   });

@@ -12,13 +12,11 @@ afterAll(() => whole?.stop());
 
 test('retention says when it ran last, and why that failed', async () => {
   const { client, folder } = whole;
-  await client.retention({ keepLast: 1 });
-  expect(await client.lastRetention()).toEqual({});
+  const policy = { keepLast: 1 };
+  expect(await client.retention(policy)).toEqual({ policy });
   const asked = new Date().toISOString();
-  await client.applyRetention({ dryRun: true });
-  expect(await client.lastRetention()).toEqual({});
-  await client.applyRetention();
-  const { lastRun = '', lastError } = await client.lastRetention();
+  expect(await client.applyRetention({ dryRun: true })).toEqual({ policy, forgotten: [] });
+  const { lastRun = '', lastError } = await client.applyRetention();
   expect(lastRun >= asked).toBe(true);
   expect(lastError).toBeUndefined();
 
@@ -26,7 +24,7 @@ test('retention says when it ran last, and why that failed', async () => {
   await writeFile(join(folder, 'store', 'manifests'), '');
   const reason: unknown = await client.applyRetention().catch((error: unknown) => error);
   expect(isCkptError(reason)).toBe(true);
-  const failed = await client.lastRetention();
+  const failed = await client.retention();
   expect(failed.lastRun! > lastRun).toBe(true);
   const { code, message } = reason as CkptError;
   expect(failed.lastError).toMatchObject({ code, message });

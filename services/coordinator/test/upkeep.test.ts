@@ -10,6 +10,9 @@ import { bareCluster } from './support/bare-cluster.js';
 import { testCluster, until } from './support/test-cluster.js';
 
 const PID = 30;
+const JOB = '0123456789abcdef';
+const COLLECTED = { deletedPacks: 0, freedBytes: 0, rewrittenBytes: 0, waitingPacks: 0, waitingFor: 0 };
+const SOUND = { ok: true, checkpoints: 0, packs: 0, chunks: 0, chunksRead: 0, findings: [], damaged: [] };
 const SPEC = { root: { pid: PID, program: 'idle', params: { memoryMiB: 4, forever: true } } };
 
 test('what no checkpoint needs is given back, and damage is told, without anybody asking', async () => {
@@ -36,19 +39,56 @@ test('what no checkpoint needs is given back, and damage is told, without anybod
   }
 });
 
+test('what falls due at the same instant is done one after the other', async () => {
+  const bare = await bareCluster();
+  const { connection } = bare;
+  const began: string[] = [];
+  const underWay = new Set<string>();
+  let most = 0;
+  const begin = (kind: 'gc' | 'verify') => async () => {
+    began.push(kind);
+    underWay.add(kind);
+    most = Math.max(most, underWay.size);
+    return { instance: 'storage-1', job: JOB };
+  };
+  const served = [
+    serve(connection, storage.gc, begin('gc')),
+    serve(connection, storage.verify, begin('verify')),
+    serve(connection, storageAt('storage-1').job, async () => {
+      await sleep(200);
+      const kind = began.at(-1) === 'gc' ? { gc: COLLECTED } : { verify: SOUND };
+      underWay.clear();
+      return { done: true, ...kind };
+    }),
+  ];
+  const upkeep = await Upkeep.begin({
+    connection,
+    records: recordsOf(connection).upkeep,
+    everyMs: { gc: 500, verify: 500 },
+    onError: () => undefined,
+  });
+  try {
+    await until(() => began.length >= 6);
+    expect(most).toBe(1);
+    expect(new Set(began)).toEqual(new Set(['gc', 'verify']));
+  } finally {
+    upkeep.close();
+    await Promise.all(served.map((one) => one.stop()));
+    await bare.stop();
+  }
+});
+
 test('a leader goes on from what the last one did, and tries again what failed', async () => {
   const bare = await bareCluster();
   const { connection } = bare;
   const records = recordsOf(connection).upkeep;
   const errors: unknown[] = [];
   const asked: number[] = [];
-  const gc = { deletedPacks: 0, freedBytes: 0, rewrittenBytes: 0, waitingPacks: 0, waitingFor: 0 };
-  const job = '0123456789abcdef';
-  const begins = serve(connection, storage.gc, async () => ({ instance: 'storage-1', job }));
+  const begins = serve(connection, storage.gc, async () => ({ instance: 'storage-1', job: JOB }));
   const ends = serve(connection, storageAt('storage-1').job, async () => {
     asked.push(Date.now());
     if (asked.length === 1) throw new CkptError('ENOSPC', 'the disk is full');
-    return { done: true, gc };
+    return { done: true, gc: COLLECTED };
   });
   const lead = () =>
     Upkeep.begin({

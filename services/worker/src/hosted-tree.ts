@@ -1,6 +1,6 @@
 import { CkptError, type ErrorData, errorToData } from '@ckptree/errors';
 import type { Forest } from '@ckptree/kernel';
-import type { TaskEnd } from '@ckptree/protocol';
+import type { TaskEnd, TreeRecord } from '@ckptree/protocol';
 
 export type TreeState = 'loading' | 'loaded' | 'started' | 'failed';
 
@@ -15,13 +15,13 @@ export class HostedTree {
   readonly tree: string;
   /** Root of the whole tree, wherever it is. */
   readonly rootPid: number;
-  /** How tasks ended here, in the order in which they did. */
-  readonly ends: TaskEnd[] = [];
   /** Resolves, never rejects, when the load is over. */
   readonly loaded: Promise<void>;
   loading: Loading = { bytes: 0, totalBytes: 0 };
+  #ends: TaskEnd[] | undefined = [];
   #state: TreeState = 'loading';
   #forest: Forest | undefined;
+  #record: TreeRecord | undefined;
   #failure: ErrorData | undefined;
   #abandoned = false;
   readonly #interruption = new AbortController();
@@ -42,6 +42,19 @@ export class HostedTree {
     return this.#forest?.pids.length ?? 0;
   }
 
+  /** How tasks ended here, in the order in which they did. @throws ESRCH that is forgotten by now */
+  get ends(): TaskEnd[] {
+    if (this.#ends !== undefined) return this.#ends;
+    throw new CkptError(
+      'ESRCH',
+      `how the tasks of tree ${this.tree} ended here is forgotten; the events tell`,
+    );
+  }
+
+  forgetEnds(): void {
+    this.#ends = undefined;
+  }
+
   get failure(): ErrorData | undefined {
     return this.#failure;
   }
@@ -51,13 +64,19 @@ export class HostedTree {
     return this.#interruption.signal;
   }
 
+  /** What the cluster knew of it when it was started, for a cluster that has lost that. */
+  get record(): TreeRecord | undefined {
+    return this.#record;
+  }
+
   /** Lets the tasks run. Told twice, it does nothing. @throws EBUSY it is not loaded yet; what the load threw */
-  start(frozen: boolean): void {
+  start(frozen: boolean, record?: TreeRecord): void {
     if (this.#state === 'started') return;
     if (this.#forest === undefined || this.#state !== 'loaded')
       throw new CkptError('EBUSY', `tree ${this.tree} is ${this.#state} and cannot be started`);
     this.#forest.start({ frozen });
     this.#state = 'started';
+    this.#record = record;
   }
 
   /** Gives up what was loaded, or is being loaded. @throws EBUSY its tasks run already */

@@ -5,7 +5,9 @@ import { HostedTree } from './hosted-tree.js';
 import { taskEnd } from './task-end.js';
 
 /** Ended trees whose ends are still told; the events stream has them for ever. */
-const REMEMBERED = 256;
+const TOLD = 256;
+/** Those that are known at all: a tree of which no task is left here may run on elsewhere, and be asked for. */
+const KNOWN = 10_000;
 
 /** Told of each end of a task, in the order of ends on each cpu. */
 export type EndListener = (hosted: HostedTree, end: TaskEnd) => void;
@@ -31,6 +33,16 @@ export class HostedTrees {
   /** How many run, or have run. */
   get started(): number {
     return this.all.filter(({ state }) => state === 'started').length;
+  }
+
+  /** Those of which a task is left here. */
+  get living(): readonly HostedTree[] {
+    const roots = new Set(this.#kernel.ps().map(({ rootPid }) => rootPid));
+    // Another may have had the same root before.
+    return this.all.filter(
+      (hosted) =>
+        hosted.state === 'started' && roots.has(hosted.rootPid) && this.ofTask(hosted.rootPid) === hosted,
+    );
   }
 
   find(tree: string): HostedTree | undefined {
@@ -98,12 +110,13 @@ export class HostedTrees {
   }
 
   #forgetOld(): void {
-    if (this.#trees.size < REMEMBERED) return;
-    for (const hosted of this.#trees.values()) {
-      if (this.#lives(hosted)) continue;
-      this.#forget(hosted);
-      if (this.#trees.size < REMEMBERED) return;
-    }
+    if (this.#trees.size < TOLD) return;
+    const living = new Set(this.#kernel.ps().map(({ rootPid }) => rootPid));
+    const over = this.all.filter(
+      ({ state, rootPid }) => state === 'failed' || (state === 'started' && !living.has(rootPid)),
+    );
+    for (const hosted of over.slice(0, Math.max(0, over.length - TOLD))) hosted.forgetEnds();
+    for (const hosted of over.slice(0, Math.max(0, over.length - KNOWN))) this.#forget(hosted);
   }
 
   #forget(hosted: HostedTree): void {

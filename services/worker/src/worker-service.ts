@@ -41,7 +41,7 @@ export function workerHandlers(parts: WorkerParts): WorkerHandlers {
 }
 
 /** Trees come, and go. */
-function treeHandlers({ worker, kernel, trees, store, shelf }: WorkerParts) {
+function treeHandlers({ worker, kernel, trees, checkpoints, store, shelf }: WorkerParts) {
   return {
     spawn: async ({ tree, rootPid, part }) => {
       const forest = validated(SpawnForest, await shelf.take(part), 'the part of the tree');
@@ -57,9 +57,9 @@ function treeHandlers({ worker, kernel, trees, store, shelf }: WorkerParts) {
       );
       return {};
     },
-    start: async ({ tree, frozen }) => {
+    start: async ({ tree, frozen, record }) => {
       const hosted = trees.get(tree);
-      hosted.start(frozen ?? false);
+      hosted.start(frozen ?? false, record);
       return { tasks: hosted.tasks };
     },
     abandon: async ({ tree }) => {
@@ -71,19 +71,11 @@ function treeHandlers({ worker, kernel, trees, store, shelf }: WorkerParts) {
       for (const { pid, ppid } of parents) await kernel.setParent(pid, ppid);
       return { changed: parents.length };
     },
-    trees: async ({ after, limit }) => {
-      const { items, next } = pageOf(trees.all, { after, limit });
-      const told = items.map((hosted) => {
-        const fragments = kernel.fragments(hosted.rootPid);
-        return {
-          tree: hosted.tree,
-          rootPid: hosted.rootPid,
-          state: hosted.state === 'failed' ? ('loading' as const) : hosted.state,
-          tasks: fragments.reduce((sum, { tasks }) => sum + tasks, 0),
-          roots: fragments.map(({ pid, ppid }) => ({ pid, ppid })),
-        };
-      });
-      return { trees: told, ...next };
+    held: async ({ after, limit }) => {
+      const records = trees.living.flatMap(({ record }) => record ?? []);
+      const { items, next } = pageOf(records, { after, limit });
+      const underWay = checkpoints.all.map(({ checkpoint, pid, tree }) => ({ checkpoint, pid, tree }));
+      return { trees: items, checkpoints: underWay, ...next };
     },
   } satisfies Partial<WorkerHandlers>;
 }

@@ -1,3 +1,4 @@
+import type { Client, Retention } from '@ckptree/client';
 import { type Static, Type } from '@ckptree/schema';
 import type { Outcome, Session } from '../session.js';
 import { asGiven, DURATION_UNITS } from '../units.js';
@@ -45,19 +46,27 @@ export function retention(
   session: Session,
 ): Promise<Outcome<RetentionReport>> {
   return withClient(options, session, async (client) => {
-    const { signal } = session;
-    const policy = await client.retention(change.policy, { signal });
-    const removed = change.apply && (await client.applyRetention({ ...change.apply, signal }));
-    const { lastRun, lastError } = await client.lastRetention({ signal });
+    const { policy, forgotten, lastRun, lastError } = await asked(client, change, session);
     const report = {
       policy,
       ...(lastRun !== undefined && { lastRun }),
       ...(lastError !== undefined && { lastError: { code: lastError.code, message: lastError.message } }),
-      ...(removed !== undefined && { removed: [...removed] }),
+      ...(forgotten !== undefined && { removed: [...forgotten] }),
       ...(change.apply?.dryRun && { dryRun: true }),
     };
     return { report, exitCode: 0 };
   });
+}
+
+/** What is asked last tells all. */
+async function asked(
+  client: Client,
+  { policy, apply }: RetentionChange,
+  { signal }: Session,
+): Promise<Retention & { readonly forgotten?: readonly string[] }> {
+  if (apply === undefined) return client.retention(policy, { signal });
+  if (policy !== undefined) await client.retention(policy, { signal });
+  return client.applyRetention({ ...apply, signal });
 }
 
 function rulesOf({ keepLast, keepHourly, keepDaily, keepWeekly, keepWithinMs }: RetentionReport['policy']) {

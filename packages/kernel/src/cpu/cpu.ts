@@ -147,6 +147,8 @@ export class Cpu {
   #execute(task: Task): void {
     const sys = this.#sys(task);
     const before = task.ticks;
+    // One that was restarted as it waited may find that it need not.
+    this.#table.set(task.slot, SLOT.STATE, STATE.LIVE);
     try {
       const quantum = this.#pace.quantum(this.#recorder.hasNews ? QUANTUM_WHILE_TELLING : QUANTUM_TICKS);
       for (let tick = 0; tick < quantum && !this.#control.hasIrq(this.#index); tick++) {

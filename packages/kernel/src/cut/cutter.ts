@@ -38,6 +38,13 @@ export interface HoldOptions {
   readonly leaseMs?: number;
 }
 
+/** A cut that was not taken: all run on, as a signal is about to end one of them. */
+interface PutOff {
+  readonly dying: number;
+  /** How long they stood still for it, in microseconds. */
+  readonly stoodStillUs: number;
+}
+
 interface TakeOptions {
   readonly timeoutMs: number;
   readonly leaseMs?: number | undefined;
@@ -109,19 +116,19 @@ export class Cutter {
 
   async #take(scope: Scope, options: TakeOptions): Promise<HeldCut> {
     const deadlineUs = monotonicUs() + options.timeoutMs * 1e3;
-    for (;;) {
-      const taken = await this.#attempt(scope, options, deadlineUs);
-      if (typeof taken !== 'number') return taken;
-      await this.#letEnd(taken, deadlineUs);
+    for (let stoodBeforeUs = 0; ; ) {
+      const taken = await this.#attempt(scope, options, { deadlineUs, stoodBeforeUs });
+      if (taken instanceof HeldCut) return taken;
+      stoodBeforeUs += taken.stoodStillUs;
+      await this.#letEnd(taken.dying, deadlineUs);
     }
   }
 
-  /** @returns the pid of a task instead, and all run on, when a signal is about to end one of them */
   async #attempt(
     scope: Scope,
     { leaseMs, thaws = false }: TakeOptions,
-    deadlineUs: number,
-  ): Promise<HeldCut | number> {
+    { deadlineUs, stoodBeforeUs }: { readonly deadlineUs: number; readonly stoodBeforeUs: number },
+  ): Promise<HeldCut | PutOff> {
     const { control, cuts, freezer } = this.#parts;
     const id = ++this.#lastCut;
     const pieces = new CutPieces((snapshots) => this.#giveBack(snapshots));
@@ -135,7 +142,7 @@ export class Cutter {
       for (const cpu of cpus) control.ring(cpu, irq);
     };
     const marked = freezer.mark(scope, (called) => begin(called, false));
-    if (typeof marked === 'number') return marked;
+    if (typeof marked === 'number') return { dying: marked, stoodStillUs: 0 };
     let roll = marked;
     const giveUp = (): void => {
       this.#incoming.delete(id);
@@ -148,7 +155,7 @@ export class Cutter {
         const recalled = freezer.recall(scope, roll, (called) => begin(called, true));
         if (typeof recalled === 'number') {
           giveUp();
-          return recalled;
+          return { dying: recalled, stoodStillUs: monotonicUs() - roll.markedUs };
         }
         roll = recalled;
         ring(roll, IRQ.SNAPSHOT);
@@ -162,14 +169,18 @@ export class Cutter {
       throw error;
     }
     if (thaws) freezer.released(roll);
-    return this.#taken(id, roll, pieces, { leaseMs, thaws });
+    return this.#taken(id, roll, pieces, { leaseMs, thaws, stoodBeforeUs });
   }
 
   #taken(
     id: number,
     roll: Roll,
     pieces: CutPieces,
-    { leaseMs, thaws }: Pick<TakeOptions, 'leaseMs' | 'thaws'>,
+    {
+      leaseMs,
+      thaws,
+      stoodBeforeUs,
+    }: Pick<TakeOptions, 'leaseMs' | 'thaws'> & { readonly stoodBeforeUs: number },
   ): HeldCut {
     const { memory, control, cuts, freezer, fills } = this.#parts;
     const { members, markedUs } = roll;
@@ -184,10 +195,10 @@ export class Cutter {
       freezeUser: () => freezer.keep(roll),
       letGo: () => {
         // The cpus have done it, and what they say stays until the next cut: those come one after the other.
-        if (thaws) return cuts.times.thawedUs - markedUs;
+        if (thaws) return stoodBeforeUs + cuts.times.thawedUs - markedUs;
         cuts.letGo(id);
         freezer.release(roll);
-        const stoodStillUs = monotonicUs() - markedUs;
+        const stoodStillUs = stoodBeforeUs + monotonicUs() - markedUs;
         // Also those on which nobody is left to run: they sleep, and have something to tell.
         for (const cpu of roll.cpus) control.ring(cpu, IRQ.THAW);
         return stoodStillUs;

@@ -10,7 +10,10 @@ export interface HoldTiming {
 }
 
 export interface Resumed {
-  /** From when the first was told to stand still until every task might run again, in microseconds: the longest that any did. */
+  /**
+   * From when the first was told to stand still until every task might run again, in microseconds: the longest that any did. When the cut
+   * was put off meanwhile, without the time between.
+   */
   readonly stoodStillUs: number;
   /** The tasks were let go because the lease had ended, and not because somebody said so. */
   readonly leaseEnded: boolean;

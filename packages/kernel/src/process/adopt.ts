@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { CkptError } from '@ckptree/errors';
 import {
   EXIT_ZOMBIE,
@@ -6,6 +6,7 @@ import {
   FMODE,
   type Mm,
   type OpenFile,
+  TASK_STATE,
   type Task,
   type TaskTree,
 } from '@ckptree/model';
@@ -27,6 +28,7 @@ import {
   placeOnCpus,
 } from './newcomers.js';
 import type { NewTask } from './process-table.js';
+import { SLOT, STATE } from './slot.js';
 
 /** Mutable lists of what one cpu is told. */
 interface Load {
@@ -59,8 +61,9 @@ export function enterAdopted(parts: NewcomerParts, tree: TaskTree): Newcomers<Lo
         : table.addLocked(entry);
     });
     table.locked(() => {
-      for (const [index, { exitState }] of tree.tasks.entries())
+      for (const [index, { exitState, state }] of tree.tasks.entries())
         if (exitState === EXIT_ZOMBIE) disownChildrenLocked(table, slots[index]!);
+        else if (state === TASK_STATE.INTERRUPTIBLE) table.set(slots[index]!, SLOT.STATE, STATE.BLOCKED);
     });
     const perCpu = new Map<number, Load>();
     const packers = new Map<number, Packer>();
@@ -194,14 +197,22 @@ function openFilesOf(tree: TaskTree): Set<OpenFile> {
   return files;
 }
 
-/** A read-only file of which nothing was known at the checkpoint may be missing here. */
+/** A read-only file of which nothing was known at the checkpoint may be missing here; a device of its name is as good as missing. */
 function reopen(files: OpenFiles, { path, mode, flags, pos, version, key }: OpenFile): FileObject {
   const access = (mode & FMODE.WRITE) === 0 ? O.RDONLY : (mode & FMODE.READ) === 0 ? O.WRONLY : O.RDWR;
   const reopened = (flags & ~(3 | O.CREAT | O.TRUNC)) | access;
   const isProgram = path.startsWith('/ckptree/');
-  return version === 0n && access === O.RDONLY && !isProgram && !existsSync(path)
+  return version === 0n && access === O.RDONLY && !isProgram && !isRegular(path)
     ? files.openAbsent(path, reopened, key)
     : files.open(path, reopened, pos, key);
+}
+
+function isRegular(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false; // not there, or not to be seen
+  }
 }
 
 function zombieDigest({ setChildTid, clearChildTid }: Task): Uint8Array {

@@ -3,8 +3,9 @@ import { CkptError } from '@ckptree/errors';
 import { BUCKETS, STREAMS, SUBJECTS } from '../subjects.js';
 import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
 import { DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig } from './nats.js';
-import { apiErrorOf, fromNats } from './nats-error.js';
+import { apiErrorOf, fromNats, STREAM_NOT_FOUND } from './nats-error.js';
 import { recordsOf } from './records.js';
+import { madeAt } from './stream-made.js';
 
 export interface ClusterOptions {
   /** Copies of every stream, over the servers of a NATS cluster. Default 1. */
@@ -23,7 +24,8 @@ const READY_TIMEOUT_MS = 10_000;
 /** What the server says of a stream that is there; the second also when somebody is just making it. Or another has its subjects. */
 const STREAM_NAME_IN_USE = 10_058;
 const STREAM_SUBJECTS_OVERLAP = 10_065;
-const STREAM_NOT_FOUND = 10_059;
+/** The disk has no room for one like it; said before the server looks whether it is there already. */
+const NO_STORAGE = 10_047;
 
 /**
  * Makes the streams and buckets of a cluster, or brings them to these settings; may be done at any time, by several.
@@ -42,6 +44,22 @@ export async function ensureCluster(connection: Connection, options: ClusterOpti
       await sleep(LOOK_AGAIN_MS);
     }
 }
+
+/**
+ * When the streams and buckets of a cluster were made, in a fixed order. Others of their names are made when these are lost: when the server
+ * has lost its data, or somebody has deleted one of them.
+ * @returns undefined when one of them is missing @throws as request()
+ */
+export async function clusterState(connection: Connection): Promise<readonly number[] | undefined> {
+  const names = streamsOf({}).map(({ name = '' }) => name);
+  const made = await Promise.all(names.map((name) => madeAt(connection, name)));
+  const known = made.filter((at) => at !== undefined);
+  return known.length < names.length ? undefined : known;
+}
+
+/** Whether two answers of clusterState() are of the same streams and buckets. */
+export const isSameState = (one: readonly number[], other: readonly number[]): boolean =>
+  one.every((at, index) => at === other[index]);
 
 function streamsOf(options: ClusterOptions): Partial<StreamConfig>[] {
   const { replicas = 1, eventsMaxAgeMs = WEEK_MS, eventsMaxBytes = 2 ** 30, workerTtlMs = 10_000 } = options;
@@ -94,7 +112,8 @@ async function ensureStream(connection: Connection, config: Partial<StreamConfig
   try {
     await streams.add(config);
   } catch (error) {
-    const code = apiErrorOf(error);
+    const code = apiErrorOf(error) ?? 0;
+    if (code === NO_STORAGE && (await madeAt(connection, name)) !== undefined) return;
     if (code !== STREAM_NAME_IN_USE && code !== STREAM_SUBJECTS_OVERLAP) throw fromNats(error, asked);
     await streams.update(name, config).catch((cause) => {
       throw fromNats(apiErrorOf(cause) === STREAM_NOT_FOUND ? error : cause, asked);

@@ -66,6 +66,9 @@ export function describe(error: unknown): { readonly code: string; readonly mess
   return { code: '', message: error instanceof Error ? error.message : String(error) };
 }
 
+/** What the API of JetStream says of a stream that is not there. */
+export const STREAM_NOT_FOUND = 10_059;
+
 /** Number of the error in the API of JetStream (server/errors.json of nats-server), if it is one. */
 export const apiErrorOf = (error: unknown): number | undefined =>
   error instanceof NatsError ? error.api_error?.err_code : undefined;

@@ -4,9 +4,10 @@ import { CkptError, isCkptError } from '@ckptree/errors';
 import { API_TIMEOUT_MS, type Connection, NATS } from './connection.js';
 import type { Delivered } from './delivered.js';
 import { AckPolicy, type ConsumerInfo, DeliverPolicy, nanos } from './nats.js';
-import { apiErrorOf, fromNats } from './nats-error.js';
+import { apiErrorOf, fromNats, STREAM_NOT_FOUND } from './nats-error.js';
 import { backoff } from './options.js';
 import { EXPIRED, pull } from './pull.js';
+import { madeAt } from './stream-made.js';
 import { whileConnected } from './while-connected.js';
 
 /** Where in a stream to begin. */
@@ -37,13 +38,11 @@ const [FOLLOW_MS, CATCH_UP_MS] = [30_000, 1_000];
 /** A consumer that nobody pulls from is forgotten by the server; it is made again, from where it stood. */
 const INACTIVE_MS = 300_000;
 
-/** Errors of JetStream's API: server/errors.json of nats-server. */
-const STREAM_NOT_FOUND = 10_059;
-
 /**
  * Messages of a stream in their order, each once, over any outage: whatever breaks, it goes on behind the last message
  * that was given out. Ends without a word when the signal says so.
- * @throws ENOENT there is no such stream; EPERM this user may not read it; EPIPE the connection was closed
+ * @throws ENOENT there is no such stream; EIO it is lost with what it held, and may have been made anew; EPERM this user may not
+ *   read it; EPIPE the connection was closed
  */
 export async function* orderedMessages(
   connection: Connection,
@@ -80,6 +79,8 @@ class Reader {
   #last = 0;
   #start: Start;
   #caughtUp = false;
+  /** When the stream was made: another has sequences of its own. */
+  #made: number | undefined;
 
   constructor(connection: Connection, options: OrderedOptions) {
     this.#connection = connection;
@@ -90,6 +91,7 @@ class Reader {
   /** What one consumer delivers, as long as nothing of it is lost. Ends when all is read that was to be read. */
   async *session(): AsyncGenerator<Delivered> {
     const { stream, follow = true, signal } = this.#options;
+    await this.#checkStream();
     const { name: consumer, num_pending: pending } = await this.#createConsumer();
     const expiresMs = (): number => (this.#caughtUp ? FOLLOW_MS : CATCH_UP_MS);
     let expected = 1;
@@ -146,6 +148,26 @@ class Reader {
     return !follow;
   }
 
+  /** @throws ENOENT, EIO as orderedMessages() */
+  async #checkStream(): Promise<void> {
+    const { stream } = this.#options;
+    const made = await madeAt(this.#connection, stream);
+    // A server that ends has let go of its streams already when it still answers.
+    if (this.#made !== undefined && made === undefined)
+      throw new CkptError('EAGAIN', `the stream ${stream} is gone`);
+    if (this.#made !== undefined && made !== this.#made)
+      throw new CkptError(
+        'EIO',
+        `the stream ${stream} of the NATS server is lost, with what it held; begin to read anew`,
+      );
+    if (made === undefined)
+      throw new CkptError(
+        'ENOENT',
+        `the NATS server has no stream ${stream}: no coordinator of ckptree has run there yet`,
+      );
+    this.#made = made;
+  }
+
   async #createConsumer(): Promise<ConsumerInfo> {
     const { stream, filter } = this.#options;
     const what = `reading ${stream}`;
@@ -164,13 +186,9 @@ class Reader {
       if (this.#start.at === 'now') this.#start = { at: 'sequence', sequence: info.delivered.stream_seq + 1 };
       return info;
     } catch (error) {
+      // It is lost at this very moment: the next look says so.
       if (apiErrorOf(error) === STREAM_NOT_FOUND)
-        throw new CkptError(
-          'ENOENT',
-          `the NATS server has no stream ${stream}: no coordinator of ckptree has run there yet`,
-          {},
-          error,
-        );
+        throw new CkptError('EAGAIN', `the stream ${stream} is gone`, {}, error);
       const asked = { responder: 'JetStream', what, timeoutMs: API_TIMEOUT_MS };
       throw fromNats(error, asked);
     }

@@ -30,8 +30,9 @@ export async function retrying<T>(
       const outage = !connection.connected;
       if (!outage) leftMs -= performance.now() - started;
       const passing = isCkptError(error) && (error.code === 'EAGAIN' || error.code === 'ETIMEDOUT');
-      if (!passing || leftMs <= 0) throw error;
-      const delay = Math.min(delays.next(), Math.max(leftMs, 1));
+      const delay = delays.next();
+      // An attempt without time would end by saying nothing but that.
+      if (!passing || leftMs <= delay) throw error;
       await sleep(delay, undefined, { signal }).catch(() => {
         throw new CkptError('EINTR', 'trying again was given up', {}, error);
       });

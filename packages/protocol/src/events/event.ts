@@ -124,13 +124,17 @@ export const workerEvents = {
     worker: WorkerId(),
     host: Type.String({ maxLength: 255, description: 'Name of the machine.' }),
   }),
-  'worker.lost': eventOf('worker.lost', 'A worker has not been heard of for too long, or has said goodbye.', {
-    worker: WorkerId(),
-    reason: Type.Union([Type.Literal('silent'), Type.Literal('left')]),
-    trees: Type.Optional(
-      Type.Array(TreeId(), { maxItems: 10_000, description: 'Trees of which it hosted a part.' }),
-    ),
-  }),
+  'worker.lost': eventOf(
+    'worker.lost',
+    'A worker has not been heard of for too long, has said goodbye, or was started anew: what it hosted is gone.',
+    {
+      worker: WorkerId(),
+      reason: Type.Union([Type.Literal('silent'), Type.Literal('left')]),
+      trees: Type.Optional(
+        Type.Array(TreeId(), { maxItems: 10_000, description: 'Trees of which it hosted a part.' }),
+      ),
+    },
+  ),
 };
 
 export const EVENTS = { ...checkpointEvents, ...treeEvents, ...workerEvents };

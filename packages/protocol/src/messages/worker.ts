@@ -1,5 +1,6 @@
 import { Type } from '@ckptree/schema';
 import { DocumentId, DocumentRef, PageCount, PageNumber } from '../documents/document.js';
+import { exampleTree, TreeRecord } from '../records/tree.js';
 import { message } from './definition.js';
 import { CheckpointId, Count, Failure, Next, Pid, pageRequest, Signal, TreeId } from './fields.js';
 import { exampleEnd, exampleRow, TaskEnds, TaskRows } from './task.js';
@@ -54,10 +55,16 @@ export const workerMessages = {
     request: {
       tree: TreeId(),
       frozen: Type.Optional(Type.Boolean({ description: 'They stay frozen until they are thawed.' })),
+      record: Type.Optional(
+        Type.Object(TreeRecord.properties, {
+          description: 'The record of the tree: the worker keeps a copy.',
+        }),
+      ),
     },
     reply: { tasks: Count('Tasks of the part.') },
+    maxBytes: 2 ** 20,
     timeoutMs: 15_000,
-    example: { request: { tree }, reply: { tasks: 6 } },
+    example: { request: { tree, record: exampleTree }, reply: { tasks: 6 } },
   }),
 
   abandon: message({
@@ -276,28 +283,25 @@ export const workerMessages = {
     example: { request: { tree }, reply: { ends: [exampleEnd], running: 0 } },
   }),
 
-  trees: message({
-    summary: 'Lists the trees of which a part is hosted here, with the fragment roots of each part.',
+  held: message({
+    summary:
+      'Lists what is held here: trees of which a part runs, with the copies of their records, and checkpoints under way.',
     request: pageRequest,
     reply: {
-      trees: Type.Array(
+      trees: Type.Array(TreeRecord, { maxItems: 5_000, description: 'A page of the records.' }),
+      checkpoints: Type.Array(
         Type.Object({
+          checkpoint: CheckpointId(),
+          pid: Pid('The task that is saved, with all below it.'),
           tree: TreeId(),
-          rootPid: Pid('Root of the whole tree.'),
-          state: Type.Union([Type.Literal('loading'), Type.Literal('loaded'), Type.Literal('started')]),
-          tasks: Count('Tasks that are hosted here.'),
-          roots: Type.Array(
-            Type.Object({ pid: Pid(), ppid: Type.Integer({ minimum: 0, description: 'Its parent.' }) }),
-            { maxItems: 100_000, description: 'The fragment roots.' },
-          ),
         }),
-        { maxItems: 5_000 },
+        { maxItems: 5_000, description: 'All of them, with each page.' },
       ),
       next: Next,
     },
     example: {
       request: {},
-      reply: { trees: [{ tree, rootPid: 1, state: 'started', tasks: 6, roots: [{ pid: 1, ppid: 0 }] }] },
+      reply: { trees: [exampleTree], checkpoints: [{ checkpoint, pid: 1, tree }] },
     },
   }),
 

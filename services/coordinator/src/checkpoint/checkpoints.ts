@@ -1,6 +1,6 @@
 import { release as osRelease, version as osVersion } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asCkptError, CkptError, isCkptError } from '@ckptree/errors';
+import { asCkptError, CkptError, errorToData, isCkptError } from '@ckptree/errors';
 import { KERNEL_CONSTANTS } from '@ckptree/image';
 import {
   type CheckpointRecord,
@@ -14,7 +14,7 @@ import { isUnreachable } from '../cluster/fan-out.js';
 import type { Term } from '../cluster/leadership.js';
 import { conclude } from './conclude.js';
 import { RecordKeeper } from './record-keeper.js';
-import { runCheckpoint } from './run-checkpoint.js';
+import { confirmed, runCheckpoint } from './run-checkpoint.js';
 import type { StepParts, Underway } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
 
@@ -30,6 +30,13 @@ export interface CheckpointsParts extends StepParts {
   readonly instance: string;
   readonly onEnd: (record: CheckpointRecord) => void;
   readonly onError: (error: unknown) => void;
+}
+
+/** A checkpoint that is held on a worker. */
+export interface Stray {
+  readonly checkpoint: string;
+  readonly pid: number;
+  readonly tree: string;
 }
 
 interface Running {
@@ -131,21 +138,47 @@ export class Checkpoints {
     }
   }
 
-  /** A request that comes again finds the record of the first time. */
-  async #accept(request: CheckpointRequest): Promise<void> {
-    const { records, instance, events } = this.#parts;
-    const now = new Date().toISOString();
-    const parent = this.#newest.get(similar(request));
+  /**
+   * One that a worker holds, and of which there is no record any more, is over: what is listed is complete, and all else has failed.
+   * @throws what the store throws when it cannot be asked now
+   */
+  async concludeStray({ checkpoint, pid, tree }: Stray, worker: string): Promise<void> {
+    const { records, trees } = this.#parts;
+    if ((await records.get(checkpoint)) !== undefined) return;
+    const lost = new CkptError('EPIPE', 'NATS lost the record of the checkpoint; ask for another');
+    const listed = await confirmed(this.#parts, checkpoint);
     const record: CheckpointRecord = {
+      ...this.#newRecord({ version: 1, checkpoint, pid, requested: new Date().toISOString() }),
+      tree,
+      workers: trees.find(tree)?.workers ?? [worker],
+      durationMs: 0,
+      ...(listed === undefined ? { state: 'failed', error: errorToData(lost) } : { state: 'completed' }),
+    };
+    const revision = await records.create(checkpoint, record);
+    if (revision !== undefined) this.#run(new RecordKeeper(records, record, revision));
+  }
+
+  #newRecord(request: CheckpointRequest): CheckpointRecord {
+    const now = new Date().toISOString();
+    return {
       version: 1,
       checkpoint: request.checkpoint,
       state: 'requested',
       term: this.#term.number,
-      owner: instance,
+      owner: this.#parts.instance,
       request,
       created: now,
       updated: now,
       system: { release: fit(osRelease()), version: fit(osVersion()) },
+    };
+  }
+
+  /** A request that comes again finds the record of the first time. */
+  async #accept(request: CheckpointRequest): Promise<void> {
+    const { records, events } = this.#parts;
+    const parent = this.#newest.get(similar(request));
+    const record: CheckpointRecord = {
+      ...this.#newRecord(request),
       ...(parent !== undefined && { parent }),
     };
     const revision = await records.create(request.checkpoint, record);

@@ -135,7 +135,10 @@ async function giveUp(parts: StepParts, { keeper, signal, term }: Underway, reas
  * The manifest of a checkpoint, if it is listed and will stay so.
  * @throws what the store throws when it cannot be asked now
  */
-async function confirmed({ store }: StepParts, checkpoint: string): Promise<Manifest | undefined> {
+export async function confirmed(
+  { store }: Pick<StepParts, 'store'>,
+  checkpoint: string,
+): Promise<Manifest | undefined> {
   const session = await (await store()).begin();
   try {
     return await session.confirm(checkpoint);

@@ -18,6 +18,8 @@ export interface Term {
 
 export interface LeadershipParts {
   readonly leader: Records['leader'];
+  /** Makes the bucket of that record, and the others, when it is not there. */
+  readonly setUp: () => Promise<void>;
   readonly instance: string;
   /** Resolves when all of it has ended, soon after the term's signal. */
   readonly lead: (term: Term) => Promise<void>;
@@ -70,7 +72,8 @@ export class Leadership {
     readonly leads?: { readonly term: number; readonly revision: number };
     readonly seen?: { revision: number; at: number };
   }> {
-    const { leader } = this.#parts;
+    const { leader, setUp } = this.#parts;
+    if (!(await leader.isReady())) await setUp();
     const now = performance.now();
     const entry = await leader.get(CONTROL_KEYS.leader);
     if (entry === undefined) {

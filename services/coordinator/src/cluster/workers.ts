@@ -11,6 +11,7 @@ export interface WorkersParts {
   readonly events: EventPublisher;
   /** Ids of the trees of which a worker hosts a part. */
   readonly treesOn: (worker: string) => readonly string[];
+  readonly onJoined: (worker: string) => void;
   readonly onLost: (worker: string) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -128,8 +129,9 @@ export class Workers {
     this.#known.set(worker, { record, revision, heard: performance.now(), lost });
     if (isKnown) return;
     // The same name, started anew: what the one before hosted is gone.
-    if (known !== undefined) this.#gone(worker, known);
+    if (known !== undefined) this.#isLost(known, 'silent');
     this.#tell({ type: 'worker.joined', worker, host }, `${worker}.joined.${Date.parse(started)}`);
+    this.#parts.onJoined(worker);
   }
 
   #sweep(): void {
@@ -168,13 +170,12 @@ export class Workers {
     const known = this.#known.get(worker);
     if (known === undefined) return;
     this.#known.delete(worker);
-    const started = Date.parse(known.record.started);
-    const trees = [...this.#parts.treesOn(worker)];
-    this.#tell({ type: 'worker.lost', worker, reason, trees }, `${worker}.lost.${started}`);
-    this.#gone(worker, known);
+    this.#isLost(known, reason);
   }
 
-  #gone(worker: string, { lost }: Known): void {
+  #isLost({ record: { worker, started }, lost }: Known, reason: 'silent' | 'left'): void {
+    const trees = [...this.#parts.treesOn(worker)];
+    this.#tell({ type: 'worker.lost', worker, reason, trees }, `${worker}.lost.${Date.parse(started)}`);
     lost.abort(lossOf(worker));
     this.#parts.onLost(worker);
   }

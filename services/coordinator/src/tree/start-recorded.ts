@@ -10,15 +10,16 @@ import type { TreeParts } from './tree-parts.js';
 export async function startRecorded(
   parts: TreeParts,
   record: Omit<TreeRecord, 'state'>,
-  options: Omit<StartOptions, 'tree' | 'rootPid'>,
+  options: Omit<StartOptions, 'tree' | 'rootPid' | 'record'>,
 ): Promise<number> {
   const { trees } = parts;
   const { tree, rootPid, workers } = record;
+  const running = { ...record, state: 'running' as const };
   await trees.put({ ...record, state: 'starting' });
   try {
-    const tasks = await startTree(parts, { ...options, tree, rootPid });
+    const tasks = await startTree(parts, { ...options, tree, rootPid, record: running });
     try {
-      await trees.put({ ...record, state: 'running' });
+      await trees.put(running);
     } catch (error) {
       // The next leader goes by the record: it says that the tree runs, or it does not.
       if (!options.signal.aborted) await undoStart(parts, workers, record);

@@ -7,6 +7,7 @@ import {
   type RequestOf,
   retrying,
   sendDocument,
+  type TreeRecord,
   type worker,
 } from '@ckptree/protocol';
 import { ask, onAll } from '../cluster/fan-out.js';
@@ -26,6 +27,8 @@ export interface StartParts {
 export interface StartOptions {
   readonly tree: string;
   readonly rootPid: number;
+  /** Of which each worker keeps a copy. */
+  readonly record?: TreeRecord;
   /** What each worker gets. */
   readonly parts: ReadonlyMap<string, object>;
   /** They come from this checkpoint; else they begin with their programs. */
@@ -40,12 +43,13 @@ export interface StartOptions {
  * @throws what a worker throws, with its name; EPIPE a worker is gone; then nothing is left
  */
 export async function startTree({ connection, workers }: StartParts, options: StartOptions): Promise<number> {
-  const { tree, frozen = false, parts, signal } = options;
+  const { tree, frozen = false, record, parts, signal } = options;
+  const starting = { tree, frozen, ...(record !== undefined && { record }) };
   const ids = [...parts.keys()];
   try {
     return await workers.whileAlive(ids, signal, async (signal) => {
       await onAll(ids, (id) => load(connection, id, { ...options, signal }));
-      const started = await onAll(ids, (id) => askAgain(connection, id, 'start', { tree, frozen }, signal));
+      const started = await onAll(ids, (id) => askAgain(connection, id, 'start', starting, signal));
       return started.reduce((sum, { tasks }) => sum + tasks, 0);
     });
   } catch (error) {

@@ -1,5 +1,6 @@
+import { isCkptError } from '@ckptree/errors';
 import type { TreeRecord } from '@ckptree/protocol';
-import { askAll, tellAll } from '../cluster/fan-out.js';
+import { ask, askAll, onAll, tellAll } from '../cluster/fan-out.js';
 import { told } from './spawn.js';
 import { undoStart } from './start-tree.js';
 import type { TreeParts } from './tree-parts.js';
@@ -45,9 +46,16 @@ export class TreeKeeper {
     const { trees } = this.#parts;
     const halfStarted = this.#halfStarted.flatMap(({ tree }) => trees.find(tree) ?? []);
     for (const tree of [...trees.running, ...halfStarted])
-      if (tree.workers.includes(worker) && !tree.lost?.includes(worker))
-        await trees.put({ ...tree, lost: [...(tree.lost ?? []), worker] });
+      if (tree.workers.includes(worker)) await this.#note(tree.tree, [worker]);
     this.look();
+  }
+
+  /** That what these workers hosted of a tree is gone. */
+  async #note(id: string, gone: readonly string[]): Promise<void> {
+    const { trees } = this.#parts;
+    const { lost = [], ...tree } = trees.get(id);
+    const more = gone.filter((worker) => !lost.includes(worker));
+    if (more.length > 0) await trees.put({ ...tree, lost: [...lost, ...more] });
   }
 
   /** What others left half started gives back its tasks and pids, on all workers that can be told. */
@@ -93,10 +101,12 @@ export class TreeKeeper {
     const { connection, table } = this.#parts;
     if (table.absentOf(tree.tree).length > 0) return;
     const ids = table.workersOf(tree.tree);
-    const answers = await askAll(connection, ids, 'fragments', () => ({ tree: tree.tree }));
+    const answers = await onAll(ids, (id) => this.#fragmentsOn(id, tree));
+    const anew = ids.filter((_, index) => answers[index] === undefined);
+    if (anew.length > 0) return this.#startedAnew(tree, anew);
     const parents = new Set<number>();
     let tasks = 0;
-    for (const { roots, tasks: own } of answers.values()) {
+    for (const { roots, tasks: own } of answers.flatMap((answer) => answer ?? [])) {
       tasks += own;
       for (const { pid, ppid } of roots) if (pid !== tree.rootPid && ppid !== 0) parents.add(ppid);
     }
@@ -108,6 +118,26 @@ export class TreeKeeper {
         await tellAll(connection, ids, 'disown', () => ({ tree: tree.tree, parents: gone }))
       ).values())
         this.#onError(error);
+  }
+
+  /** @returns undefined when the worker knows nothing of the tree */
+  async #fragmentsOn(id: string, { tree }: TreeRecord) {
+    try {
+      return await ask(this.#parts.connection, id, 'fragments', { tree });
+    } catch (error) {
+      if (isCkptError(error) && error.code === 'ESRCH') return undefined;
+      throw error;
+    }
+  }
+
+  /** A worker that was lost and came back before anybody missed it: nobody led then. */
+  async #startedAnew({ tree }: TreeRecord, ids: readonly string[]): Promise<void> {
+    await this.#note(tree, ids);
+    for (const worker of ids)
+      this.#parts.events.tell(
+        { type: 'worker.lost', worker, reason: 'silent', trees: [tree] },
+        `${worker}.lost.${tree}`,
+      );
   }
 
   /** Those of some tasks that no worker hosts alive. A worker that was lost takes its answer with it. */

@@ -30,6 +30,18 @@ describe('a request', () => {
     await served.stop();
   });
 
+  test('comes to who serves it without the version of its message', async () => {
+    const connection = await nats.open();
+    const heard: unknown[] = [];
+    const served = serve(connection, start, async (asked) => {
+      heard.push(asked);
+      return { tasks: 6 };
+    });
+    await request(connection, start, { tree, frozen: true });
+    expect(heard).toEqual([{ tree, frozen: true }]);
+    await served.stop();
+  });
+
   test('that nobody serves says who is missing', async () => {
     const connection = await nats.open();
     await expect(request(connection, coordinator.ps, {})).rejects.toMatchObject({

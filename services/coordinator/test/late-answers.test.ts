@@ -138,7 +138,13 @@ test.each([
     },
     remove: async () => void done.push('removed'),
   };
-  const record = { version: 1 as const, tree: TREE, rootPid: 1, workers: ['w5'], created: '' };
+  const record = {
+    version: 1 as const,
+    tree: TREE,
+    rootPid: 1,
+    workers: ['w5'],
+    created: new Date().toISOString(),
+  };
   const parts = { connection, workers, trees } as never;
   const options = { parts: new Map([['w5', {}]]), signal: term.signal };
   await expect(startRecorded(parts, record, options)).rejects.toMatchObject({ code: 'ETIMEDOUT' });

@@ -1,4 +1,3 @@
-import type { Schedule as ClusterSchedule } from '@ckptree/protocol';
 import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { formatAge } from '../output/quantities.js';
@@ -33,13 +32,10 @@ export const SchedulesReport = Type.Object(
 );
 type SchedulesReport = Static<typeof SchedulesReport>;
 
-/** A schedule as the cluster has it: as it was asked for, with the version of that message. */
-type Known = ClusterSchedule & { readonly version?: number };
-
 export function schedules(options: ClusterOptions, session: Session): Promise<Outcome<SchedulesReport>> {
   return withClient(options, session, async (client) => {
     const known = await client.schedules({ signal: session.signal });
-    const list = known.map(({ container, version, lastError, ...schedule }: Known): Schedule => {
+    const list = known.map(({ container: _, lastError, ...schedule }): Schedule => {
       if (lastError === undefined) return schedule;
       const { code, message } = lastError;
       return { ...schedule, lastError: { code, message } };

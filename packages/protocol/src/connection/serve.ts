@@ -133,8 +133,9 @@ function readRequest<D extends Definition>(
     });
   const body = parseMessage(binary ? Buffer.from(json) : data, what);
   checkVersion(body, what);
-  const request = validated(definition.request, body, what) as RequestOf<D>;
-  return { request, payload: binary ? data : new Uint8Array() };
+  // The version is the message's, not what was asked: handlers keep requests, and hand them on.
+  const { version: _, ...request } = validated(definition.request, body, what) as { version?: unknown };
+  return { request: request as RequestOf<D>, payload: binary ? data : new Uint8Array() };
 }
 
 /** What a handler returns is checked too: a fault of ours must not be sent to somebody who trusts it. */

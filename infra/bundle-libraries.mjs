@@ -4,31 +4,31 @@
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
-const MODULES = {
-  'packages/schema': ['type', 'ajv'],
-  'packages/protocol': ['connection/nats'],
-  'packages/service': ['metrics/prometheus'],
-};
+const MODULES = [
+  { folder: 'packages/schema', names: ['type', 'ajv'] },
+  { folder: 'packages/protocol', names: ['connection/nats'], needsRequire: true },
+  { folder: 'packages/service', names: ['metrics/prometheus'], needsRequire: true },
+];
 
-/** What esbuild leaves of CommonJS modules asks for Node's own modules by `require`. */
-const REQUIRE =
-  "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);";
+/** What esbuild leaves of CommonJS modules may ask for Node's own modules by `require`. */
+const REQUIRE = `import { createRequire } from 'node:module';
+const require = createRequire(import.meta.url);`;
 
 /** @param root the folder of the repository, built by tsc */
 export async function bundleLibraries(root) {
-  const bundles = Object.entries(MODULES).map(([folder, modules]) => {
+  const bundles = MODULES.map(({ folder, names, needsRequire = false }) => {
     const source = join(root, folder, 'src');
     return build({
       // The sources: what tsc made of them is what this replaces.
-      entryPoints: modules.map((name) => join(source, `${name}.ts`)),
+      entryPoints: names.map((name) => join(source, `${name}.ts`)),
       outbase: source,
       outdir: join(root, folder, 'dist'),
-      banner: { js: REQUIRE },
       bundle: true,
       format: 'esm',
       platform: 'node',
       target: 'node20',
       logLevel: 'warning',
+      ...(needsRequire && { banner: { js: REQUIRE } }),
     });
   });
   await Promise.all(bundles);

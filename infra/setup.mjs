@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Brings a fresh clone to a built state: npm install when the lock file changed, system tools when asked for
-// (`--nats`: nats-server, which a cluster stands on; `--tools`: that, and gdb and readelf, which some tests use as
-// independent judges), then an incremental build.
+// (`--nats`: nats-server, which a cluster stands on; `--tools`: that, gdb and readelf, which some tests use as
+// independent judges, and openssl, which makes certificates for them), then an incremental build.
 // Needs nothing but Node and npm; does nothing that is already done.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -58,7 +58,8 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
 }
 
 const asked = (option) => process.argv.includes(option);
-if (asked('--tools')) installTools({ gdb: 'gdb', readelf: 'binutils', 'nats-server': 'nats-server' });
+const TOOLS = { gdb: 'gdb', readelf: 'binutils', openssl: 'openssl', 'nats-server': 'nats-server' };
+if (asked('--tools')) installTools(TOOLS);
 else if (asked('--nats') && !process.env.NATS_URL) installTools({ 'nats-server': 'nats-server' });
 
 if (!existsSync(join(root, 'packages/cli/dist'))) process.stderr.write('setup: building\n');

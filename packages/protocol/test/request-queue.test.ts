@@ -56,6 +56,23 @@ describe('a request', () => {
     expect([first.taken, second.taken]).toEqual([[1], [2]]);
   });
 
+  test('that comes as a coordinator ends is taken by the next one at once', async () => {
+    const client = await nats.cluster();
+    const connections = [await nats.open(), await nats.open()];
+    const coordinators = [coordinator(connections[0]!)];
+    const taken = (): number[] => coordinators.flatMap((each) => each.taken);
+    for (let round = 1; round <= 40; round++) {
+      const ended = coordinators.at(-1)!.end();
+      await queueRequest(client, newRequest(round));
+      coordinators.push(coordinator(connections[round % 2]!));
+      // Else it came only when nobody had acknowledged it for half a minute.
+      await until(() => taken().length === round, 10_000);
+      await ended;
+    }
+    await coordinators.at(-1)!.end();
+    expect(taken()).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+  });
+
   test('goes to one of several coordinators', async () => {
     const client = await nats.cluster();
     const coordinators = [coordinator(await nats.open()), coordinator(await nats.open())];

@@ -25,6 +25,11 @@ export class Mailbox<T> {
     this.#wake?.();
   }
 
+  /** Takes out all that has not been read. */
+  rest(): T[] {
+    return this.#items.splice(0);
+  }
+
   /**
    * @returns undefined at the end
    * @throws EAGAIN nothing came for so long; the error of `end`

@@ -2,8 +2,9 @@ import { CkptError } from '@ckptree/errors';
 import { type Connection, NATS } from './connection.js';
 import { type Delivered, deliveryOf } from './delivered.js';
 import { Mailbox } from './mailbox.js';
-import { createInbox, type Msg, nanos } from './nats.js';
+import { createInbox, type Msg, nanos, type Subscription } from './nats.js';
 import { fromNats } from './nats-error.js';
+import { whileConnected } from './while-connected.js';
 
 export interface PullOptions {
   readonly stream: string;
@@ -13,6 +14,11 @@ export interface PullOptions {
   /** How long a pull request waits for messages, asked before each. Default 30 s. */
   readonly expiresMs?: () => number;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * At the end, what has come and was not given out goes back at once, to whoever asks next; else only when its time to be
+   * acknowledged is over.
+   */
+  readonly givesBack?: boolean;
 }
 
 /** A pull request ended without as many messages as it might have had. */
@@ -22,6 +28,9 @@ const EXPIRES_MS = 30_000;
 const HEARTBEAT_MS = 4_000;
 /** Without any sign of life for so long, something is wrong that nobody told us of. */
 const SILENCE_MS = 3 * HEARTBEAT_MS;
+
+/** An acknowledgement that asks for the message to be handed out again, now. */
+const NOT_TAKEN = '-NAK';
 
 /** Statuses of a pull request: https://docs.nats.io/reference/reference-protocols/nats_api_reference */
 const STATUS = { heartbeat: 100, notFound: 404, timeout: 408 } as const;
@@ -53,7 +62,11 @@ async function* pulled(
   const inbox = createInbox(inboxPrefix);
   const arrived = new Mailbox<Msg>();
   const subscription = nats.subscribe(inbox, {
-    callback: (error, message) => (error === null ? arrived.put(message) : arrived.end(error)),
+    callback: (error, message) => {
+      if (error !== null) arrived.end(error);
+      else if (!arrived.ended) arrived.put(message);
+      else if (options.givesBack) giveBack(message);
+    },
   });
   const release = endWith(connection, arrived, signal);
   try {
@@ -68,8 +81,26 @@ async function* pulled(
     }
   } finally {
     release();
-    if (!subscription.isClosed()) subscription.unsubscribe();
+    arrived.end();
+    if (options.givesBack) await giveBackAll(connection, subscription, arrived);
+    else if (!subscription.isClosed()) subscription.unsubscribe();
   }
+}
+
+/** The server hands out messages until it has heard that nobody is here any more. A connection that breaks gives nothing back. */
+async function giveBackAll(
+  connection: Connection,
+  subscription: Subscription,
+  arrived: Mailbox<Msg>,
+): Promise<void> {
+  for (const message of arrived.rest()) giveBack(message);
+  if (subscription.isClosed() || !connection.connected) return;
+  await whileConnected(connection, 'the end of a read', subscription.drain()).catch(() => undefined);
+}
+
+/** A status is nothing that could be given back. */
+function giveBack(message: Msg): void {
+  if (deliveryOf(message) !== undefined) message.respond(NOT_TAKEN);
 }
 
 /** Whoever waits for the next message learns that none can come. */

@@ -70,7 +70,10 @@ export async function* takeRequests(
     try {
       await connection.whenConnected(signal);
       await ensureConsumer(connection, ackWaitMs);
-      const pulled = pull(connection, { stream: STREAMS.requests, consumer: CONSUMER, batch: BATCH, signal });
+      const pulled = pull(connection, {
+        ...{ stream: STREAMS.requests, consumer: CONSUMER, batch: BATCH, signal },
+        givesBack: true,
+      });
       for await (const delivered of pulled) {
         if (delivered === EXPIRED) continue;
         delays.reset();

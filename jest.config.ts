@@ -17,7 +17,8 @@ const config: Config = {
   transformIgnorePatterns: ['/node_modules/', '/dist/'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/.cache'],
-  maxWorkers: availableParallelism(),
+  // One more than cores: tests of outages mostly wait, and left a quarter of two cores idle.
+  maxWorkers: availableParallelism() + 1,
   // Modules of test files that have ended stay in memory, some 25 MB a file: a new process is quicker than collecting them.
   workerIdleMemoryLimit: '400MB',
   // For what hangs: a busy machine takes several times as long as a test usually does.

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isCkptError } from '@ckptree/errors';
-import { BUCKETS, STREAMS } from '@ckptree/protocol';
+import { BUCKETS, type ClusterEvent, STREAMS } from '@ckptree/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { connect } from 'nats';
 import { checkListed, endOf, endsIn, eventsOf } from './support/checkpoint-ends.js';
@@ -9,11 +9,12 @@ import { runningTree, ticksOf, untilAllGoOn, untilReleased, untilWhole } from '.
 import { type TestCluster, testCluster, until } from './support/test-cluster.js';
 
 const ROOT = 1_000;
+const WORKERS = 3;
 
 let cluster: TestCluster;
 let pids: number[];
 beforeAll(async () => {
-  cluster = await testCluster({ workers: 3, coordinators: 2 });
+  cluster = await testCluster({ workers: WORKERS, coordinators: 2 });
   pids = servicePids();
 });
 afterAll(() => cluster?.stop());
@@ -67,17 +68,10 @@ describe('when nats-server has lost all that it kept, without anybody doing anyt
     const { tree } = await client.spawn(spec, { key: 'k', name: 'mine' });
     const ticks = await ticksOf(client, tree);
     await loseAll();
-    // Which name and key it was started with is not lost either. Until workers have registered again, there is none to
-    // host it, or its pid is one of which nobody knows whose it is.
-    await until(() =>
-      client.spawn(spec, { key: 'k', name: 'mine' }).then(
-        (again) => again.tree === tree,
-        (error: unknown) => {
-          if (isCkptError(error) && ['EAGAIN', 'EEXIST'].includes(error.code)) return false;
-          throw error;
-        },
-      ),
-    );
+    await untilAllRegistered();
+    await untilKnown(tree, 1);
+    // Which name and key it was started with is not lost either.
+    expect(await client.spawn(spec, { key: 'k', name: 'mine' })).toMatchObject({ tree });
     await expectHealed(tree, ticks);
   });
 
@@ -144,13 +138,23 @@ test('a worker that is lost at the same time is told, with the trees of which it
 });
 
 async function isToldLost(tree: string): Promise<boolean> {
-  const filter = { types: ['worker.lost'] } as const;
+  const lost = await told('worker.lost');
+  return lost.some((event) => event.type === 'worker.lost' && event.trees?.includes(tree) === true);
+}
+
+/** Whoever leads since all was lost has heard of all workers. */
+const untilAllRegistered = (): Promise<void> =>
+  until(async () => (await told('worker.joined')).length >= WORKERS);
+
+/** All events of a type; none while the stream is not made anew yet. */
+async function told(type: ClusterEvent['type']): Promise<ClusterEvent[]> {
+  const events: ClusterEvent[] = [];
   try {
+    const filter = { types: [type] };
     for await (const event of cluster.client.events({ from: 'beginning', follow: false, filter }))
-      if (event.type === 'worker.lost' && event.trees?.includes(tree) === true) return true;
+      events.push(event);
   } catch (error) {
-    // The stream is not made anew yet.
-    if (!isCkptError(error) || error.code !== 'ENOENT') throw error;
+    if (!isCkptError(error) || !['ENOENT', 'EIO'].includes(error.code)) throw error;
   }
-  return false;
+  return events;
 }

@@ -70,10 +70,8 @@ export async function* takeRequests(
     try {
       await connection.whenConnected(signal);
       await ensureConsumer(connection, ackWaitMs);
-      const pulled = pull(connection, {
-        ...{ stream: STREAMS.requests, consumer: CONSUMER, batch: BATCH, signal },
-        givesBack: true,
-      });
+      const source = { stream: STREAMS.requests, consumer: CONSUMER, batch: BATCH };
+      const pulled = pull(connection, { ...source, givesBack: true, signal });
       for await (const delivered of pulled) {
         if (delivered === EXPIRED) continue;
         delays.reset();

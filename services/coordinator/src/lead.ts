@@ -10,8 +10,9 @@ import {
 import type { Store } from '@ckptree/store';
 import { Checkpoints } from './checkpoint/checkpoints.js';
 import type { StepLimits } from './checkpoint/step-parts.js';
+import { untilAllTreesAreKnown } from './cluster/all-trees.js';
 import type { Term } from './cluster/leadership.js';
-import { takeInStrays } from './cluster/strays.js';
+import { Strays } from './cluster/strays.js';
 import type { Telling } from './cluster/telling.js';
 import { SILENT_MS, Workers } from './cluster/workers.js';
 import type { CoordinatorObserver } from './coordinator-observer.js';
@@ -42,6 +43,21 @@ export interface LeadParts {
 
 /** Leads for a term. Everything that is known comes from the records and the workers, and is forgotten behind it. */
 export async function lead(parts: LeadParts, term: Term): Promise<void> {
+  const atEnd: (() => unknown)[] = [];
+  try {
+    await leadUntilTheEnd(parts, term, atEnd);
+  } finally {
+    for (const close of atEnd.reverse())
+      try {
+        await close();
+      } catch (error) {
+        parts.onError(error);
+      }
+  }
+}
+
+/** @param atEnd gets what is to be done when the term is over, however it ends; the last first */
+async function leadUntilTheEnd(parts: LeadParts, term: Term, atEnd: (() => unknown)[]): Promise<void> {
   const { connection, publisher, observer, onError } = parts;
   // What is on its way when the term ends must not undo what the next leader has written.
   const records = parts.records(term.signal);
@@ -63,84 +79,76 @@ export async function lead(parts: LeadParts, term: Term): Promise<void> {
   });
   const onEnded = (): void => void workers.close();
   term.signal.addEventListener('abort', onEnded, { once: true });
-  try {
-    await workers.ready;
-    const table = new ProcessTable({ connection, workers, trees });
-    const treeParts = { ...parts, workers, trees, table, startingPids: new StartingPids() };
-    const treeKeeper = new TreeKeeper(treeParts, onError);
-    keeper = treeKeeper;
-    // An outage takes the records of workers with it: each has as long to be heard as one that falls silent.
-    const awaitAbsent = (): void => {
-      clearTimeout(absent);
-      if (!term.signal.aborted)
-        absent = setTimeout(() => void loseAbsent(treeKeeper, treeParts).catch(onError), SILENT_MS);
-    };
-    awaitAbsent();
-    await treeKeeper.undoHalfStarted();
-    const onEnd = (record: CheckpointRecord): void => {
-      observer.ended(record);
-      schedules.ended(record).catch(onError);
-    };
-    const checkpoints = new Checkpoints({ ...treeParts, records: records.checkpoints, onEnd }, term);
-    onJoined = (worker) => {
-      const strays = { ...treeParts, checkpoints, signal: term.signal };
-      takeInStrays(strays, worker).then(
-        (found) => found && awaitAbsent(),
-        (error: unknown) => {
-          if (!term.signal.aborted && workers.isAlive(worker)) onError(error);
-        },
-      );
-    };
-    for (const { worker } of workers.list()) onJoined(worker);
-    const schedules = await Schedules.begin({
-      queue: (request) => queueRequest(connection, request),
-      records: records.schedules,
-      locate: (pid) => table.locate(pid),
-      isRunning: (id) => checkpoints.running.some(({ checkpoint }) => checkpoint === id),
-      onMissed: () => observer.missed(),
-      onError,
-    });
-    const retention = await Retention.begin({
-      records: records.retention,
-      store: parts.store,
-      onRemoved: (count) => observer.removed(count),
-      onError,
-    });
-    const upkeep = await Upkeep.begin({
-      connection,
-      records: records.upkeep,
-      everyMs: parts.upkeep,
-      onError,
-    });
-    const { restart, ...handlers } = coordinatorHandlers({
-      ...treeParts,
-      checkpoints,
-      schedules,
-      retention,
-      signal: term.signal,
-    });
-    const observed: CoordinatorHandlers = {
-      ...handlers,
-      restart: (...asked) => observer.restarting(() => restart(...asked)),
-    };
-    const served = serveAll(connection, coordinator, leftToTheNext(observed, term.signal));
-    const looking = setInterval(() => observer.look({ workers, trees, checkpoints, schedules }), 1_000);
-    try {
-      await checkpoints.lead();
-    } finally {
-      clearInterval(looking);
-      observer.rest();
-      schedules.close();
-      retention.close();
-      upkeep.close();
-      await served.stop();
-    }
-  } finally {
-    clearTimeout(absent);
+  atEnd.push(() => {
     term.signal.removeEventListener('abort', onEnded);
-    await keeper?.close();
-    await workers.close();
-  }
+    return workers.close();
+  });
+  await workers.ready;
+  const table = new ProcessTable({ connection, workers, trees });
+  const treeParts = { ...parts, workers, trees, table, startingPids: new StartingPids() };
+  const treeKeeper = new TreeKeeper(treeParts, onError);
+  keeper = treeKeeper;
+  atEnd.push(() => treeKeeper.close());
+  // An outage takes the records of workers with it: each has as long to be heard as one that falls silent.
+  const awaitAbsent = (): void => {
+    clearTimeout(absent);
+    if (!term.signal.aborted)
+      absent = setTimeout(() => void loseAbsent(treeKeeper, treeParts).catch(onError), SILENT_MS);
+  };
+  awaitAbsent();
+  atEnd.push(() => clearTimeout(absent));
+  await treeKeeper.undoHalfStarted();
+  const onEnd = (record: CheckpointRecord): void => {
+    observer.ended(record);
+    schedules.ended(record).catch(onError);
+  };
+  const checkpoints = new Checkpoints({ ...treeParts, records: records.checkpoints, onEnd }, term);
+  const schedules = await Schedules.begin({
+    queue: (request) => queueRequest(connection, request),
+    records: records.schedules,
+    locate: (pid) => table.locate(pid),
+    isRunning: (id) => checkpoints.running.some(({ checkpoint }) => checkpoint === id),
+    onMissed: () => observer.missed(),
+    onError,
+  });
+  atEnd.push(() => schedules.close());
+  const retention = await Retention.begin({
+    records: records.retention,
+    store: parts.store,
+    onRemoved: (count) => observer.removed(count),
+    onError,
+  });
+  atEnd.push(() => retention.close());
+  const upkeep = await Upkeep.begin({
+    connection,
+    records: records.upkeep,
+    everyMs: parts.upkeep,
+    onError,
+  });
+  atEnd.push(() => upkeep.close());
+  const strays = new Strays({ ...treeParts, checkpoints, signal: term.signal, onFound: awaitAbsent });
+  onJoined = (worker) => strays.takeIn(worker);
+  for (const { worker } of workers.list()) onJoined(worker);
+  await untilAllTreesAreKnown({ records, strays }, term);
+  const { restart, ...handlers } = coordinatorHandlers({
+    ...treeParts,
+    checkpoints,
+    schedules,
+    retention,
+    signal: term.signal,
+  });
+  const observed: CoordinatorHandlers = {
+    ...handlers,
+    restart: (...asked) => observer.restarting(() => restart(...asked)),
+  };
+  const served = serveAll(connection, coordinator, leftToTheNext(observed, term.signal));
+  atEnd.push(() => served.stop());
+  const looking = setInterval(() => observer.look({ workers, trees, checkpoints, schedules }), 1_000);
+  atEnd.push(() => {
+    clearInterval(looking);
+    observer.rest();
+  });
+  await checkpoints.lead();
 }
 
 /** Workers that were lost while nobody led. */

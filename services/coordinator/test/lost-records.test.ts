@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isCkptError } from '@ckptree/errors';
 import { BUCKETS, type ClusterEvent, STREAMS } from '@ckptree/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -10,6 +11,9 @@ import { type TestCluster, testCluster, until } from './support/test-cluster.js'
 
 const ROOT = 1_000;
 const WORKERS = 3;
+const IDLE = { root: { pid: ROOT, program: 'idle', params: { forever: true, memoryMiB: 2 } } };
+/** How much later than the others a worker registers. */
+const LATE_MS = 1_000;
 
 let cluster: TestCluster;
 let pids: number[];
@@ -64,14 +68,26 @@ async function expectHealed(tree: string, ticks: ReadonlyMap<number, number>): P
 describe('when nats-server has lost all that it kept, without anybody doing anything', () => {
   test('trees run on, and are saved, ended and restarted as before', async () => {
     const { client } = cluster;
-    const spec = { root: { pid: ROOT, program: 'idle', params: { forever: true, memoryMiB: 2 } } };
-    const { tree } = await client.spawn(spec, { key: 'k', name: 'mine' });
+    const { tree } = await client.spawn(IDLE, { key: 'k', name: 'mine' });
     const ticks = await ticksOf(client, tree);
     await loseAll();
-    await untilAllRegistered();
-    await untilKnown(tree, 1);
     // Which name and key it was started with is not lost either.
-    expect(await client.spawn(spec, { key: 'k', name: 'mine' })).toMatchObject({ tree });
+    expect(await client.spawn(IDLE, { key: 'k', name: 'mine' })).toMatchObject({ tree });
+    await expectHealed(tree, ticks);
+  });
+
+  test('nobody is served before workers had the time to register again, and a tree is not started twice', async () => {
+    const { client } = cluster;
+    const { tree, workers } = await client.spawn(IDLE, { key: 'late' });
+    const ticks = await ticksOf(client, tree);
+    const host = cluster.cluster.get(workers[0]!);
+    host.signal('SIGSTOP');
+    await loseAll();
+    await until(async () => (await told('worker.joined')).length === WORKERS - 1);
+    const again = client.spawn(IDLE, { key: 'late' });
+    await Promise.race([again.catch(() => undefined), sleep(LATE_MS)]);
+    host.signal('SIGCONT');
+    expect(await again).toMatchObject({ tree });
     await expectHealed(tree, ticks);
   });
 
@@ -141,10 +157,6 @@ async function isToldLost(tree: string): Promise<boolean> {
   const lost = await told('worker.lost');
   return lost.some((event) => event.type === 'worker.lost' && event.trees?.includes(tree) === true);
 }
-
-/** Whoever leads since all was lost has heard of all workers. */
-const untilAllRegistered = (): Promise<void> =>
-  until(async () => (await told('worker.joined')).length >= WORKERS);
 
 /** All events of a type; none while the stream is not made anew yet. */
 async function told(type: ClusterEvent['type']): Promise<ClusterEvent[]> {

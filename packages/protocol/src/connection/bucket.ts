@@ -8,6 +8,7 @@ import { jetstreamPublish } from './jetstream-publish.js';
 import { apiErrorOf, fromNats, isUnanswered, isUnserved } from './nats-error.js';
 import { orderedMessages } from './ordered.js';
 import { retrying } from './retry.js';
+import { madeAt } from './stream-made.js';
 import { whileConnected } from './while-connected.js';
 
 export interface Entry<T> {
@@ -78,6 +79,11 @@ export class Bucket<S extends TSchema> {
       if (isUnserved(failure) || isUnanswered(failure)) return false;
       throw failure;
     }
+  }
+
+  /** When it was made, in Unix milliseconds: another of its name is another bucket. @returns undefined when there is none */
+  madeAt(): Promise<number | undefined> {
+    return madeAt(this.#connection, `KV_${this.#name}`);
   }
 
   /** @returns undefined when there is none @throws EBADMSG it breaks its schema */

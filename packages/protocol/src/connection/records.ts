@@ -4,6 +4,7 @@ import {
   LeaderRecord,
   RetentionRecord,
   SchedulesRecord,
+  TreesRecord,
   UpkeepRecord,
 } from '../records/control.js';
 import { TreeRecord } from '../records/tree.js';
@@ -21,6 +22,7 @@ export const recordsOf = (connection: Connection, signal?: AbortSignal) => ({
   checkpoints: new Bucket(connection, BUCKETS.checkpoints, CheckpointRecord, signal),
   trees: new Bucket(connection, BUCKETS.trees, TreeRecord, signal),
   leader: new Bucket(connection, BUCKETS.control, LeaderRecord, signal),
+  allTrees: new Bucket(connection, BUCKETS.control, TreesRecord, signal),
   schedules: new Bucket(connection, BUCKETS.control, SchedulesRecord, signal),
   retention: new Bucket(connection, BUCKETS.control, RetentionRecord, signal),
   upkeep: new Bucket(connection, BUCKETS.control, UpkeepRecord, signal),
@@ -30,6 +32,7 @@ export type Records = ReturnType<typeof recordsOf>;
 
 export const CONTROL_KEYS = {
   leader: 'leader',
+  trees: 'trees',
   schedules: 'schedules',
   retention: 'retention',
   upkeep: 'upkeep',

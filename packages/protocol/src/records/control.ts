@@ -13,6 +13,13 @@ export const LeaderRecord = Type.Object({
 });
 export type LeaderRecord = Static<typeof LeaderRecord>;
 
+/** Key `trees`: there only while the records of trees tell of all that run. */
+export const TreesRecord = Type.Object({
+  version: Type.Literal(1),
+  made: Count('When the bucket was made that tells of all; another of its name does not, Unix milliseconds.'),
+});
+export type TreesRecord = Static<typeof TreesRecord>;
+
 /** Key `schedules`. */
 export const SchedulesRecord = Type.Object({
   version: Type.Literal(1),
@@ -41,12 +48,14 @@ export type KeyRecord = Static<typeof KeyRecord>;
 
 export const exampleControl = {
   leader: { version: 1, instance: 'coordinator-1', term: 3, at: '2026-11-23T15:39:26.123Z' },
+  trees: { version: 1, made: 1_795_448_366_123 },
   schedules: { version: 1, schedules: [{ schedule: 's-1', pid: 1, everyMs: 30_000 }] },
   retention: { version: 1, policy: { keepLast: 7 } },
   upkeep: { version: 1, gc: '2026-11-23T15:39:26.123Z', verify: '2026-11-23T15:39:28.456Z' },
   key: { version: 1, id: '20261123t153926123-7f3a9c2e' },
 } as const satisfies {
   leader: LeaderRecord;
+  trees: TreesRecord;
   schedules: unknown;
   retention: RetentionRecord;
   upkeep: UpkeepRecord;

@@ -13,6 +13,7 @@ import {
   LeaderRecord,
   RetentionRecord,
   SchedulesRecord,
+  TreesRecord,
   UpkeepRecord,
 } from '../records/control.js';
 import { exampleTree, TreeRecord } from '../records/tree.js';
@@ -121,6 +122,7 @@ export const PUBLISHED_RECORDS: readonly PublishedDocument[] = [
   record('checkpoint', `${BUCKETS.checkpoints}/<checkpoint>`, CheckpointRecord, exampleCheckpoint),
   record('tree', `${BUCKETS.trees}/<tree>`, TreeRecord, exampleTree),
   record('leader', `${BUCKETS.control}/leader`, LeaderRecord, exampleControl.leader),
+  record('trees', `${BUCKETS.control}/trees`, TreesRecord, exampleControl.trees),
   record('schedules', `${BUCKETS.control}/schedules`, SchedulesRecord, exampleControl.schedules),
   record('retention', `${BUCKETS.control}/retention`, RetentionRecord, exampleControl.retention),
   record('upkeep', `${BUCKETS.control}/upkeep`, UpkeepRecord, exampleControl.upkeep),

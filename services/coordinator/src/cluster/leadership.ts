@@ -11,7 +11,10 @@ const TAKE_MS = 3_000;
 
 /** A time of leading, which ends when the signal is raised. */
 export interface Term {
-  /** Grows with each leader; written into every record that is touched, so that an older leader finds out. */
+  /**
+   * Grows with each leader; written into every record that is touched, so that an older leader finds out. 1: as far as is known nobody
+   * has led before.
+   */
   readonly number: number;
   readonly signal: AbortSignal;
 }
@@ -34,6 +37,8 @@ export interface LeadershipParts {
 export class Leadership {
   readonly #parts: LeadershipParts;
   readonly #stop = new AbortController();
+  /** The last term that this one has seen: the record of it may be lost. */
+  #seen = 0;
   readonly #running: Promise<void>;
 
   constructor(parts: LeadershipParts) {
@@ -77,19 +82,23 @@ export class Leadership {
     const now = performance.now();
     const entry = await leader.get(CONTROL_KEYS.leader);
     if (entry === undefined) {
-      const revision = await leader.create(CONTROL_KEYS.leader, this.#record(1));
-      return revision === undefined ? {} : { leads: { term: 1, revision } };
+      const term = this.#seen + 1;
+      const revision = await leader.create(CONTROL_KEYS.leader, this.#record(term));
+      return revision === undefined ? {} : { leads: { term, revision } };
     }
     const { term, instance } = entry.value;
+    this.#seen = Math.max(this.#seen, term);
     this.#parts.onTerm(term, false);
     const last = seen?.revision === entry.revision ? seen : { revision: entry.revision, at: now };
     // A leader that ended in order has left its place empty.
     if (instance !== NOBODY && now - last.at < TAKE_MS) return { seen: last };
-    const revision = await leader.update(CONTROL_KEYS.leader, this.#record(term + 1), entry.revision);
-    return revision === undefined ? {} : { leads: { term: term + 1, revision } };
+    const next = this.#seen + 1;
+    const revision = await leader.update(CONTROL_KEYS.leader, this.#record(next), entry.revision);
+    return revision === undefined ? {} : { leads: { term: next, revision } };
   }
 
   async #lead({ term, revision }: { readonly term: number; readonly revision: number }): Promise<void> {
+    this.#seen = term;
     const lost = new AbortController();
     const signal = AbortSignal.any([lost.signal, this.#stop.signal]);
     this.#parts.onTerm(term, true);

@@ -6,7 +6,10 @@ import { cruise } from 'dependency-cruiser';
 
 /** From the top down; a layer may import those below it and none at its own height or above. */
 export const layers = [
-  ['services/coordinator', 'services/worker', 'services/storage', 'packages/bench', 'packages/scale'],
+  [
+    ...['services/coordinator', 'services/worker', 'services/storage'],
+    ...['packages/bench', 'packages/drill', 'packages/scale'],
+  ],
   ['packages/cli'],
   ['packages/client'],
   ['packages/local-cluster'],

@@ -85,12 +85,12 @@ export class HeldCheckpoints {
     return held;
   }
 
-  /** @throws ENOENT this worker knows nothing of it */
+  /** @throws EPIPE it was released, or held by the process before this one */
   get(checkpoint: string): HeldCheckpoint {
     const held = this.find(checkpoint);
     if (held === undefined)
       throw new CkptError(
-        'ENOENT',
+        'EPIPE',
         `worker ${this.#parts.worker} takes no part in checkpoint ${checkpoint}: it was released, or the worker was started anew`,
         { worker: this.#parts.worker },
       );

@@ -11,7 +11,7 @@ const LOOK_MS = 1_000;
 /**
  * Lets every worker store its segments, and waits until all are durable.
  * @returns by worker what it stored
- * @throws what the worker's dump threw; ETIMEDOUT it took too long; EPIPE, ENOENT the worker was started anew
+ * @throws what the worker's dump threw; ETIMEDOUT it took too long; EPIPE the worker was started anew
  */
 export async function dump(
   parts: StepParts,

@@ -8,7 +8,7 @@ const LEAST_MS = 1_000;
 
 /**
  * Asks every worker what its part holds, and makes it one tree: the plan of the image.
- * @throws what merge() throws; ENOENT a worker was started anew since the cut
+ * @throws what merge() throws; EPIPE a worker was started anew since the cut
  */
 export async function gather(parts: StepParts, { keeper, signal }: Underway): Promise<MergedTree> {
   const { connection, limits } = parts;

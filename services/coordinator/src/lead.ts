@@ -126,7 +126,11 @@ async function leadUntilTheEnd(parts: LeadParts, term: Term, atEnd: (() => unkno
     onError,
   });
   atEnd.push(() => upkeep.close());
-  const strays = new Strays({ ...treeParts, checkpoints, signal: term.signal, onFound: awaitAbsent });
+  const strays = new Strays({
+    ...{ ...treeParts, checkpoints, signal: term.signal },
+    noted: () => treeKeeper.noted(),
+    onFound: awaitAbsent,
+  });
   onJoined = (worker) => strays.takeIn(worker);
   for (const { worker } of workers.list()) onJoined(worker);
   await untilAllTreesAreKnown({ records, strays }, term);

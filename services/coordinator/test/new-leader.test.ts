@@ -117,11 +117,16 @@ test('a tree that was half started when its leader died gives back what it has',
   await records.trees.put(TREE.tree, { ...TREE, state: 'starting' });
   await join();
   const asked: string[] = [];
-  const { abandon, signal } = worker('w1');
+  const { abandon, signal, fragments, disown } = worker('w1');
   const served = serveAll(
     connection,
-    { abandon, signal },
+    { abandon, signal, fragments, disown },
     {
+      fragments: async () => ({ tasks: 1, roots: [{ pid: 7, ppid: 6 }] }),
+      disown: async ({ parents }) => {
+        asked.push(`disown what is below ${parents}`);
+        return { gone: 1 };
+      },
       abandon: async ({ tree }) => {
         asked.push(`abandon ${tree}`);
         throw new CkptError('EBUSY', 'it runs');
@@ -133,7 +138,7 @@ test('a tree that was half started when its leader died gives back what it has',
     },
   );
   await leading(() => until(async () => (await records.trees.get(TREE.tree)) === undefined));
-  expect(asked).toEqual([`abandon ${TREE.tree}`, `kill 1 of ${TREE.tree}`]);
+  expect(asked).toEqual([`abandon ${TREE.tree}`, `kill 1 of ${TREE.tree}`, 'disown what is below 6']);
   await served.stop();
 });
 

@@ -45,6 +45,11 @@ export class HostedTrees {
     );
   }
 
+  /** Ids of those that are loaded, or being loaded. */
+  get loaded(): string[] {
+    return this.all.flatMap(({ tree, state }) => (state === 'loaded' || state === 'loading' ? [tree] : []));
+  }
+
   find(tree: string): HostedTree | undefined {
     return this.#trees.get(tree);
   }

@@ -75,7 +75,7 @@ function treeHandlers({ worker, kernel, trees, checkpoints, store, shelf }: Work
       const records = trees.living.flatMap(({ record }) => record ?? []);
       const { items, next } = pageOf(records, { after, limit });
       const underWay = checkpoints.all.map(({ checkpoint, pid, tree }) => ({ checkpoint, pid, tree }));
-      return { trees: items, checkpoints: underWay, ...next };
+      return { trees: items, loaded: trees.loaded, checkpoints: underWay, ...next };
     },
   } satisfies Partial<WorkerHandlers>;
 }

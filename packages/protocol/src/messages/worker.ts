@@ -289,6 +289,13 @@ export const workerMessages = {
     request: pageRequest,
     reply: {
       trees: Type.Array(TreeRecord, { maxItems: 5_000, description: 'A page of the records.' }),
+      loaded: Type.Optional(
+        Type.Array(TreeId(), {
+          maxItems: 5_000,
+          description:
+            'Trees of which a part is loaded, or being loaded, and was not started; all of them, with each page.',
+        }),
+      ),
       checkpoints: Type.Array(
         Type.Object({
           checkpoint: CheckpointId(),
@@ -301,7 +308,7 @@ export const workerMessages = {
     },
     example: {
       request: {},
-      reply: { trees: [exampleTree], checkpoints: [{ checkpoint, pid: 1, tree }] },
+      reply: { trees: [exampleTree], loaded: [], checkpoints: [{ checkpoint, pid: 1, tree }] },
     },
   }),
 

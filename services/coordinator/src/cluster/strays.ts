@@ -1,5 +1,6 @@
-import { retrying } from '@ckptree/protocol';
+import { retrying, type TreeRecord } from '@ckptree/protocol';
 import type { Checkpoints } from '../checkpoint/checkpoints.js';
+import { undoOn } from '../tree/start-tree.js';
 import type { TreeParts } from '../tree/tree-parts.js';
 import { ask } from './fan-out.js';
 
@@ -9,12 +10,17 @@ const PAGE = 100;
 export interface StraysParts extends Pick<TreeParts, 'connection' | 'workers' | 'trees'> {
   readonly checkpoints: Checkpoints;
   readonly signal: AbortSignal;
+  /** Resolves when those that were lost by now stand in the records. */
+  readonly noted: () => Promise<void>;
   /** There were trees among what a worker holds. */
   readonly onFound: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** What workers hold and no record tells of, as NATS has lost the records: trees get theirs back, and checkpoints are over. */
+/**
+ * What workers hold and the records tell otherwise. Where there is none, NATS has lost it: trees get theirs back, and checkpoints are over.
+ * Where the tree goes on, or has ended, without the worker, which stood still or was cut off for long: it gives its part up.
+ */
 export class Strays {
   readonly #parts: StraysParts;
   readonly #asked = new Set<Promise<void>>();
@@ -40,23 +46,44 @@ export class Strays {
   }
 
   async #takeIn(worker: string): Promise<void> {
-    const { connection, workers, trees, checkpoints, onFound } = this.#parts;
+    const { connection, workers, checkpoints, noted } = this.#parts;
+    await noted();
     await workers.whileAlive([worker], this.#parts.signal, async (signal) => {
       for (let after: number | undefined = 0; after !== undefined; ) {
         const asked = { after, limit: PAGE };
-        const held: Awaited<ReturnType<typeof ask<'held'>>> = await retrying(
-          connection,
-          { timeoutMs: ANSWER_MS, signal },
-          () => ask(connection, worker, 'held', asked, { signal }),
+        const held: Held = await retrying(connection, { timeoutMs: ANSWER_MS, signal }, () =>
+          ask(connection, worker, 'held', asked, { signal }),
         );
-        for (const record of held.trees)
-          if (trees.find(record.tree) === undefined) {
-            await trees.put(record);
-            onFound();
-          }
-        if (after === 0) for (const stray of held.checkpoints) await checkpoints.concludeStray(stray, worker);
+        for (const record of held.trees) await this.#takeInTree(worker, record, signal);
+        if (after === 0) {
+          for (const tree of held.loaded ?? []) await this.#takeInLoaded(worker, tree, signal);
+          for (const stray of held.checkpoints) await checkpoints.concludeStray(stray, worker);
+        }
         after = held.next;
       }
     });
   }
+
+  async #takeInTree(worker: string, record: TreeRecord, signal: AbortSignal): Promise<void> {
+    const { connection, trees, onFound } = this.#parts;
+    const known = trees.find(record.tree);
+    if (known === undefined) {
+      await trees.put(record);
+      onFound();
+    } else if (isWithout(known, worker)) await undoOn(connection, worker, { ...known, signal });
+  }
+
+  /** Whoever began to start it has its record. */
+  async #takeInLoaded(worker: string, tree: string, signal: AbortSignal): Promise<void> {
+    const { connection, trees } = this.#parts;
+    const known = trees.find(tree);
+    if (known === undefined || isWithout(known, worker))
+      await ask(connection, worker, 'abandon', { tree }, { signal });
+  }
 }
+
+type Held = Awaited<ReturnType<typeof ask<'held'>>>;
+
+/** Whether what the worker has of a tree does not count any more. */
+const isWithout = ({ state, lost = [] }: TreeRecord, worker: string): boolean =>
+  state === 'ended' || lost.includes(worker);

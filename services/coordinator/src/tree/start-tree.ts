@@ -38,24 +38,19 @@ export interface StartOptions {
 }
 
 /**
- * Loads a tree on its workers, and lets it run once all have loaded theirs: all of it runs, or nothing.
+ * Loads a tree on its workers, and lets it run once all have loaded theirs.
  * @returns its tasks
- * @throws what a worker throws, with its name; EPIPE a worker is gone; then nothing is left
+ * @throws what a worker throws, with its name; EPIPE a worker is gone; what is done by then is to be undone
  */
 export async function startTree({ connection, workers }: StartParts, options: StartOptions): Promise<number> {
   const { tree, frozen = false, record, parts, signal } = options;
   const starting = { tree, frozen, ...(record !== undefined && { record }) };
   const ids = [...parts.keys()];
-  try {
-    return await workers.whileAlive(ids, signal, async (signal) => {
-      await onAll(ids, (id) => load(connection, id, { ...options, signal }));
-      const started = await onAll(ids, (id) => askAgain(connection, id, 'start', starting, signal));
-      return started.reduce((sum, { tasks }) => sum + tasks, 0);
-    });
-  } catch (error) {
-    await undoStart({ connection, workers }, ids, options);
-    throw error;
-  }
+  return workers.whileAlive(ids, signal, async (signal) => {
+    await onAll(ids, (id) => load(connection, id, { ...options, signal }));
+    const started = await onAll(ids, (id) => askAgain(connection, id, 'start', starting, signal));
+    return started.reduce((sum, { tasks }) => sum + tasks, 0);
+  });
 }
 
 async function load(connection: Connection, id: string, options: StartOptions): Promise<void> {
@@ -134,7 +129,8 @@ export async function undoStart(
   return undone.every((one) => one.status === 'fulfilled');
 }
 
-async function undoOn(
+/** Takes from a worker what it has of a tree: what is loaded, and tasks that run. @throws as request() */
+export async function undoOn(
   connection: Connection,
   id: string,
   { tree, rootPid, signal }: Pick<StartOptions, 'tree' | 'rootPid' | 'signal'>,
@@ -144,5 +140,18 @@ async function undoOn(
   } catch (error) {
     if (!isCkptError(error) || error.code !== 'EBUSY') throw error;
     await ask(connection, id, 'signal', { tree, roots: [rootPid], signal: 'kill' }, { signal });
+    await disownZombies(connection, id, tree, signal);
   }
+}
+
+/** Zombies whose parents are elsewhere wait for them, and keep their pids. */
+async function disownZombies(
+  connection: Connection,
+  id: string,
+  tree: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { roots } = await ask(connection, id, 'fragments', { tree }, { signal });
+  const parents = [...new Set(roots.map(({ ppid }) => ppid).filter((ppid) => ppid !== 0))];
+  if (parents.length > 0) await ask(connection, id, 'disown', { tree, parents }, { signal });
 }

@@ -4,6 +4,7 @@ import { ask, askAll, onAll, tellAll } from '../cluster/fan-out.js';
 import { told } from './spawn.js';
 import { undoStart } from './start-tree.js';
 import type { TreeParts } from './tree-parts.js';
+import { ended } from './trees.js';
 
 const LOOK_MS = 1_000;
 
@@ -15,15 +16,13 @@ export class TreeKeeper {
   readonly #parts: TreeParts;
   readonly #onError: (error: unknown) => void;
   readonly #timer: NodeJS.Timeout;
-  /** Trees that another leader began to start, and died before they ran. */
-  #halfStarted: readonly TreeRecord[];
+  readonly #noting = new Set<Promise<void>>();
   #looking: Promise<void> | undefined;
   #closed = false;
 
   constructor(parts: TreeParts, onError: (error: unknown) => void) {
     this.#parts = parts;
     this.#onError = onError;
-    this.#halfStarted = parts.trees.all.filter(({ state }) => state === 'starting');
     this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
   }
 
@@ -43,46 +42,41 @@ export class TreeKeeper {
 
   /** A worker is gone with all that it hosted. */
   async lost(worker: string): Promise<void> {
-    const { trees } = this.#parts;
-    const halfStarted = this.#halfStarted.flatMap(({ tree }) => trees.find(tree) ?? []);
-    for (const tree of [...trees.running, ...halfStarted])
-      if (tree.workers.includes(worker)) await this.#note(tree.tree, [worker]);
+    const noting = this.#noteLost(worker).finally(() => this.#noting.delete(noting));
+    this.#noting.add(noting);
+    await noting;
     this.look();
   }
 
+  /** Resolves when all that was lost by now stands in the records, or could not be written there. */
+  async noted(): Promise<void> {
+    await Promise.allSettled(this.#noting);
+  }
+
+  async #noteLost(worker: string): Promise<void> {
+    for (const tree of this.#parts.trees.on(worker)) await this.#note(tree.tree, [worker]);
+  }
+
   /** That what these workers hosted of a tree is gone. */
-  async #note(id: string, gone: readonly string[]): Promise<void> {
-    const { trees } = this.#parts;
-    const { lost = [], ...tree } = trees.get(id);
-    const more = gone.filter((worker) => !lost.includes(worker));
-    if (more.length > 0) await trees.put({ ...tree, lost: [...lost, ...more] });
+  #note(tree: string, gone: readonly string[]): Promise<void> {
+    return this.#parts.trees.change(tree, (record) => ({
+      ...record,
+      lost: [...new Set([...(record.lost ?? []), ...gone])],
+    }));
   }
 
-  /** What others left half started gives back its tasks and pids, on all workers that can be told. */
+  /** What was left half started gives back its tasks and pids, on all workers that can be told. */
   async undoHalfStarted(): Promise<void> {
-    const left = await Promise.all(
-      this.#halfStarted.map(async (tree) => {
-        try {
-          return (await this.#undo(tree)) ? [] : [tree];
-        } catch (error) {
-          this.#onError(error);
-          return [tree];
-        }
-      }),
+    await Promise.all(
+      [...this.#parts.trees.halfStarted].map((tree) => this.#undo(tree).catch(this.#onError)),
     );
-    this.#halfStarted = left.flat();
   }
 
-  /** @returns false when it must be tried again */
-  async #undo({ tree: id }: TreeRecord): Promise<boolean> {
-    const { trees } = this.#parts;
-    const tree = trees.find(id);
-    if (tree === undefined) return true;
-    const { table } = this.#parts;
-    if (table.absentOf(id).length > 0) return false;
-    if (!(await undoStart(this.#parts, table.workersOf(id), tree))) return false;
-    await trees.remove(tree.tree);
-    return true;
+  /** Or leaves it for later, as long as a worker is not there and may be heard any moment. */
+  async #undo(id: string): Promise<void> {
+    const { trees, table } = this.#parts;
+    if (table.absentOf(id).length > 0) return;
+    if (await undoStart(this.#parts, table.workersOf(id), trees.get(id))) await trees.remove(id);
   }
 
   async #lookAtAll(): Promise<void> {
@@ -154,6 +148,6 @@ export class TreeKeeper {
     // Told once, for good: as long as a worker does not say how its tasks ended, it is not told.
     if (missing.length > 0) return;
     events.tell({ type: 'ended', ...told(tree), tasks: rows.length }, `${tree.tree}.ended`);
-    await trees.put({ ...tree, state: 'ended', ended: new Date().toISOString() });
+    await trees.change(tree.tree, ended);
   }
 }

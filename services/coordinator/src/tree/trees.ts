@@ -12,6 +12,10 @@ export const newTreeId = (): string => `t-${randomBytes(6).toString('hex')}`;
 export class Trees {
   readonly #records: Records['trees'];
   readonly #trees = new Map<string, TreeRecord>();
+  /** By tree: resolves when the last change that was asked for is done, or has failed. */
+  readonly #changing = new Map<string, Promise<void>>();
+  /** Ids of those that somebody began to start, and that are to be undone: who did it has died, or could not undo it. */
+  readonly halfStarted = new Set<string>();
 
   private constructor(records: Records['trees']) {
     this.#records = records;
@@ -23,7 +27,10 @@ export class Trees {
     const oldest = Date.now() - REMEMBERED_MS;
     for (const { key, value } of await records.list(signal)) {
       if (value.ended !== undefined && Date.parse(value.ended) < oldest) await records.delete(key);
-      else trees.#trees.set(key, value);
+      else {
+        trees.#trees.set(key, value);
+        if (value.state === 'starting') trees.halfStarted.add(key);
+      }
     }
     return trees;
   }
@@ -63,8 +70,33 @@ export class Trees {
     this.#trees.set(record.tree, record);
   }
 
+  /** Changes what is known of a tree, each change behind the one before. @throws ESRCH there is no such tree */
+  change(tree: string, changed: (record: TreeRecord) => TreeRecord): Promise<void> {
+    const before = this.#changing.get(tree) ?? Promise.resolve();
+    const change = before.then(() => this.put(changed(this.get(tree))));
+    const settled = change
+      .catch(() => undefined) // told to whoever asked for it
+      .then(() => {
+        if (this.#changing.get(tree) === settled) this.#changing.delete(tree);
+      });
+    this.#changing.set(tree, settled);
+    return change;
+  }
+
+  /** A tree that never ran has no record; but a worker that was lost, and may come back with its part, is to find out. */
   async remove(tree: string): Promise<void> {
-    this.#trees.delete(tree);
-    await this.#records.delete(tree);
+    const { key: _, ...record } = this.get(tree);
+    if ((record.lost ?? []).length > 0) await this.put(ended(record));
+    else {
+      await this.#records.delete(tree);
+      this.#trees.delete(tree);
+    }
+    this.halfStarted.delete(tree);
   }
 }
+
+export const ended = (record: TreeRecord): TreeRecord => ({
+  ...record,
+  state: 'ended',
+  ended: new Date().toISOString(),
+});

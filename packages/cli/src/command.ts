@@ -12,8 +12,8 @@ export interface CommonOptions {
 /** What a command does once its arguments are understood, and how people are shown what came of it. */
 export interface Job<Report> {
   readonly work: (session: Session) => Promise<Outcome<Report>>;
-  /** Ends with a line end, unless it is empty. */
-  readonly format: (report: Report, palette: Palette) => string;
+  /** Ends with a line end, unless it is empty. In pieces where it may be long. */
+  readonly format: (report: Report, palette: Palette) => string | Iterable<string>;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { asCkptError } from '@ckptree/errors';
 import type { CommonOptions, Job } from './command.js';
 import { Interruption } from './interruption.js';
+import { jsonDocument } from './output/json-pieces.js';
 import { paletteOf, wantsColours } from './output/palette.js';
 import { printable } from './output/printable.js';
 import { SILENT, TerminalProgress } from './output/progress.js';
@@ -43,11 +44,7 @@ export async function execute<Report>(
     };
     const { report, exitCode, complaint, printed = false } = await work(session);
     progress.end();
-    if (!printed)
-      await writeAll(
-        process.stdout,
-        json ? `${JSON.stringify(report, undefined, 2)}\n` : format(report, palette),
-      );
+    if (!printed) await writeAll(process.stdout, json ? jsonDocument(report) : format(report, palette));
     if (complaint !== undefined) process.stderr.write(`ckptree: ${printable(complaint)}\n`);
     return exitCode;
   } catch (error) {

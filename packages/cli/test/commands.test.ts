@@ -271,14 +271,15 @@ describe('core', () => {
     expect(pids(hosted)).toEqual(pids(plain));
   });
 
-  test('of a real process is hosted, saved, restarted, and written again page for page', async () => {
+  test('of a real process is hosted, saved with all threads, and written again page for page', async () => {
     const saved = scratch.path('hosted.img');
-    const { pid } = documentOf<Report>('run', (await ckptree(['run', '--core', CORE, '--json'])).stdout)
-      .tasks[0] ?? { pid: 0 };
+    const { tasks } = documentOf<Report>('run', (await ckptree(['run', '--core', CORE, '--json'])).stdout);
+    const { pid } = tasks[0] ?? { pid: 0 };
     const args = ['run', '--core', CORE, '-c', `${pid}@0`, '-o', saved, '--stop', '--json'];
     const { code, stdout } = await ckptree(args);
     expect(code).toBe(0);
     const { checkpoint } = documentOf<Report>('run', stdout);
+    expect(checkpoint?.tasks).toBe(tasks.length);
     const again = await ckptree([
       'core',
       saved,
@@ -288,7 +289,10 @@ describe('core', () => {
       scratch.path('again.core'),
       '--json',
     ]);
-    expect(documentOf('core', again.stdout)).toMatchObject({ pages: checkpoint?.pages });
+    expect(documentOf('core', again.stdout)).toMatchObject({
+      pages: checkpoint?.pages,
+      threads: tasks.length,
+    });
     expect(await ckptree(['verify', saved])).toMatchObject({ code: 0 });
   });
 });

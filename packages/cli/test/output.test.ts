@@ -1,12 +1,27 @@
 import { CkptError } from '@ckptree/errors';
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { formatFailure } from '../dist/output/failure.js';
+import { jsonPieces } from '../dist/output/json-pieces.js';
 import { paletteOf } from '../dist/output/palette.js';
 import { printable } from '../dist/output/printable.js';
 import { formatBytes, formatCount, formatDuration, plural } from '../dist/output/quantities.js';
 import { formatTable } from '../dist/output/table.js';
 
 const plain = paletteOf(false);
+
+test('any report is in pieces the JSON that it is in one', () => {
+  const report = fc.oneof(
+    fc.jsonValue({ maxDepth: 5 }),
+    fc.object({ values: [fc.string(), fc.constant(undefined)] }),
+  );
+  fc.assert(
+    fc.property(report, (value) => {
+      expect([...jsonPieces(value)].join('')).toBe(JSON.stringify(value, undefined, 2));
+    }),
+    { numRuns: 1000 },
+  );
+});
 
 test('amounts have three figures and a unit', () => {
   expect(

@@ -39,6 +39,7 @@ export function decodeMappedFiles(desc: Uint8Array, position: number): MappedFil
     const at = HEAD.size + index * ENTRY.size;
     const pathEnd = desc.indexOf(0, pathAt);
     if (pathEnd < 0) throw damaged(position + pathAt, `path ${index} of the mapped files has no end`);
+    if (pathEnd === pathAt) throw damaged(position + pathAt, `path ${index} of the mapped files is empty`);
     const path = PATH.decode(desc.subarray(pathAt, pathEnd));
     files.push({ ...range(desc, at, unit, position), path });
     pathAt = pathEnd + 1;

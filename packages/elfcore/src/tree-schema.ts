@@ -8,18 +8,24 @@ import { TASK_SIZE } from './elf.js';
  */
 
 const Natural = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
-const S32 = Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1 });
 const U32 = Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 });
 const Pid = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 });
 const Address = Type.Integer({ minimum: 0, maximum: TASK_SIZE });
+/** Signals, as an image may hold them: signal_nsig of its header. */
+const SIGNALS = 64;
+/** Most entries of a local descriptor table (x86), of 16 hexadecimal digits each. */
+const LDT_ENTRIES = 8192;
 /** 64 bits, in decimal digits. */
 const U64 = Type.String({ pattern: '^(0|[1-9][0-9]{0,19})$' });
 /** Place in the list of that name. */
 const Index = Natural;
-const Text = Type.String({ pattern: '^[^\\0]*$' });
+const TEXT = '^[^\\0]*$';
+const Text = Type.String({ pattern: TEXT });
 const strict = { additionalProperties: false };
 
-const File = Type.Object({ path: Text, mode: U32, flags: U32, pos: Natural, version: U64 }, strict);
+const Path = Type.String({ pattern: TEXT, minLength: 1 });
+
+const File = Type.Object({ path: Path, mode: U32, flags: U32, pos: Natural, version: U64 }, strict);
 
 const Descriptor = Type.Object({ fd: Pid, closeOnExec: Type.Boolean(), file: Index }, strict);
 
@@ -33,9 +39,9 @@ const Task = Type.Object(
     comm: Text,
     state: U32,
     exitState: Type.Enum([0, EXIT_ZOMBIE]),
-    exitCode: S32,
-    exitSignal: S32,
-    pdeathSignal: S32,
+    exitCode: Type.Integer({ minimum: 0, maximum: 0xffff }),
+    exitSignal: Type.Integer({ minimum: -1, maximum: SIGNALS }),
+    pdeathSignal: Type.Integer({ minimum: 0, maximum: SIGNALS }),
     setChildTid: U64,
     clearChildTid: U64,
     robustList: U64,
@@ -61,17 +67,17 @@ const Vma = Type.Object(
 
 const Layout = Type.Object(
   {
-    startCode: Natural,
-    endCode: Natural,
-    startData: Natural,
-    endData: Natural,
-    startBrk: Natural,
-    brk: Natural,
-    startStack: Natural,
-    argStart: Natural,
-    argEnd: Natural,
-    envStart: Natural,
-    envEnd: Natural,
+    startCode: Address,
+    endCode: Address,
+    startData: Address,
+    endData: Address,
+    startBrk: Address,
+    brk: Address,
+    startStack: Address,
+    argStart: Address,
+    argEnd: Address,
+    envStart: Address,
+    envEnd: Address,
   },
   strict,
 );
@@ -81,9 +87,9 @@ const Mm = Type.Object(
     layout: Layout,
     flags: U64,
     defFlags: U64,
-    vdso: Natural,
+    vdso: Address,
     /** Hexadecimal. */
-    ldt: Type.String({ pattern: '^([0-9a-f]{16})*$' }),
+    ldt: Type.String({ pattern: '^([0-9a-f]{16})*$', maxLength: LDT_ENTRIES * 16 }),
     exe: Type.Optional(Index),
     vmas: Type.Array(Vma),
   },

@@ -1,7 +1,8 @@
 import { readCore, writeCore } from '@ckptree/elfcore';
+import { EXIT_ZOMBIE, type Mm, type StoredPages, type Task } from '@ckptree/model';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { BytesSink, bytesSource } from './bytes.js';
-import { type Damage, good, header, NT, note, PHDR, testAll } from './damage.js';
+import { type Damage, failureOf, good, header, NT, note, PHDR, testAll } from './damage.js';
 
 describe('damaged notes', () => {
   const psinfo = (core: Buffer) => note(core, NT.PRPSINFO);
@@ -111,6 +112,12 @@ describe('damaged notes', () => {
         (core) => core.writeBigUInt64LE(0x40_3000n, files(core) + 24),
       ],
       ['mapped files without a head', 'EBADMSG', 'has no head', shrink(NT.FILE, 8)],
+      [
+        'a path of no bytes',
+        'EBADMSG',
+        'path 0 of the mapped files is empty',
+        (core) => core.writeUInt8(0, files(core) + 16 + Number(core.readBigUInt64LE(files(core))) * 24),
+      ],
       [
         'a path without an end',
         'EBADMSG',
@@ -258,4 +265,55 @@ describe('a damaged note of our own', () => {
     ],
     () => own,
   );
+});
+
+describe('what no image could hold is refused in a note of our own, too', () => {
+  type Living = Task<StoredPages> & { mm: Mm<StoredPages> };
+  const layout =
+    (changes: object) =>
+    ({ mm, ...task }: Living) => ({ ...task, mm: { ...mm, layout: { ...mm.layout, ...changes } } });
+  const context =
+    (changes: object) =>
+    ({ mm, ...task }: Living) => ({ ...task, mm: { ...mm, context: { ...mm.context, ...changes } } });
+
+  test.each<[name: string, field: string, change: (task: Living) => Task<StoredPages>]>([
+    ['the end of the heap beyond user space', '/mm/layout/brk', layout({ brk: 2 ** 47 + 1 })],
+    ['a vdso beyond user space', '/mm/vdso', context({ vdso: 2 ** 47 + 1 })],
+    ['more descriptors than a processor takes', '/mm/ldt', context({ ldt: new Uint8Array(8193 * 8) })],
+    ['descriptors without end', '/mm/ldt', context({ ldt: new Uint8Array(24e6) })],
+    ['a signal that there is not', '/tasks/0/exitSignal', (task) => ({ ...task, exitSignal: 65 })],
+    [
+      'a signal at the death of the parent that there is not',
+      '/tasks/0/pdeathSignal',
+      (task) => ({ ...task, pdeathSignal: -1 }),
+    ],
+    [
+      'an executable without a name',
+      '/files/0/path',
+      (task) => ({ ...task, mm: { ...task.mm, exe: { ...task.mm.exe!, path: '' } } }),
+    ],
+  ])('%s', async (_name, field, change) => {
+    const { tasks } = await readCore(bytesSource(good));
+    const sink = new BytesSink();
+    const changed = change(tasks[0] as Living);
+    await writeCore({ rootPid: changed.pid, tasks: [changed] }, changed.pid, bytesSource(good), sink);
+    expect(await failureOf(bytesSource(sink.bytes))).toMatchObject({
+      ...{ name: 'CkptError', code: 'EBADMSG' },
+      message: expect.stringContaining(`${field} must`),
+    });
+  });
+
+  test('a status that wait() never tells', async () => {
+    const { tasks } = await readCore(bytesSource(good));
+    const [leader] = tasks;
+    const { mm: _mm, files: _files, registers: _registers, ...identity } = leader!;
+    const zombie = { ...identity, pid: 99_999, exitState: EXIT_ZOMBIE, exitCode: 0x1_0000 };
+    const sink = new BytesSink();
+    const tree = { rootPid: leader!.pid, tasks: [leader!, zombie] };
+    await writeCore(tree, leader!.pid, bytesSource(good), sink);
+    expect(await failureOf(bytesSource(sink.bytes))).toMatchObject({
+      code: 'EBADMSG',
+      message: expect.stringContaining('/tasks/1/exitCode must'),
+    });
+  });
 });

@@ -22,7 +22,6 @@ export interface Sample {
 }
 
 const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
-const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 const address = fc.nat({ max: 2 ** 47 });
 
 /** Text of at most `bytes` bytes without NUL. */
@@ -32,10 +31,16 @@ const text = (bytes: number): fc.Arbitrary<string> =>
     .filter((name) => !name.includes('\0') && Buffer.byteLength(name) <= bytes);
 
 const openFiles = fc
-  .array(fc.record({ path: text(40), mode: fc.nat(63), flags: fc.nat(), pos: fc.nat(), version: u64 }), {
-    minLength: 1,
-    maxLength: 4,
-  })
+  .array(
+    fc.record({
+      path: text(40).map((name) => `/${name}`),
+      mode: fc.nat(63),
+      flags: fc.nat(),
+      pos: fc.nat(),
+      version: u64,
+    }),
+    { minLength: 1, maxLength: 4 },
+  )
   .map((files) => files.map((file, index): OpenFile => ({ id: index + 1, users: 1, ...file })));
 
 const KINDS = ['none', 'none', 'file', 'special'] as const;
@@ -125,7 +130,7 @@ const taskShapes = fc.array(
     comm: text(15),
     ids: fc.array(fc.nat({ max: 2 ** 31 - 1 }), { minLength: 3, maxLength: 3 }),
     state: fc.constantFrom(0, 1, 4),
-    codes: fc.array(word, { minLength: 3, maxLength: 3 }),
+    codes: fc.tuple(fc.nat(0xffff), fc.integer({ min: -1, max: 64 }), fc.nat(64)),
     words: fc.array(u64, { minLength: 3, maxLength: 3 }),
     registers: fc.uint8Array({ minLength: REGISTERS_SIZE, maxLength: REGISTERS_SIZE }),
     files: fc.option(fc.nat()),
@@ -157,7 +162,7 @@ export const samples: fc.Arbitrary<Sample> = fc
     );
     const tasks = shapes.map((shape, index): Task<StoredPages> => {
       const [ppid, pgid, sid] = shape.ids as [number, number, number];
-      const [exitCode, exitSignal, pdeathSignal] = shape.codes as [number, number, number];
+      const [exitCode, exitSignal, pdeathSignal] = shape.codes;
       const [setChildTid, clearChildTid, robustList] = shape.words as [bigint, bigint, bigint];
       const pid = GROUP + index;
       const record = {

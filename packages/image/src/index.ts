@@ -19,7 +19,7 @@ export { encode, type RecordTarget } from './encode/target.js';
 export { putTask, putTaskObjs, putTree, type TaskPids } from './encode/task.js';
 export { FINDING_SCHEMA, type Finding, findingError } from './finding.js';
 export type { DecodedHead } from './grammar/visitor.js';
-export { formatInspect, type InspectSections } from './inspect/format-inspect.js';
+export { formatInspect, type InspectSections, inspectLines } from './inspect/format-inspect.js';
 export { type InspectOptions, inspectImage } from './inspect/inspect-image.js';
 export { INSPECT_SCHEMA, type InspectReport } from './inspect/report.js';
 export type { ImageContents, TaskRecords } from './read/contents.js';

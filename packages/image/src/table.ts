@@ -5,17 +5,27 @@ export interface Column {
 }
 
 /** Lines of a table whose columns are as wide as they must be. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
-  const widths = columns.map(({ title }, index) =>
-    rows.reduce((width, row) => Math.max(width, row[index]?.length ?? 0), title.length),
-  );
+export const table = (columns: readonly Column[], rows: readonly (readonly string[])[]): string[] => [
+  ...tableLines(columns, rows),
+];
+
+/** The same one by one, for tables of any length. @param rows gone through twice */
+export function* tableLines(
+  columns: readonly Column[],
+  rows: Iterable<readonly string[]>,
+): Generator<string> {
+  const widths = columns.map(({ title }) => title.length);
+  for (const row of rows)
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
   const line = (cells: readonly string[]) =>
     columns
       .map(({ align }, index) => {
         const cell = cells[index] ?? '';
-        return align === 'right' ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!);
+        if (align === 'right') return cell.padStart(widths[index]!);
+        return index < columns.length - 1 ? cell.padEnd(widths[index]!) : cell;
       })
       .join('  ')
       .trimEnd();
-  return [line(columns.map(({ title }) => title)), ...rows.map(line)];
+  yield line(columns.map(({ title }) => title));
+  for (const row of rows) yield line(row);
 }

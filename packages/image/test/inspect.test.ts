@@ -5,6 +5,7 @@ import {
   formatInspect,
   INSPECT_SCHEMA,
   inspectImage,
+  inspectLines,
   readTree,
   VERIFY_SCHEMA,
   verifyImage,
@@ -48,6 +49,23 @@ describe('the published schemas', () => {
 
 describe('the report as text', () => {
   const image = writeImage(HEAD, family());
+
+  test('comes line by line where it is more than one string can hold', async () => {
+    const report = await inspect(image);
+    const [known] = report.fileTables;
+    const path = `/${'x'.repeat(4094)}`;
+    const descriptors = Array.from({ length: 150_000 }, (_, fd) => ({ fd, file: 1, closeOnExec: false }));
+    const long = {
+      ...report,
+      files: [{ ...report.files[0]!, objref: 1, path }],
+      fileTables: [{ ...known!, descriptors }],
+    };
+    let characters = 0;
+    for (const line of inspectLines(long)) characters += line.length;
+    expect(characters).toBeGreaterThan(150_000 * path.length);
+    // Joined it would be longer than a string can be: 2^29 - 24 characters.
+    expect(characters).toBeGreaterThan(2 ** 29);
+  });
 
   test('is the tree, the address spaces and the files', async () => {
     const text = formatInspect(await inspect(image));

@@ -33,6 +33,27 @@ function contents({ arenas, leaves }: MemorySnapshot): string {
 }
 
 describe('a cut', () => {
+  test('of a task that its parent waits for at any time shows that task, or there is none', async () => {
+    const kernel = boot({ cpus: 2 });
+    const width = 8;
+    const root = await spawn(kernel, {
+      program: 'forkstorm',
+      params: { forks: 100_000_000, width, work: 3, pidBase: 2 },
+    });
+    const outcomes = new Set<unknown>();
+    for (let round = 0; round < 3000; round++) {
+      const pid = 2 + (round % width);
+      const cut = await kernel.cut(pid).catch(({ code }) => void outcomes.add(code));
+      if (cut === undefined) continue;
+      outcomes.add(cut.tree.rootPid === pid);
+      cut.release();
+    }
+    expect([...outcomes].filter((outcome) => outcome !== 'ESRCH')).toEqual([true]);
+    await kernel.kill(root);
+    await kernel.settled();
+    expect(kernel.memory.stats().used).toBe(0);
+  });
+
   test('does not change while the tasks write on', async () => {
     const kernel = boot();
     const root = await spawn(kernel, { ...writer, children: [writer] });

@@ -56,6 +56,18 @@ describe('open files', () => {
     expect(files.state(writing.id).pos).toBe(6);
   });
 
+  test('keep flags of an image that mean nothing here, and leave the host out of it', () => {
+    const files = OpenFiles.create(1);
+    // O_DIRECTORY, O_DIRECT, O_NOATIME, O_PATH, and one that Linux does not have.
+    const flags = 0o200000 + 0o40000 + 0o1000000 + 0o10000000 + 2 ** 31;
+    const file = files.open(fileWith('abc'), flags);
+    expect(file.flags).toBe(flags);
+    const into = new Uint8Array(3);
+    expect(files.read(file, into)).toBe(3);
+    expect(text(into)).toBe('abc');
+    files.drop(file);
+  });
+
   test('refuse what their mode forbids, folders, devices and pipes', () => {
     const files = OpenFiles.create(10);
     const file = files.open(fileWith('x'), O.RDONLY);

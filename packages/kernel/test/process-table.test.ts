@@ -41,6 +41,24 @@ describe('the process table', () => {
     expect(subtree(2)).toEqual([2, 4, 5]);
   });
 
+  test('counts more ends than 32 bits can', () => {
+    const { table, exit } = treeOf([[1, 0], [2, 1]]); // biome-ignore format: a tree
+    exit(2);
+    const words = new Int32Array(table.handle.words);
+    // The one word that holds the count of ends so far.
+    const count = words.findIndex((_, word) => {
+      const before = words[word]!;
+      words[word] = before + 1;
+      const found = table.endedTasks === 2;
+      words[word] = found ? -1 : before;
+      return found;
+    });
+    expect(count).toBeGreaterThan(0);
+    expect(table.endedTasks).toBe(2 ** 32 - 1);
+    exit(1);
+    expect(table.endedTasks).toBe(2 ** 32);
+  });
+
   test('has another version when a task that is flagged for a cut comes, ends, goes or gets another parent', () => {
     const { table, add, slot, exit } = treeOf([[1, 0], [2, 1], [3, 2], [4, 2], [9, 1]]); // biome-ignore format: a tree
     const version = () => table.locked(() => table.versionLocked);

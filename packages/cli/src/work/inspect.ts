@@ -1,4 +1,4 @@
-import { type InspectReport, type InspectSections, inspectImage } from '@ckptree/image';
+import { type InspectReport, type InspectSections, inspectImage, inspectLines } from '@ckptree/image';
 import { withImage } from '../images.js';
 import type { Outcome, Session } from '../session.js';
 import type { ImageChoice } from '../store/store-options.js';
@@ -15,4 +15,6 @@ export function inspect(
   }));
 }
 
-export { formatInspect } from '@ckptree/image';
+export function* formatInspect(report: InspectReport, sections: InspectSections): Generator<string> {
+  for (const line of inspectLines(report, sections)) yield `${line}\n`;
+}

@@ -1,4 +1,4 @@
-import type { FileTable, Mm, OpenFile, StoredPages, Task, Vma } from '@ckptree/model';
+import type { FileDescriptor, Mm, OpenFile, StoredPages, Task, Vma } from '@ckptree/model';
 import { sharedObjects } from '../inspect/shared-objects.js';
 import type { ImageContents, TaskRecords } from '../read/contents.js';
 import { CPU } from '../records/cpu.js';
@@ -34,11 +34,8 @@ export function describer({ tree }: ImageContents) {
       };
     },
 
-    fileTable({ descriptors }: FileTable) {
-      const described = descriptors.map(
-        ({ fd, closeOnExec, file }) => [fd, { closeOnExec, file: describeFile(file) }] as const,
-      );
-      return { descriptors: Object.fromEntries(described) };
+    descriptor({ closeOnExec, file }: FileDescriptor) {
+      return { closeOnExec, file: describeFile(file) };
     },
 
     /** Without its vmas and pages. */

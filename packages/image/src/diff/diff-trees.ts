@@ -1,11 +1,11 @@
-import type { ByteSource, FileTable, Mm, StoredPages, Task } from '@ckptree/model';
+import type { ByteSource, FileDescriptor, FileTable, Mm, StoredPages, Task } from '@ckptree/model';
 import type { ImageContents, TaskRecords } from '../read/contents.js';
 import type { ReadOptions } from '../walk.js';
 import { PageComparer } from './compare-pages.js';
 import { type Describer, describeHead, describer } from './describe.js';
 import { diffMm, type Sides } from './diff-mm.js';
 import { differences } from './fields.js';
-import type { DiffReport } from './report.js';
+import type { DiffReport, FieldDifference } from './report.js';
 
 /** An image to compare. The source is read at any place, so a forward-only one will not do. */
 export interface DiffSide {
@@ -91,9 +91,25 @@ function diffFileTables(pairs: readonly TaskPair[], describe: Sides<Describer>):
       pids,
       a: a.id,
       b: b.id,
-      fields: differences(describe.a.fileTable(a), describe.b.fileTable(b)),
+      fields: diffDescriptors({ a: a.descriptors, b: b.descriptors }, describe),
     }))
     .filter(({ fields }) => fields.length > 0);
+}
+
+/** Both are ascending by descriptor and gone through in step: one of each is described at a time, however many there are. */
+function diffDescriptors(
+  { a, b }: Sides<readonly FileDescriptor[]>,
+  describe: Sides<Describer>,
+): FieldDifference[] {
+  const found: FieldDifference[] = [];
+  for (let [atA, atB] = [0, 0]; atA < a.length || atB < b.length; ) {
+    const fd = Math.min(a[atA]?.fd ?? Number.POSITIVE_INFINITY, b[atB]?.fd ?? Number.POSITIVE_INFINITY);
+    const inA = a[atA]?.fd === fd ? a[atA++] : undefined;
+    const inB = b[atB]?.fd === fd ? b[atB++] : undefined;
+    const described = [inA && describe.a.descriptor(inA), inB && describe.b.descriptor(inB)] as const;
+    found.push(...differences(...described, `descriptors.${fd}`));
+  }
+  return found;
 }
 
 interface SharedPair<T> extends Sides<T> {

@@ -1,6 +1,6 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import { many, printable } from '../printable.js';
-import { type Column, table } from '../table.js';
+import { type Column, table, tableLines } from '../table.js';
 import type { InspectedAddressSpace, InspectReport } from './report.js';
 import { drawTree } from './task-lines.js';
 
@@ -17,22 +17,36 @@ const left = (title: string): Column => ({ title });
 const right = (title: string): Column => ({ title, align: 'right' });
 
 /** The report as text for people, ended by a newline. */
-export function formatInspect(report: InspectReport, sections: InspectSections = {}): string {
+export const formatInspect = (report: InspectReport, sections: InspectSections = {}): string =>
+  [...inspectLines(report, sections), ''].join('\n');
+
+/** The same line by line: of a large image it is more than one string can hold. */
+export function* inspectLines(report: InspectReport, sections: InspectSections = {}): Generator<string> {
   const { maps = false, pids = false, pages = false } = sections;
   const path = paths(report);
-  const lines = [
-    ...headLines(report),
-    '',
-    ...taskLines(report),
-    ...(pids ? ['', ...pidLines(report)] : []),
-    '',
-    ...addressSpaceLines(report, path),
-    ...(maps || pages ? report.addressSpaces.flatMap((mm) => ['', ...mapLines(mm, path, pages)]) : []),
-    ...(report.files.length > 0 ? ['', ...fileLines(report)] : []),
-    ...report.fileTables.flatMap((files) => ['', ...descriptorLines(files, path)]),
-  ];
-  return `${lines.join('\n')}\n`;
+  yield* headLines(report);
+  yield* ['', ...taskLines(report)];
+  if (pids) yield* ['', ...pidLines(report)];
+  yield* ['', ...addressSpaceLines(report, path)];
+  if (maps || pages)
+    for (const mm of report.addressSpaces) {
+      yield '';
+      yield* mapLines(mm, path, pages);
+    }
+  if (report.files.length > 0) {
+    yield '';
+    yield* fileLines(report);
+  }
+  for (const files of report.fileTables) {
+    yield '';
+    yield* descriptorLines(files, path);
+  }
 }
+
+/** Rows that are made when they are gone through, each time. */
+const lazily = <Row>(make: () => Iterable<Row>): Iterable<Row> => ({
+  [Symbol.iterator]: () => make()[Symbol.iterator](),
+});
 
 const amount = (pages: number): string => {
   const bytes = pages * PAGE_SIZE;
@@ -106,39 +120,31 @@ function addressSpaceLines({ addressSpaces }: InspectReport, path: Paths): strin
   );
 }
 
-function mapLines(mm: InspectedAddressSpace, path: Paths, withRuns: boolean): string[] {
-  const rows = mm.vmas.flatMap((vma) => [
-    [
+function* mapLines(mm: InspectedAddressSpace, path: Paths, withRuns: boolean): Generator<string> {
+  yield `Address space #${mm.objref} of ${users(mm.users)}`;
+  yield* tableLines(
+    [left('RANGE'), right('SIZE'), right('PAGES'), left('WHAT'), left('FLAGS')],
+    lazily(() => mapRows(mm, path, withRuns)),
+  );
+}
+
+function* mapRows({ vmas }: InspectedAddressSpace, path: Paths, withRuns: boolean): Generator<string[]> {
+  for (const vma of vmas) {
+    yield [
       `${vma.start}-${vma.end}`,
       String(vma.size),
       String(vma.pages),
       vma.file === undefined ? vma.kind : `${path(vma.file)} at page ${vma.pgoff}`,
       vma.flags,
-    ],
-    ...(withRuns ? (vma.runs ?? []) : []).map(({ address, pages, position }) => [
-      `  ${address}`,
-      '',
-      String(pages),
-      `at byte ${position} of the image`,
-    ]),
-  ]);
-  return [
-    `Address space #${mm.objref} of ${users(mm.users)}`,
-    ...table([left('RANGE'), right('SIZE'), right('PAGES'), left('WHAT'), left('FLAGS')], rows),
-  ];
+    ];
+    if (withRuns)
+      for (const { address, pages, position } of vma.runs ?? [])
+        yield [`  ${address}`, '', String(pages), `at byte ${position} of the image`];
+  }
 }
 
-function fileLines({ files }: InspectReport): string[] {
-  const rows = files.map(({ objref, users: count, mode, flags, pos, version, path }) => [
-    `#${objref}`,
-    String(count),
-    mode,
-    flags,
-    String(pos),
-    version,
-    printable(path),
-  ]);
-  return table(
+function fileLines({ files }: InspectReport): Iterable<string> {
+  return tableLines(
     [
       left('FILE'),
       right('USERS'),
@@ -148,21 +154,24 @@ function fileLines({ files }: InspectReport): string[] {
       right('VERSION'),
       left('PATH'),
     ],
-    rows,
+    lazily(function* () {
+      for (const { objref, users: count, mode, flags, pos, version, path } of files)
+        yield [`#${objref}`, String(count), mode, flags, String(pos), version, printable(path)];
+    }),
   );
 }
 
-function descriptorLines(files: InspectReport['fileTables'][number], path: Paths): string[] {
-  const rows = files.descriptors.map(({ fd, file, closeOnExec }) => [
-    String(fd),
-    `#${file}`,
-    closeOnExec ? 'close on exec' : '',
-    path(file),
-  ]);
-  return [
-    `File table #${files.objref} of ${users(files.users)}`,
-    ...(rows.length === 0
-      ? ['no descriptors']
-      : table([right('FD'), left('FILE'), left(''), left('PATH')], rows)),
-  ];
+function* descriptorLines(files: InspectReport['fileTables'][number], path: Paths): Generator<string> {
+  yield `File table #${files.objref} of ${users(files.users)}`;
+  if (files.descriptors.length === 0) {
+    yield 'no descriptors';
+    return;
+  }
+  yield* tableLines(
+    [right('FD'), left('FILE'), left(''), left('PATH')],
+    lazily(function* () {
+      for (const { fd, file, closeOnExec } of files.descriptors)
+        yield [String(fd), `#${file}`, closeOnExec ? 'close on exec' : '', path(file)];
+    }),
+  );
 }

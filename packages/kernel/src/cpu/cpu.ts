@@ -25,6 +25,8 @@ const QUANTUM_WHILE_TELLING = 8;
 const EXIT_BATCH = 64;
 const EXIT_DELAY_MS = 5;
 const IDLE_WAIT_MS = 1_000;
+/** How long a task that is on its way from another cpu is waited for; to send it takes as long as to copy its list of vmas. */
+const ARRIVAL_MS = 1_000;
 
 const SIGABRT = 6;
 const SIGBUS = 7;
@@ -317,12 +319,32 @@ export class Cpu {
     if (this.#control.isAskedFor(this.#index, IRQ.MESSAGE)) this.#readMessages();
     const { id, members } = part;
     for (const slot of members) {
-      const task = this.#table.get(slot, SLOT.CPU) === this.#index ? this.#tasks.get(slot) : undefined;
+      if (this.#table.get(slot, SLOT.CPU) !== this.#index || !this.#isOfCut(slot)) continue;
+      const task = this.#tasks.get(slot) ?? this.#arrived(slot);
       if (task !== undefined) this.#recorder.record(task);
     }
     const { mms } = this.#recorder;
     const concludes = this.#table.locked(() => this.#cuts.snapshotTakenLocked(this.#index, id, mms));
     this.#recorder.seal(id, concludes ? this.#conclude(part) : undefined);
+  }
+
+  /** Whether a member of a cut is alive. The slot of a zombie may be another task's by now, which has no such flag. */
+  #isOfCut(slot: number): boolean {
+    return (
+      (this.#table.flags(slot) & FLAG.FREEZE_CUT) !== 0 && this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE
+    );
+  }
+
+  /** A member that was just born, to a parent that the cut is not of: its cpu may be about to send it here. */
+  #arrived(slot: number): Task | undefined {
+    const deadline = performance.now() + ARRIVAL_MS;
+    while (this.#isOfCut(slot) && performance.now() < deadline) {
+      this.#readMessages();
+      const task = this.#tasks.get(slot);
+      if (task !== undefined) return task;
+      this.#control.waitIrq(this.#index, 1);
+    }
+    return undefined;
   }
 
   /** All of the cut is taken but what the tasks share. */

@@ -16,19 +16,20 @@ import { OpenFiles, PROGRAM_FOLDER } from '../files/open-files.js';
 import type { FileObject } from '../memory/file-object.js';
 import { ProcessTable } from '../process/process-table.js';
 import { SLOT, STATE } from '../process/slot.js';
+import type { Roll } from './freezer.js';
 
 /** Puts the pieces of a cut together: plain data in which shared objects are shared references. */
 export class CutAssembly {
-  readonly #members: readonly number[];
+  readonly #roll: Pick<Roll, 'members' | 'zombies'>;
   readonly #arenas: readonly SharedArrayBuffer[];
   #scene: { readonly table: ProcessTable; readonly files: OpenFiles } | undefined;
   readonly #tasks = new Map<number, TaskPiece>();
   readonly #mms = new Map<number, MmPiece>();
   readonly #tables = new Map<number, CutPiece['tables'][number]>();
 
-  /** @param members slots, depth-first. @param arenas of the physical memory */
-  constructor(members: readonly number[], arenas: readonly SharedArrayBuffer[]) {
-    this.#members = members;
+  /** @param arenas of the physical memory */
+  constructor(roll: Pick<Roll, 'members' | 'zombies'>, arenas: readonly SharedArrayBuffer[]) {
+    this.#roll = roll;
     this.#arenas = arenas;
   }
 
@@ -41,14 +42,22 @@ export class CutAssembly {
     for (const table of piece.tables) this.#tables.set(table.id, table);
   }
 
+  /** The tasks of the cut, without those that had ended before it and were waited for meanwhile. */
   async tree(versions: FileVersions): Promise<TaskTree> {
     if (this.#scene === undefined) throw new CkptError('EIO', 'no cpu kept what the tasks of the cut share');
     const { table: processes, files: opened } = this.#scene;
     const files = await this.#openFiles(opened, versions);
     const tables = new Map([...this.#tables.values()].map((table) => [table.id, fileTable(table, files)]));
     const mms = new Map([...this.#mms.values()].map((mm) => [mm.id, this.#mm(mm, files)]));
-    const tasks = this.#members.map((slot) => this.#task(processes, slot, mms, tables));
+    const present = this.#roll.members.filter((slot) => !this.#hasGone(processes, slot));
+    const tasks = present.map((slot) => this.#task(processes, slot, mms, tables));
     return { rootPid: tasks[0]?.pid ?? 0, tasks };
+  }
+
+  #hasGone(table: ProcessTable, slot: number): boolean {
+    const pid = this.#roll.zombies.get(slot);
+    if (pid === undefined) return false;
+    return table.get(slot, SLOT.STATE) !== STATE.ZOMBIE || table.get(slot, SLOT.PID) !== pid;
   }
 
   #task(

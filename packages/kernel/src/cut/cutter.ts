@@ -38,9 +38,9 @@ export interface HoldOptions {
   readonly leaseMs?: number;
 }
 
-/** A cut that was not taken: all run on, as a signal is about to end one of them. */
+/** A cut that was not taken: all run on, as a signal is about to end one of them, or one has come that was not told to stand still. */
 interface PutOff {
-  readonly dying: number;
+  readonly pid: number;
   /** How long they stood still for it, in microseconds. */
   readonly stoodStillUs: number;
 }
@@ -80,6 +80,8 @@ export class Cutter {
       throw error;
     });
     const { stoodStillUs } = held.resume();
+    if (tree.tasks.length === 0)
+      throw new CkptError('ESRCH', `there is no task ${rootPid}`, { pid: rootPid });
     let frozen = leaveFrozen;
     return {
       tree,
@@ -120,7 +122,7 @@ export class Cutter {
       const taken = await this.#attempt(scope, options, { deadlineUs, stoodBeforeUs });
       if (taken instanceof HeldCut) return taken;
       stoodBeforeUs += taken.stoodStillUs;
-      await this.#letEnd(taken.dying, deadlineUs);
+      await this.#putOff(taken.pid, deadlineUs);
     }
   }
 
@@ -142,7 +144,7 @@ export class Cutter {
       for (const cpu of cpus) control.ring(cpu, irq);
     };
     const marked = freezer.mark(scope, (called) => begin(called, false));
-    if (typeof marked === 'number') return { dying: marked, stoodStillUs: 0 };
+    if (typeof marked === 'number') return { pid: marked, stoodStillUs: 0 };
     let roll = marked;
     const giveUp = (): void => {
       this.#incoming.delete(id);
@@ -155,7 +157,7 @@ export class Cutter {
         const recalled = freezer.recall(scope, roll, (called) => begin(called, true));
         if (typeof recalled === 'number') {
           giveUp();
-          return { dying: recalled, stoodStillUs: monotonicUs() - roll.markedUs };
+          return { pid: recalled, stoodStillUs: monotonicUs() - roll.markedUs };
         }
         roll = recalled;
         ring(roll, IRQ.SNAPSHOT);
@@ -206,7 +208,7 @@ export class Cutter {
       giveBack: (snapshots: readonly Int32Array[]) => this.#giveBack(snapshots),
     };
     return new HeldCut(held, async () => {
-      const assembly = new CutAssembly(members, memory.handle.arenas);
+      const assembly = new CutAssembly(roll, memory.handle.arenas);
       for (const piece of await pieces.all) assembly.add(piece);
       const tree = await assembly.tree(this.#versions);
       await awaitMemory(memory, fills, tree);
@@ -215,9 +217,13 @@ export class Cutter {
   }
 
   /** A signal that was sent and not acted on would be lost: an image has no place for it. @throws ETIMEDOUT */
-  async #letEnd(pid: number, deadlineUs: number): Promise<void> {
+  async #putOff(pid: number, deadlineUs: number): Promise<void> {
     if (monotonicUs() > deadlineUs)
-      throw new CkptError('ETIMEDOUT', `task ${pid} did not end in time by the signal that it got`, { pid });
+      throw new CkptError(
+        'ETIMEDOUT',
+        `task ${pid} was about to end by a signal, or had just come, until the time was up; try again`,
+        { pid },
+      );
     await sleep(LOOK_AGAIN_MS);
   }
 

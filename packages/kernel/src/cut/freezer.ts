@@ -17,6 +17,8 @@ type FreezeFlag = typeof FLAG.FREEZE_CUT | typeof FLAG.FREEZE_USER | typeof FLAG
 export interface Roll {
   /** Slots, depth-first. */
   readonly members: readonly number[];
+  /** The pids of those that have ended, by slot: such a one may be waited for, and gone, at any time. */
+  readonly zombies: ReadonlyMap<number, number>;
   /** That host living tasks among them; at least one, who takes the cut also of those who have all ended. */
   readonly cpus: ReadonlySet<number>;
   /** Of the process table, when the roll was called. */
@@ -89,14 +91,15 @@ export class Freezer {
 
   /**
    * Calls the roll again, when all stand still and the tree is not what it was.
-   * @param announce, @returns as of mark()
+   * @param announce, @returns as of mark(); also the pid of one that was not told to stand still: it came meanwhile, with the pid of
+   *   one that has gone, or from elsewhere
    * @throws ESRCH all have gone
    */
   recall(scope: Scope, before: Roll, announce: (roll: Roll) => void): Roll | number {
     return this.#table.locked(() => {
       const members = membersLocked(this.#table, scope);
-      const dying = this.#dyingAmong(members);
-      if (dying !== undefined) return dying;
+      const unfit = this.#dyingAmong(members) ?? this.#unmarkedAmong(members);
+      if (unfit !== undefined) return unfit;
       this.#cuts.delete(before.members);
       const roll = { ...this.#roll(members), markedUs: before.markedUs };
       this.#thawStrays();
@@ -166,12 +169,20 @@ export class Freezer {
 
   /** The pid of one that a signal is about to end. */
   #dyingAmong(slots: readonly number[]): number | undefined {
-    const dying = slots.find(
-      (slot) =>
-        (this.#table.flags(slot) & FLAG.SIGNALLED) !== 0 &&
-        this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE,
+    return this.#livingAmong(slots, (flags) => (flags & FLAG.SIGNALLED) !== 0);
+  }
+
+  /** The pid of one that no cut has told to stand still. */
+  #unmarkedAmong(slots: readonly number[]): number | undefined {
+    return this.#livingAmong(slots, (flags) => (flags & FLAG.FREEZE_CUT) === 0);
+  }
+
+  /** The pid of the first living one with such flags. */
+  #livingAmong(slots: readonly number[], wanted: (flags: number) => boolean): number | undefined {
+    const found = slots.find(
+      (slot) => wanted(this.#table.flags(slot)) && this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE,
     );
-    return dying === undefined ? undefined : this.#table.get(dying, SLOT.PID);
+    return found === undefined ? undefined : this.#table.get(found, SLOT.PID);
   }
 
   #checkFree(slots: readonly number[]): void {
@@ -194,8 +205,10 @@ export class Freezer {
       Int32Array.from(members, (slot) => this.#table.get(slot, SLOT.PID)),
     );
     const cpus = this.#cpusOf(members);
+    const zombies = members.filter((slot) => this.#table.get(slot, SLOT.STATE) === STATE.ZOMBIE);
     return {
       members,
+      zombies: new Map(zombies.map((slot) => [slot, this.#table.get(slot, SLOT.PID)])),
       cpus: cpus.size > 0 ? cpus : new Set([0]),
       version: this.#table.versionLocked,
       markedUs: 0,

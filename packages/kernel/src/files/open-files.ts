@@ -19,8 +19,8 @@ export const OPEN_FLAGS = {
 } as const;
 
 /** Words of an open file. */
-const FILE = { REFS: 0, HOST_FD: 1, POS_LOCK: 2, FLAGS: 3, POS: 4, MODE: 6 } as const;
-const FILE_WORDS = 8;
+const FILE = { REFS: 0, HOST_FD: 1, POS_LOCK: 2, POS: 4 } as const;
+const FILE_WORDS = 6;
 const HEAD = { LOCK: 0, USED: 1, FREE_LIST: 2 } as const;
 const HEAD_WORDS = 4;
 
@@ -86,12 +86,10 @@ export class OpenFiles implements FilePages {
         (access === O.WRONLY ? 0 : FMODE.READ | FMODE.PREAD) |
         (access === O.RDONLY ? 0 : FMODE.WRITE | FMODE.PWRITE) |
         FMODE.LSEEK;
-      const base = id * FILE_WORDS;
-      this.#files[base + FILE.HOST_FD] = hostFd;
-      this.#files[base + FILE.FLAGS] = flags & ~(O.CREAT | O.TRUNC);
-      this.#files[base + FILE.MODE] = mode;
+      this.#files[id * FILE_WORDS + FILE.HOST_FD] = hostFd;
       this.#setPosition(id, pos);
-      return { id, path, mode, flags: flags & ~(O.CREAT | O.TRUNC), ...(key !== undefined && { key }) };
+      const kept = (flags & ~(O.CREAT | O.TRUNC)) >>> 0;
+      return { id, path, mode, flags: kept, ...(key !== undefined && { key }) };
     } catch (error) {
       if (hostFd >= 0) closeSync(hostFd);
       throw error;
@@ -213,9 +211,12 @@ export class OpenFiles implements FilePages {
   }
 }
 
+/** What the host is asked for: of other flags that an image has (O_DIRECT, O_DIRECTORY, ...) it might read nothing, or not open. */
+const HOST_FLAGS = O.WRONLY | O.RDWR | O.CREAT;
+
 function openRegular(path: string, flags: number): number {
   // Not blocking: opening a pipe that nobody writes to would wait for ever.
-  const hostFd = openSync(path, (flags & ~(O.TRUNC | O.APPEND)) | constants.O_NONBLOCK, 0o644);
+  const hostFd = openSync(path, (flags & HOST_FLAGS) | constants.O_NONBLOCK, 0o644);
   try {
     // A device or a pipe has a state that no checkpoint of ours can save, and may block for ever.
     if (!fstatSync(hostFd).isFile()) throw new CkptError('ENOSYS', `${path} is not a regular file`, { path });

@@ -11,8 +11,9 @@ const HEAD = {
   FREE_LIST: 1,
   USED: 2,
   LIVE: 3,
+  /** Low and high word: a machine that runs for months ends more tasks than one can count. */
   ENDED: 4,
-  CHANGES: 5,
+  CHANGES: 6,
   WAKE_HEADS: 8,
 } as const;
 const MAX_CPUS = 64;
@@ -51,6 +52,8 @@ export interface NewTask {
 export class ProcessTable {
   readonly handle: ProcessTableHandle;
   readonly #head: Int32Array;
+  /** The word at `HEAD.ENDED`. */
+  readonly #ended: BigInt64Array;
   readonly #slots: Int32Array;
   readonly #bytes: Uint8Array;
   readonly #pids: PidMap;
@@ -62,6 +65,7 @@ export class ProcessTable {
   constructor(handle: ProcessTableHandle) {
     this.handle = handle;
     this.#head = new Int32Array(handle.words, 0, HEAD_WORDS);
+    this.#ended = new BigInt64Array(handle.words, HEAD.ENDED * 4, 1);
     this.#slots = new Int32Array(handle.words, HEAD_WORDS * 4);
     this.#bytes = new Uint8Array(handle.words, HEAD_WORDS * 4);
     this.#pids = new PidMap(handle.slotOfPid);
@@ -144,7 +148,7 @@ export class ProcessTable {
 
   /** Tasks that have ended since the table was made. */
   get endedTasks(): number {
-    return Atomics.load(this.#head, HEAD.ENDED);
+    return Number(Atomics.load(this.#ended, 0));
   }
 
   /** As long as it stays the same, no task that is flagged for a cut has come, ended, gone, or got a signal or another parent. Wraps around. */
@@ -229,7 +233,7 @@ export class ProcessTable {
     this.#noteChange(slot);
     this.#forgetWake(slot);
     Atomics.sub(this.#head, HEAD.LIVE, 1);
-    Atomics.add(this.#head, HEAD.ENDED, 1);
+    Atomics.add(this.#ended, 0, 1n);
     this.#becomeZombie(slot, status, digest);
   }
 

@@ -21,6 +21,7 @@ export interface SaveOptions extends CutOptions {
   readonly uts?: ImageHead['uts'];
   readonly time?: bigint;
   readonly onProgress?: (progress: DumpProgress) => void;
+  /** Gives the checkpoint up. */
   readonly signal?: AbortSignal;
   readonly debug?: Debug;
 }
@@ -110,7 +111,10 @@ async function cutAndWrite<Saved>(
   options: SaveOptions,
   writer: ImageWriter<Saved>,
 ): Promise<Taken & { readonly saved: Saved }> {
-  const cut = await source.cut(rootPid, options);
+  const cut = await source.cut(rootPid, options).catch((error: unknown) => {
+    checkSignal(options.signal);
+    throw error;
+  });
   try {
     const { plan, planMs, dumpMs } = await dumpCut(cut, options, writer);
     const start = performance.now();

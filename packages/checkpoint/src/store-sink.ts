@@ -1,7 +1,7 @@
 import type { Manifest, SessionOptions, Store } from '@ckptree/store';
 import { cancelled } from './cancel.js';
 import type { ImageSink } from './image-sink.js';
-import { planLayout } from './plan-layout.js';
+import { interruptible, planLayout } from './plan-layout.js';
 
 /**
  * A store. Pages go from shared memory straight into chunks, frames that tasks share only once; there is no file in
@@ -15,18 +15,20 @@ export const storeSink = (
     const session = await store.begin(options);
     return {
       async write(plan, tree, { signal, onProgress }) {
-        const { source, ...layout } = await planLayout(plan, tree, (history) => session.baseline(history));
+        const layout = await planLayout(plan, tree, (history) => session.baseline(history));
+        const { source } = layout;
         const totalBytes = plan.size;
-        await session.writeImage({
-          ...layout,
-          source: {
-            read(position, length) {
-              if (signal?.aborted === true) throw cancelled(signal.reason);
-              onProgress?.({ bytes: position, totalBytes });
-              return source.read(position, length);
-            },
+        const told: typeof source = {
+          read(position, length) {
+            onProgress?.({ bytes: position, totalBytes });
+            return source.read(position, length);
           },
-        });
+        };
+        await session.writeImage(
+          interruptible({ ...layout, source: told }, () => {
+            if (signal?.aborted === true) throw cancelled(signal.reason);
+          }),
+        );
         onProgress?.({ bytes: totalBytes, totalBytes });
       },
       commit: () => session.commit(),

@@ -7,7 +7,7 @@ import { PAGE_SIZE, type TaskTree } from '@ckptree/model';
 import { type Manifest, Store } from '@ckptree/store';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { planLayout } from '../dist/plan-layout.js';
+import { interruptible, planLayout } from '../dist/plan-layout.js';
 import { arbitraryTree } from './support/arbitrary-tree.js';
 import { AddressSpace, PhysicalMemory } from './support/memory.js';
 import { HEAD, imageOf, MemorySink, planned } from './support/planned.js';
@@ -133,4 +133,23 @@ test('what fails or is cancelled leaves nothing that is listed', async () => {
   expect([refused.held, source.held]).toEqual([0, 0]);
   expect(await store.list()).toEqual({ checkpoints: [], damaged: [] });
   expect(await store.info()).toMatchObject({ writers: 0 });
+});
+
+test('what is cancelled is not read any further: neither records nor pages', async () => {
+  const space = new AddressSpace(new PhysicalMemory(8));
+  space.setPage(0x1000, { content: Uint8Array.of(7) });
+  const image = tree(task(1, { mm: mm([vma(0x1000, 1)], { memory: space.snapshot() }) }));
+  let cancelled = false;
+  const { source, memories } = interruptible(await planLayout(planned(image), image), () => {
+    if (cancelled) throw new Error('cancelled');
+  });
+  const page = new Uint8Array(PAGE_SIZE);
+  const read = () => source.read(0, 8);
+  const copy = () => memories[0]!.copyPages!(0, page);
+  read();
+  copy();
+  expect(page[0]).toBe(7);
+  cancelled = true;
+  expect(read).toThrow('cancelled');
+  expect(copy).toThrow('cancelled');
 });

@@ -2,8 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalCluster } from '@ckptree/local-cluster';
-import { Connection, ensureCluster } from '@ckptree/protocol';
+import { Connection, ensureCluster, takeRequests } from '@ckptree/protocol';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ckptree } from './support/ckptree.js';
 
@@ -32,4 +33,26 @@ test('a checkpoint that takes longer than its --timeout is not waited for any mo
   });
   expect(stderr).toMatch(/ETIMEDOUT.*had not ended within 1000 ms/);
   expect(code).toBe(1);
+});
+
+test('a checkpoint that is given up and cannot be cancelled is said to be still on its way', async () => {
+  const connection = await Connection.open({ url: cluster.natsUrl, name: 'test' });
+  try {
+    const { code, stderr } = await ckptree(['checkpoint', '2', '--nats', cluster.natsUrl], {
+      meanwhile: async (child) => {
+        children.push(child);
+        for await (const { request, ack } of takeRequests(connection)) {
+          await ack();
+          if (request.pid === 2) break;
+        }
+        // It hears that the request was accepted.
+        await sleep(1_000);
+        child.kill('SIGINT');
+      },
+    });
+    expect(stderr).toMatch(/checkpoint \S+ could not be cancelled and may still be taken/);
+    expect(code).toBe(130);
+  } finally {
+    await connection.close();
+  }
 });

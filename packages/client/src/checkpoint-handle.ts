@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { asCkptError, CkptError, type ErrorCode, errorFromData } from '@ckptree/errors';
 import {
   type CheckpointEvent,
@@ -26,6 +27,8 @@ export type CheckpointProgress = CheckpointEvent & { readonly sequence: number }
 const TIMEOUT_MS = 30 * 60_000;
 /** How long the coordinator is asked for a checkpoint whose events may be gone. */
 const ASK_MS = 5_000;
+/** How long a coordinator is waited for that takes a request out of the queue, and how often it is looked for. */
+const [TAKEN_MS, LOOK_MS] = [60_000, 200];
 const EVENTS_MAY_TELL: readonly ErrorCode[] = ['ENOENT', 'EAGAIN', 'ETIMEDOUT', 'EINTR'];
 
 /**
@@ -43,6 +46,8 @@ export class CheckpointHandle implements AsyncIterable<CheckpointProgress> {
    */
   readonly done: Promise<CompletedCheckpoint>;
   readonly #connection: Connection;
+  /** It was accepted just now, so it is known, or will be. */
+  readonly #isNew: boolean;
 
   /**
    * @param options how long `done` waits, and what gives that up; the checkpoint goes on. `old`: it may have ended so long
@@ -51,6 +56,7 @@ export class CheckpointHandle implements AsyncIterable<CheckpointProgress> {
   constructor(connection: Connection, id: string, options: AskOptions & { readonly old?: boolean } = {}) {
     this.#connection = connection;
     this.id = id;
+    this.#isNew = options.old !== true;
     this.done = this.#end(options);
     // Whoever only iterates, or only cancels, need not wait for the end as well.
     this.done.catch(() => undefined);
@@ -70,10 +76,24 @@ export class CheckpointHandle implements AsyncIterable<CheckpointProgress> {
     return this.events();
   }
 
-  /** Gives it up, if it is not complete by now. Its tasks run on. @returns what became of it @throws as other requests */
-  async cancel(options: AskOptions = {}): Promise<CheckpointState> {
-    const { state } = await ask(this.#connection, coordinator.cancel, { checkpoint: this.id }, options);
-    return state;
+  /**
+   * Gives it up, if it is not complete by now. Its tasks run on.
+   * @returns what became of it
+   * @throws ENOENT it is not known, or nobody took the request in time; as other requests
+   */
+  async cancel({ timeoutMs = TAKEN_MS, signal }: AskOptions = {}): Promise<CheckpointState> {
+    const deadline = performance.now() + timeoutMs;
+    for (let leftMs = timeoutMs; ; leftMs = Math.max(deadline - performance.now(), 0)) {
+      try {
+        const options = { timeoutMs: leftMs, ...(signal !== undefined && { signal }) };
+        const { state } = await ask(this.#connection, coordinator.cancel, { checkpoint: this.id }, options);
+        return state;
+      } catch (error) {
+        const isInQueue = this.#isNew && asCkptError(error).code === 'ENOENT';
+        if (!isInQueue || performance.now() + LOOK_MS > deadline) throw error;
+      }
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined); // told by the next attempt
+    }
   }
 
   async #end({ timeoutMs = TIMEOUT_MS, signal, old = false }: AskOptions & { readonly old?: boolean }) {

@@ -12,5 +12,5 @@ export function deadlineAfter(timeoutMs: number): AbortSignal {
     throw new CkptError('EINVAL', `timeoutMs is ${timeoutMs}; it must be a number of milliseconds`, {
       field: 'timeoutMs',
     });
-  return AbortSignal.timeout(Math.min(timeoutMs, LONGEST_MS));
+  return AbortSignal.timeout(Math.min(Math.ceil(timeoutMs), LONGEST_MS));
 }

@@ -1,3 +1,4 @@
+import { CkptError } from '@ckptree/errors';
 import {
   type ClusterEvent,
   type Connection,
@@ -23,8 +24,8 @@ export interface EventsOptions {
 
 /**
  * Events in their order, each once, over any outage. Ends without a word when the signal says so.
- * @throws ENOENT there is no cluster on this server; EIO NATS has lost the events, begin anew; EPERM this user may not; EPIPE the client
- *   was closed
+ * @throws EINVAL `from` is no place; ENOENT there is no cluster on this server; EIO NATS has lost the events, begin anew; EPERM this
+ *   user may not; EPIPE the client was closed
  */
 export async function* eventsOf(
   connection: Connection,
@@ -37,5 +38,10 @@ const flat = ({ event, sequence }: StoredEvent): ClientEvent => ({ ...event, seq
 
 function startOf(from: NonNullable<EventsOptions['from']>): Exclude<Start, { at: 'newest of each' }> {
   if (typeof from === 'string') return { at: from };
-  return 'sequence' in from ? { at: 'sequence', sequence: from.sequence } : { at: 'time', time: from.time };
+  const place = 'sequence' in from ? from.sequence : from.time.getTime();
+  if (Number.isNaN(place))
+    throw new CkptError('EINVAL', 'the place from which events are to be read is no number, or no time', {
+      field: 'from',
+    });
+  return 'sequence' in from ? { at: 'sequence', sequence: place } : { at: 'time', time: from.time };
 }

@@ -181,7 +181,7 @@ describe('trees', () => {
 });
 
 describe('a request', () => {
-  test.each([2 ** 31, Number.POSITIVE_INFINITY])('may take %d ms', async (timeoutMs) => {
+  test.each([2 ** 31, Number.POSITIVE_INFINITY, 20_000.5])('may take %d ms', async (timeoutMs) => {
     await coordinatorWith({
       workers: async () => {
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -337,6 +337,34 @@ describe('a checkpoint', () => {
     await expect(checkpoint.done).rejects.toMatchObject({ code: 'EINTR' });
   });
 
+  test('is cancelled also before a coordinator has taken the request out of the queue', async () => {
+    let asked = 0;
+    await coordinatorWith({
+      cancel: async () => {
+        if (++asked === 1) throw new CkptError('ENOENT', 'there is no such checkpoint');
+        return { state: 'cancelled' };
+      },
+    });
+    const sdk = await client();
+    const checkpoint = await sdk.checkpoint(1);
+    await expect(checkpoint.cancel()).resolves.toBe('cancelled');
+    await expect(sdk.follow(checkpoint.id).cancel()).resolves.toBe('cancelled');
+  });
+
+  test('that is not known, or does not become known in time, cannot be cancelled', async () => {
+    await coordinatorWith({
+      cancel: async () => {
+        throw new CkptError('ENOENT', 'there is no such checkpoint');
+      },
+    });
+    const sdk = await client();
+    const known = await sdk.checkpoint(1);
+    await expect(known.cancel({ timeoutMs: 500 })).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(sdk.follow('20261123t153926123-7f3a9c2e').cancel()).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
+  });
+
   test('is not waited for longer than was said', async () => {
     const sdk = await client();
     const late = await sdk.checkpoint(1, { timeoutMs: 1_000 });
@@ -400,4 +428,11 @@ describe('events', () => {
       break;
     }
   });
+
+  test.each([{ sequence: Number.NaN }, { time: new Date('no time') }])(
+    'are not read from %o',
+    async (from) => {
+      await expect((await client()).events({ from }).next()).rejects.toMatchObject({ code: 'EINVAL' });
+    },
+  );
 });

@@ -145,8 +145,9 @@ export class Kernel implements SnapshotSource {
     this.#fills.add(fill);
   }
 
-  cut(rootPid: number, options: CutOptions = {}): Promise<Cut> {
-    return this.#exclusive.run(() => this.#cutter.cut(rootPid, options));
+  async cut(rootPid: number, options: CutOptions = {}): Promise<Cut> {
+    const held = await this.#exclusive.run(() => this.#cutter.snapshot(rootPid, options));
+    return this.#cutter.cut(rootPid, held, options);
   }
 
   /**

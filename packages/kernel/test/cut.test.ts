@@ -259,3 +259,60 @@ describe('a cut', () => {
     await until(() => kernel.memory.stats().used === 0);
   });
 });
+
+/** The first frame that a snapshot maps. */
+function firstFrame({ arenas, leaves }: MemorySnapshot): number {
+  const leaf = leaves[1]!;
+  const entries = new Int32Array(arenas[arenaOf(leaf)]!, offsetInArena(leaf), LEAF_ENTRIES);
+  return entries.find((entry) => (entry & PTE_PRESENT) !== 0)! >>> PTE_FRAME_SHIFT;
+}
+
+describe('a cut whose memory is still on its way', () => {
+  /** A frozen task with a page that does not come until that is said. */
+  async function waiting() {
+    const kernel = boot();
+    const { memory } = kernel;
+    const root = await spawn(kernel, writer);
+    await kernel.freeze(root);
+    const whole = await kernel.cut(root);
+    const frame = firstFrame(whole.tree.tasks[0]!.mm!.memory);
+    whole.release();
+    memory.userfault.register(frame, 1, memory.userfault.newUnits(1));
+    let bring: () => void = () => undefined;
+    const done = new Promise<void>((resolve) => {
+      bring = () => {
+        memory.userfault.resolve(frame, 1);
+        resolve();
+      };
+    });
+    kernel.follow({ done, stop: async () => bring(), reclaim: () => false });
+    return { kernel, root, bring };
+  }
+
+  test('holds up nothing else that is asked of the kernel', async () => {
+    const { kernel, root, bring } = await waiting();
+    const cutting = kernel.cut(root);
+    await spawn(kernel, { ...writer, pid: 100 });
+    await kernel.kill(100);
+    bring();
+    const cut = await cutting;
+    expect(cut.tree.tasks).toHaveLength(1);
+    cut.release();
+  });
+
+  test.each([false, true])(
+    'is given up at the signal, and leaves nothing (left frozen: %s)',
+    async (leaveFrozen) => {
+      const { kernel, root, bring } = await waiting();
+      const given = new AbortController();
+      const cutting = kernel.cut(root, { signal: given.signal, leaveFrozen });
+      // The cut is taken by then.
+      await kernel.freeze(root);
+      given.abort();
+      await expect(cutting).rejects.toMatchObject({ code: 'EINTR' });
+      bring();
+      await kernel.kill(root);
+      expect(kernel.memory.stats().used).toBe(0);
+    },
+  );
+});

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CutOptions } from '@ckptree/model';
 import { expect, test } from '@jest/globals';
 import { CpuControl } from '../dist/cpu/cpu-control.js';
 import type { CutPiece } from '../dist/cpu/messages.js';
@@ -33,12 +34,13 @@ function cutting() {
     ...{ cut, tasks: [], mms: [], tables: [], last: true },
     scene: { table: table.copy(), files: OpenFiles.create(4).copy() },
   });
-  return { table, control, cuts, cutter, piece };
+  const cut = async (options: CutOptions = {}) => cutter.cut(7, await cutter.snapshot(7, options), options);
+  return { table, control, cuts, cutter, cut, piece };
 }
 
 test('a cpu may tell what it saw before it is known that the cut is taken', async () => {
-  const { table, cuts, cutter, piece } = cutting();
-  const cut = cutter.cut(7, {});
+  const { table, cuts, cutter, cut, piece } = cutting();
+  const taken = cut();
   table.locked(() => cuts.standLocked(0, table.versionLocked));
   const { id } = table.locked(() => cuts.partLocked(0)!);
   cutter.receive(piece(id));
@@ -46,14 +48,14 @@ test('a cpu may tell what it saw before it is known that the cut is taken', asyn
     table.locked(() => cuts.snapshotTakenLocked(0, id, 0));
     cuts.concluded();
   });
-  expect((await cut).tree.tasks.map(({ pid }) => pid)).toEqual([7]);
+  expect((await taken).tree.tasks.map(({ pid }) => pid)).toEqual([7]);
 });
 
 test('a cut that is not taken in time is given up, and the next one is not disturbed by it', async () => {
-  const { table, cuts, cutter, piece } = cutting();
-  await expect(cutter.cut(7, { timeoutMs: 1 })).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+  const { table, cuts, cutter, cut, piece } = cutting();
+  await expect(cut({ timeoutMs: 1 })).rejects.toMatchObject({ code: 'ETIMEDOUT' });
   expect(table.locked(() => cuts.partLocked(0))).toBeUndefined();
-  const cut = cutter.cut(7, {});
+  const taken = cut();
   cutter.receive(piece(1));
   cutter.receive(piece(2));
   setImmediate(() => {
@@ -61,20 +63,20 @@ test('a cut that is not taken in time is given up, and the next one is not distu
     table.locked(() => cuts.snapshotTakenLocked(0, 2, 0));
     cuts.concluded();
   });
-  expect((await cut).tree.tasks).toHaveLength(1);
+  expect((await taken).tree.tasks).toHaveLength(1);
 });
 
 test('a cut waits for tasks that a signal is about to end, and freezes nothing before', async () => {
-  const { table, cuts, cutter, piece } = cutting();
+  const { table, cuts, cutter, cut, piece } = cutting();
   // biome-ignore format: one identity
   const identity = { pid: 8, ppid: 7, tgid: 8, pgid: 7, sid: 7, comm: 'dying', parent: table.find(7)!, cpu: 0, exitSignal: 17, flags: 0 };
   const slot = table.locked(() => table.addLocked(identity));
   table.locked(() => table.signalLocked(slot, SIGKILL));
-  await expect(cutter.cut(7, { timeoutMs: 1 })).rejects.toMatchObject({
+  await expect(cut({ timeoutMs: 1 })).rejects.toMatchObject({
     code: 'ETIMEDOUT',
     fields: { pid: 8 },
   });
-  const cut = cutter.cut(7, {});
+  const taken = cut();
   expect(table.flags(slot) & FLAG.FREEZE_CUT).toBe(0);
   // It ends by itself in its last tick: the signal is never acted on.
   table.locked(() => exitLocked(table, slot, 0, new Uint8Array(16)));
@@ -84,7 +86,7 @@ test('a cut waits for tasks that a signal is about to end, and freezes nothing b
   cutter.receive(piece(id));
   table.locked(() => cuts.snapshotTakenLocked(0, id, 0));
   cuts.concluded();
-  const { tree } = await cut;
+  const { tree } = await taken;
   expect(tree.tasks.map(({ pid, exitState }) => [pid, exitState])).toEqual([[7, 16], [8, 16]]); // biome-ignore format: a tree
 });
 
@@ -131,10 +133,10 @@ test.each([
 );
 
 test('a cut of cpus that have died is not waited for', async () => {
-  const { cutter } = cutting();
-  const cut = cutter.cut(7, {});
+  const { cutter, cut } = cutting();
+  const taken = cut();
   cutter.abandon(new Error('dead'));
-  await expect(cut).rejects.toThrow('dead');
+  await expect(taken).rejects.toThrow('dead');
 });
 
 test('a cpu is told that it may tell what it saw, also when nobody is left to run there', async () => {

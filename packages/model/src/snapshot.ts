@@ -6,6 +6,8 @@ export interface CutOptions {
   readonly leaveFrozen?: boolean;
   /** After so long without all tasks at a safe point the cut is given up, the tasks run on, and ETIMEDOUT is thrown. */
   readonly timeoutMs?: number;
+  /** Gives up a cut whose memory is still on its way, from an image that tasks were restarted from lazily: EINTR. */
+  readonly signal?: AbortSignal;
 }
 
 /** How long the tasks stood still, in microseconds. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type TestCluster, testCluster } from './support/test-cluster.js';
 
@@ -40,4 +41,22 @@ test('a start that its coordinator cuts short when it ends in order is made by t
   await checkpoint.done;
   const [restarted] = await Promise.all([client.restart(checkpoint.id), endWhenItAsks('restore')]);
   expect((await client.ps()).tasks).toMatchObject([{ pid: 7, tree: restarted.tree }]);
+}, 120_000);
+
+test('a worker that ends in order lets a checkpoint come to its end first', async () => {
+  const { client, cluster } = whole;
+  const params = { memoryMiB: 16, ticks: 100_000_000 };
+  const { tree, rootPid } = await client.spawn({ root: { program: 'idle', params } });
+  while (!(await client.ps({ tree })).tasks.every(({ ticks }) => ticks > 16 * 128)) await sleep(50);
+  const worker = cluster.get('worker-1');
+  const wire = await whole.tap();
+  const dumping = wire.next(
+    ({ subject }) => subject.endsWith('.worker.worker-1.dump'),
+    () => worker.signal('SIGTERM'),
+  );
+  const checkpoint = await client.checkpoint(rootPid);
+  await dumping;
+  await wire.close();
+  await expect(checkpoint.done).resolves.toMatchObject({ id: checkpoint.id });
+  expect(await worker.ended).toBe(0);
 }, 120_000);

@@ -1,7 +1,10 @@
 import { Kernel, parseSpec } from '@ckptree/kernel';
+import { workerMetrics } from '@ckptree/service';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Registry } from '../../../packages/service/dist/metrics/prometheus.js';
 import { HeldCheckpoints } from '../../worker/dist/held-checkpoints.js';
 import type { HostedTree } from '../../worker/dist/hosted-tree.js';
+import { WorkerObserver } from '../../worker/dist/worker-observer.js';
 
 const PID = 1;
 const SPEC = { root: { pid: PID, program: 'idle', params: { forever: true } } };
@@ -18,7 +21,7 @@ test('a checkpoint that is given up while its tasks are being stopped is known n
     kernel,
     worker: 'w1',
     store: () => Promise.reject(new Error('no store is asked for')),
-    observer: {} as ConstructorParameters<typeof HeldCheckpoints>[0]['observer'],
+    observer: new WorkerObserver(workerMetrics(new Registry())),
     onProgress: () => undefined,
     onError: () => undefined,
   });

@@ -1,4 +1,4 @@
-import { type Assignment, type PlannedPart, planLayout, planPart } from '@ckptree/checkpoint';
+import { type Assignment, interruptible, type PlannedPart, planLayout, planPart } from '@ckptree/checkpoint';
 import { asCkptError } from '@ckptree/errors';
 import type { TaskTree } from '@ckptree/model';
 import type { Session, Store, StoredParts } from '@ckptree/store';
@@ -52,19 +52,11 @@ export async function dumpPart(
   tell(0);
   const session = await store.begin({ ...(parent !== undefined && { parent }), onProgress: tell });
   try {
-    const { source, ...layout } = await planLayout(planned.plan, part, (history) =>
-      session.baseline(history),
-    );
+    const layout = await planLayout(planned.plan, part, (history) => session.baseline(history));
     const stored = await session.writeParts(
-      {
-        ...layout,
-        source: {
-          read(position, length) {
-            if (signal.aborted) throw asCkptError(signal.reason);
-            return source.read(position, length);
-          },
-        },
-      },
+      interruptible(layout, () => {
+        if (signal.aborted) throw asCkptError(signal.reason);
+      }),
       planned.ends,
     );
     tell(planned.plan.size);

@@ -65,7 +65,10 @@ export class HeldCheckpoint {
   }
 
   resume(leaveFrozen: boolean): Resumed {
-    this.#resumed ??= this.cut.resume({ leaveFrozen });
+    if (this.#resumed === undefined) {
+      this.#resumed = this.cut.resume({ leaveFrozen });
+      this.#parts.observer.resumed(this.cut.timing, this.#resumed);
+    }
     if (this.#state === 'prepared') this.#state = 'held';
     return this.#resumed;
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError } from '@ckptree/errors';
 import type { Kernel } from '@ckptree/kernel';
 import type { Store } from '@ckptree/store';
@@ -9,7 +10,7 @@ import type { WorkerObserver } from './worker-observer.js';
 /** A checkpoint that nobody has asked for in so long is given up: whoever led it is gone, and nobody took over. */
 const FORGOTTEN_MS = 10 * 60_000;
 const LOOK_MS = 30_000;
-const IDLE_LOOK_MS = 200;
+const IDLE_LOOK_MS = 50;
 
 export interface HeldCheckpointsParts {
   readonly kernel: Kernel;
@@ -51,10 +52,12 @@ export class HeldCheckpoints {
     return this.all.filter(({ state }) => state === 'dumping').length;
   }
 
-  /** Resolves when no dump is under way any more, or `deadline` is raised. */
+  /**
+   * Resolves when no checkpoint is under way here any more, or `deadline` is raised. What is sealed is under way until it is released:
+   * whoever leads the checkpoint still has to ask for it.
+   */
   async idle(deadline: AbortSignal): Promise<void> {
-    while (this.dumping > 0 && !deadline.aborted)
-      await Promise.all(this.all.map((held) => held.waitForNews(IDLE_LOOK_MS)));
+    while (this.#areUnderWay && !deadline.aborted) await sleep(IDLE_LOOK_MS);
   }
 
   /**
@@ -113,6 +116,10 @@ export class HeldCheckpoints {
     clearInterval(this.#timer);
     await Promise.all([...this.#held.keys()].map((checkpoint) => this.release(checkpoint)));
     await Promise.all(this.#ending);
+  }
+
+  get #areUnderWay(): boolean {
+    return this.#held.size > this.all.filter(({ state }) => state === 'failed').length;
   }
 
   #release(held: HeldCheckpoint): void {

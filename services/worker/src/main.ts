@@ -91,7 +91,6 @@ export const runWorker = (): Promise<void> =>
         checkpoints,
         store,
         shelf,
-        observer,
       });
       const { document: _, page: __, ...endpoints } = worker(config.id);
       const served = serveAll(connection, endpoints, handlers);

@@ -16,7 +16,6 @@ import type { HostedTree } from './hosted-tree.js';
 import type { HostedTrees } from './hosted-trees.js';
 import { loadCheckpoint } from './load-tree.js';
 import { pageOf } from './page-of.js';
-import type { WorkerObserver } from './worker-observer.js';
 
 type Endpoints = Omit<ReturnType<typeof worker>, 'document' | 'page'>;
 /** What a worker answers, by verb. */
@@ -29,7 +28,6 @@ export interface WorkerParts {
   readonly checkpoints: HeldCheckpoints;
   readonly store: StoreAccess;
   readonly shelf: DocumentShelf;
-  readonly observer: WorkerObserver;
 }
 
 /**
@@ -81,16 +79,14 @@ function treeHandlers({ worker, kernel, trees, checkpoints, store, shelf }: Work
 }
 
 /** Checkpoints, step by step. */
-function checkpointHandlers({ trees, checkpoints, shelf, observer }: WorkerParts) {
+function checkpointHandlers({ trees, checkpoints, shelf }: WorkerParts) {
   return {
     prepare: async ({ tree, ...request }) => {
       const { cut } = await checkpoints.prepare(trees.get(tree), request);
       return { tasks: cut.tasks, ...cut.timing };
     },
     resume: async ({ checkpoint, leaveFrozen }) => {
-      const held = checkpoints.get(checkpoint);
-      const { stoodStillUs, leaseEnded } = held.resume(leaveFrozen ?? false);
-      observer.resumed(held.cut.timing, { stoodStillUs, leaseEnded });
+      const { stoodStillUs, leaseEnded } = checkpoints.get(checkpoint).resume(leaveFrozen ?? false);
       return { downtimeUs: stoodStillUs, expired: leaseEnded };
     },
     abort: async ({ checkpoint }) => {

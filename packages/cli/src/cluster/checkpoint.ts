@@ -1,4 +1,5 @@
 import type { CheckpointHandle, CheckpointProgress } from '@ckptree/client';
+import { asCkptError } from '@ckptree/errors';
 import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { formatBytes, formatDuration, plural } from '../output/quantities.js';
@@ -72,11 +73,20 @@ export function checkpointTree(
   });
 }
 
+/** Shorter than a command may take to end once it is interrupted. */
+const CANCEL_MS = 3_000;
+
 /** Shows how it goes until it is over; whoever gives up waiting gives up the checkpoint. */
-async function followed(handle: CheckpointHandle, { signal, progress }: Session) {
+async function followed(handle: CheckpointHandle, { signal, progress, say }: Session) {
+  let cancelling: Promise<unknown> | undefined;
   const onAbort = (): void => {
-    // Its end is told by `done`; that it could not be cancelled is told there, too.
-    handle.cancel({ timeoutMs: 3_000 }).catch(() => undefined);
+    cancelling = handle.cancel({ timeoutMs: CANCEL_MS }).catch((error: unknown) => {
+      const { message } = asCkptError(error);
+      say(
+        `checkpoint ${handle.id} could not be cancelled and may still be taken (${message}); ` +
+          `\`ckptree cancel ${handle.id}\` tries again`,
+      );
+    });
   };
   signal.addEventListener('abort', onAbort);
   const over = new AbortController();
@@ -90,6 +100,7 @@ async function followed(handle: CheckpointHandle, { signal, progress }: Session)
     over.abort();
     await showing;
     progress.end();
+    await cancelling;
   }
 }
 

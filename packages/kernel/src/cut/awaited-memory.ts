@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { at } from '@ckptree/errors';
 import {
   arenaOf,
@@ -15,12 +16,18 @@ import type { PhysicalMemory } from '../memory/physical-memory.js';
 /**
  * Waits until the memory of a cut is all there: some of it may be on its way still, from an image that tasks were
  * restarted from lazily. The tasks run on meanwhile.
+ * @param released the tree's memory has been given back: nobody waits for it any more
  * @throws EIO a page could not be restored, so that it cannot be saved either
  */
-export async function awaitMemory(memory: PhysicalMemory, fills: PageFills, tree: TaskTree): Promise<void> {
-  const waiting = firstMissing(memory, tree);
-  if (waiting === undefined) return;
-  await fills.over();
+export async function awaitMemory(
+  memory: PhysicalMemory,
+  fills: PageFills,
+  tree: TaskTree,
+  released: AbortSignal,
+): Promise<void> {
+  if (released.aborted || firstMissing(memory, tree) === undefined) return;
+  await Promise.race([fills.over(), once(released, 'abort')]);
+  if (released.aborted) return;
   const lost = firstMissing(memory, tree);
   if (lost === undefined) return;
   try {

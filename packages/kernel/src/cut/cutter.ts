@@ -68,17 +68,30 @@ export class Cutter {
     this.#parts = parts;
   }
 
-  /** One at a time: the caller sees to it. */
-  async cut(
+  /**
+   * Freezes, snapshots and thaws. One at a time: the caller sees to it.
+   * @returns what cut() makes of it
+   */
+  async snapshot(
     rootPid: number,
     { leaveFrozen = false, timeoutMs = DEFAULT_TIMEOUT_MS }: CutOptions,
-  ): Promise<Cut> {
+  ): Promise<HeldCut> {
     const held = await this.#take(subtrees([rootPid]), { timeoutMs, thaws: !leaveFrozen });
-    if (leaveFrozen) held.resume({ leaveFrozen });
-    const tree = await held.tree.catch((error: unknown) => {
-      if (leaveFrozen) this.#thaw(rootPid);
-      throw error;
-    });
+    held.resume({ leaveFrozen });
+    return held;
+  }
+
+  /** What a snapshot has seen, once all of its memory is there: that may take as long as a disk does. */
+  async cut(rootPid: number, held: HeldCut, { leaveFrozen = false, signal }: CutOptions): Promise<Cut> {
+    const giveUp = (): void => held.release();
+    if (signal?.aborted) giveUp();
+    signal?.addEventListener('abort', giveUp, { once: true });
+    const tree = await held.tree
+      .catch((error: unknown) => {
+        if (leaveFrozen) this.#thaw(rootPid);
+        throw error;
+      })
+      .finally(() => signal?.removeEventListener('abort', giveUp));
     const { stoodStillUs } = held.resume();
     if (tree.tasks.length === 0)
       throw new CkptError('ESRCH', `there is no task ${rootPid}`, { pid: rootPid });
@@ -95,7 +108,7 @@ export class Cutter {
     };
   }
 
-  /** As cut(), but the tasks stand still until they are told to run, or until the lease ends. */
+  /** As snapshot(), but the tasks stand still until they are told to run, or until the lease ends. */
   hold(scope: Scope, { leaseMs = DEFAULT_TIMEOUT_MS, timeoutMs = leaseMs }: HoldOptions): Promise<HeldCut> {
     return this.#take(scope, { timeoutMs: Math.min(timeoutMs, leaseMs), leaseMs });
   }
@@ -207,11 +220,11 @@ export class Cutter {
       },
       giveBack: (snapshots: readonly Int32Array[]) => this.#giveBack(snapshots),
     };
-    return new HeldCut(held, async () => {
+    return new HeldCut(held, async (released) => {
       const assembly = new CutAssembly(roll, memory.handle.arenas);
       for (const piece of await pieces.all) assembly.add(piece);
       const tree = await assembly.tree(this.#versions);
-      await awaitMemory(memory, fills, tree);
+      await awaitMemory(memory, fills, tree, released);
       return tree;
     });
   }

@@ -54,12 +54,12 @@ export class HeldCut {
   readonly #parts: HeldCutParts;
   readonly #lease: NodeJS.Timeout | undefined;
   #resumed: Resumed | undefined;
-  #released = false;
+  readonly #released = new AbortController();
   /** Address spaces whose snapshots were not given back. */
   readonly #held = new Set<Mm>();
 
-  /** @param assemble puts the pieces together, when they are there */
-  constructor(parts: HeldCutParts, assemble: () => Promise<TaskTree>) {
+  /** @param assemble puts the pieces together, when they are there; need not go on when the cut is released */
+  constructor(parts: HeldCutParts, assemble: (released: AbortSignal) => Promise<TaskTree>) {
     this.#parts = parts;
     this.tasks = parts.tasks;
     this.mms = parts.mms;
@@ -91,7 +91,7 @@ export class HeldCut {
   /** Gives back every snapshot that is left, and lets the tasks run if they do not. */
   release(): void {
     this.#letGo(false);
-    this.#released = true;
+    this.#released.abort();
     this.#parts.pieces.discard(new CkptError('EINTR', 'the cut was released'));
     for (const mm of [...this.#held]) this.releaseMm(mm);
   }
@@ -103,11 +103,11 @@ export class HeldCut {
     return this.#resumed;
   }
 
-  async #assemble(assemble: () => Promise<TaskTree>): Promise<TaskTree> {
+  async #assemble(assemble: (released: AbortSignal) => Promise<TaskTree>): Promise<TaskTree> {
     const { pieces } = this.#parts;
     try {
-      const tree = await assemble();
-      if (this.#released) throw new CkptError('EINTR', 'the cut was released');
+      const tree = await assemble(this.#released.signal);
+      if (this.#released.signal.aborted) throw new CkptError('EINTR', 'the cut was released');
       pieces.handOver();
       for (const { mm } of tree.tasks) if (mm !== undefined) this.#held.add(mm);
       return tree;

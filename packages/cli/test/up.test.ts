@@ -147,6 +147,15 @@ test('a file is no checkpoint of the cluster, and it is told what to do', async 
   });
 });
 
+test('a store that is named is meant, whatever NATS_URL says', async () => {
+  const [setUrl = ''] = commands;
+  const here = `--store '${scratch.path('elsewhere')}'`;
+  const none = { code: 1, stderr: expect.stringContaining(scratch.path('elsewhere')) };
+  for (const command of ['ls', 'show first', 'restart first --frozen'])
+    expect(await typed([setUrl, `ckptree ${command} ${here}`])).toMatchObject(none);
+  expect(await typed([setUrl, `ckptree ls --nats nats://127.0.0.1:9 ${here}`])).toMatchObject({ code: 2 });
+});
+
 test('a server that NATS_URL names is used, and that is told', async () => {
   const [, url = ''] = /NATS_URL=(\S+)/.exec(commands[0] ?? '') ?? [];
   const { stderr } = await ckptree(

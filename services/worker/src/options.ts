@@ -5,6 +5,8 @@ import { bytes, duration, onOff, path, storeSecretOptions, wholeNumber } from '@
 const MAX_CPUS = 64;
 const MAX_TICKS_PER_SECOND = 1_000_000_000;
 const cores = Math.min(availableParallelism(), MAX_CPUS);
+/** Its container or unit may have less than the host. 0: nobody knows. */
+const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || totalmem());
 
 /** What a worker can be told, beside what every service can. */
 export const workerOptions = {
@@ -41,7 +43,7 @@ export const workerOptions = {
     description: 'simulated physical memory; the host commits it as it is touched',
     minimum: 2 ** 20,
     maximum: 2 ** 42,
-    default: Math.floor(totalmem() / 4),
+    default: Math.floor(memoryBytes / 4),
   }),
   populate: onOff({
     description:

@@ -3,6 +3,8 @@ import type { ConnectOptions } from '@ckptree/client';
 import { cannot } from '@ckptree/errors';
 import type { Command, OptionValues } from '@commander-js/extra-typings';
 import { type Example, newCommand } from '../command.js';
+import type { StoreOptions } from '../store/store-options.js';
+import { usageError } from '../usage-error.js';
 
 /** Which cluster a command works on, and who it is there. */
 export interface ClusterOptions {
@@ -38,9 +40,17 @@ export function clusterOptions<Args extends unknown[], Opts extends OptionValues
     .option('--nats-key <file>', 'key (PEM) of that certificate');
 }
 
-/** Whether somebody said where a cluster is: then commands that have both mean it, and not the store of this machine. */
-export const isForCluster = ({ nats }: ClusterOptions): boolean =>
-  nats !== undefined || (process.env.NATS_URL ?? '') !== '';
+/**
+ * Whether somebody said where a cluster is: then commands that have both mean it, and not the store of this machine. A store that the
+ * command line names is meant whatever the environment says. @throws CommanderError both are named
+ */
+export function isForCluster({ nats, store }: ClusterOptions & Pick<StoreOptions, 'store'>): boolean {
+  if (nats !== undefined && store !== undefined)
+    throw usageError(
+      '--store is a folder of this machine, and --nats a cluster with a store of its own; give one',
+    );
+  return nats !== undefined || (store === undefined && (process.env.NATS_URL ?? '') !== '');
+}
 
 /** @throws ENOENT, EPERM the file of the password cannot be read */
 export function connectOptions(options: ClusterOptions): ConnectOptions {

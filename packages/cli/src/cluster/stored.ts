@@ -9,7 +9,8 @@ import { withClient } from './with-client.js';
 
 type Options = ClusterOptions & StoreOptions;
 
-const STORE = 'of the cluster';
+/** What a person is asked for the passphrase of. */
+export const STORE = 'of the cluster';
 
 /** The checkpoints of the cluster's store. */
 export function listOnCluster(

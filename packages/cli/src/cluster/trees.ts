@@ -6,7 +6,10 @@ import type { Palette } from '../output/palette.js';
 import { plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';
 import { isFile } from '../store/is-file.js';
+import { secretsToOpen } from '../store/secrets.js';
+import type { StoreOptions } from '../store/store-options.js';
 import type { ClusterOptions } from './cluster-options.js';
+import { STORE } from './stored.js';
 import { withClient } from './with-client.js';
 
 export const StartedReport = Type.Object(
@@ -46,7 +49,7 @@ export async function spawn(
   });
 }
 
-export interface RestartOnClusterOptions extends ClusterOptions {
+export interface RestartOnClusterOptions extends ClusterOptions, StoreOptions {
   readonly on?: string | undefined;
   readonly frozen?: true | undefined;
 }
@@ -60,7 +63,8 @@ export function restartOnCluster(
   const { on, frozen } = options;
   const { signal, progress } = session;
   return withClient(options, session, async (client) => {
-    const { id } = await client.show(checkpoint, { signal }).catch((error) => {
+    const secrets = await secretsToOpen(options, STORE);
+    const { id } = await client.show(checkpoint, { secrets, signal }).catch((error) => {
       throw isFile(checkpoint) ? notInCluster(checkpoint, error) : error;
     });
     const { tree, rootPid, tasks, workers } = await progress.during(

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError, isCkptError } from '@ckptree/errors';
 import {
-  connect,
   DebugEvents,
   Events,
   type JetStreamClient,
@@ -10,6 +9,7 @@ import {
 } from './nats.js';
 import { describe, fromNats } from './nats-error.js';
 import { backoff, type ConnectionOptions, natsOptions, type Observation } from './options.js';
+import { connect } from './transport.js';
 
 /** Only modules of this folder look behind a connection. */
 export const NATS: unique symbol = Symbol('nats');

@@ -3,7 +3,6 @@ export {
   AckPolicy,
   type ConnectionOptions as NatsOptions,
   type ConsumerInfo,
-  connect,
   createInbox,
   credsAuthenticator,
   DebugEvents,
@@ -23,3 +22,6 @@ export {
   type StreamConfig,
   type Subscription,
 } from 'nats';
+// What the library makes a connection of; see transport.ts.
+export { NatsConnectionImpl, setTransportFactory } from 'nats/lib/nats-base-client/internal_mod.js';
+export { NodeTransport, nodeResolveHost } from 'nats/lib/src/node_transport.js';

@@ -34,6 +34,7 @@ describe('compose.yaml', () => {
     expect(service).toMatchObject({
       image: 'ckptree:0.1.0',
       read_only: true,
+      init: true,
       depends_on: { nats: { condition: 'service_healthy' } },
       stop_grace_period: '30s',
     });
@@ -80,9 +81,17 @@ describe('compose.yaml', () => {
 describe('the Dockerfile', () => {
   test('copies what is there, and runs as nobody special', () => {
     const text = textOf('infra/docker/Dockerfile');
-    const copied = [...text.matchAll(/^COPY --from=build \/src\/(\S+) /gm)].map(([, path]) => path!);
+    const copied = [...text.matchAll(/^COPY --from=build .*$/gm)].flatMap(([line]) =>
+      [...line.matchAll(/ \/src\/(\S+)/g)].map(([, path]) => path!),
+    );
     for (const path of copied) expect([path, existsSync(join(REPOSITORY, path))]).toEqual([path, true]);
+    expect(copied).toContain('LICENSE');
     expect(text).toMatch(/^USER node$/m);
     expect(text).toMatch(/CKPTREE_HTTP=9100/);
+  });
+
+  test('is built without passwords and without what was made here', () => {
+    const ignored = textOf('.dockerignore').split('\n');
+    expect(ignored).toEqual(expect.arrayContaining(['.env', 'ckptree-data', '**/node_modules', '**/dist']));
   });
 });

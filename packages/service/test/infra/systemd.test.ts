@@ -39,6 +39,14 @@ describe('the units of infra/systemd', () => {
     expect(Number(settings.get('TimeoutStopSec')![0])).toBeGreaterThan(25);
   });
 
+  test('storage and workers each make the folder of the store, whichever starts first', () => {
+    for (const unit of ['ckptree-storage@.service', 'ckptree-worker@.service']) {
+      const settings = settingsOf(unit);
+      expect([unit, settings.get('StateDirectory')]).toEqual([unit, ['ckptree ckptree/store']]);
+      expect([unit, settings.get('StateDirectoryMode')]).toEqual([unit, ['0700']]);
+    }
+  });
+
   test.each(units)('%s is what systemd itself takes, where it is there to ask', (unit) => {
     const folder = mkdtempSync(join(tmpdir(), 'ckptree-systemd-'));
     try {

@@ -18,10 +18,10 @@ const WEEK_MS = 7 * DAY_MS;
 /** 1 January 1970 was a Thursday. */
 const FIRST_MONDAY_MS = 4 * DAY_MS;
 
-/** The checkpoints that a policy gives up, oldest first. A policy without rules keeps all. */
+/** The checkpoints that a policy gives up, oldest first. One that has no rule, or none that is known here, keeps all. */
 export function forgottenBy(policy: ForgetPolicy, checkpoints: readonly Manifest[], now: Date): Manifest[] {
-  const rules = Object.values(policy).filter((value) => value !== undefined);
-  if (rules.length === 0) return [];
+  const { keepLast = 0, keepHourly = 0, keepDaily = 0, keepWeekly = 0, keepWithinMs = 0 } = policy;
+  if ([keepLast, keepHourly, keepDaily, keepWeekly, keepWithinMs].every((kept) => kept === 0)) return [];
   const kept = new Set<Manifest>();
   for (const group of byName(checkpoints))
     for (const manifest of keptOf(policy, group, now)) kept.add(manifest);

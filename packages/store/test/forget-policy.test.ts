@@ -20,8 +20,10 @@ const ages = (manifests: readonly Manifest[]): number[] =>
 describe('a policy', () => {
   const all = aged([0, 0.5, 1, 2, 24, 25, 48, 24 * 8, 24 * 30]);
 
-  test.each([
+  test.each<[string, object, number[]]>([
     ['without rules keeps all', {}, []],
+    ['with a rule that is not known here keeps all', { keep_last: 1 }, []],
+    ['with a rule that keeps nothing keeps all', { keepLast: 0 }, []],
     ['keeps the last', { keepLast: 2 }, [720, 192, 48, 25, 24, 2, 1]],
     ['keeps the newest of each hour', { keepHourly: 2 }, [720, 192, 48, 25, 24, 2, 1]],
     ['keeps the newest of each day', { keepDaily: 2 }, [720, 192, 48, 25, 2, 1, 0.5]],

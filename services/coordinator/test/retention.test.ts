@@ -29,3 +29,13 @@ test('retention says when it ran last, and why that failed', async () => {
   const { code, message } = reason as CkptError;
   expect(failed.lastError).toMatchObject({ code, message });
 });
+
+test.each<[string, object, string]>([
+  ['is misspelled', { keep_last: 7 }, '/policy/keep_last'],
+  ['would keep nothing', { keepLast: 0 }, '/policy/keepLast'],
+])('a rule that %s is refused, and the policy stays', async (_, policy, field) => {
+  const { client } = whole;
+  const before = (await client.retention()).policy;
+  await expect(client.retention(policy)).rejects.toMatchObject({ code: 'EINVAL', fields: { field } });
+  expect((await client.retention()).policy).toEqual(before);
+});

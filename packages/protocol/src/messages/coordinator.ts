@@ -10,6 +10,7 @@ import {
   Labels,
   lastRun,
   Name,
+  NewRetentionPolicy,
   Next,
   Pid,
   Placement,
@@ -211,7 +212,7 @@ export const coordinatorMessages = {
       action: Type.Union([Type.Literal('get'), Type.Literal('set'), Type.Literal('apply')], {
         description: 'Tell the policy; set it, to be applied from now on; apply it at once.',
       }),
-      policy: Type.Optional(RetentionPolicy),
+      policy: Type.Optional(NewRetentionPolicy),
       dryRun: Type.Optional(Type.Boolean({ description: 'With `apply`: only tell what would go.' })),
     },
     reply: {

@@ -79,17 +79,28 @@ export const Signal = Type.Union([Type.Literal('freeze'), Type.Literal('thaw'), 
 export type Signal = Static<typeof Signal>;
 
 /** Which checkpoints to keep, of each name by itself; one that any rule keeps is kept. */
-export const RetentionPolicy = Type.Object(
-  {
-    keepLast: Type.Optional(Count('The newest so many.')),
-    keepHourly: Type.Optional(Count('The newest of each of the last so many hours that have any.')),
-    keepDaily: Type.Optional(Count('The same for days.')),
-    keepWeekly: Type.Optional(Count('The same for weeks.')),
-    keepWithinMs: Type.Optional(Count('All that are younger, milliseconds.')),
-  },
-  { description: 'Which checkpoints to keep, of each name by itself. Without rules all are kept.' },
-);
+const rules = (rule: (description: string) => ReturnType<typeof Count>) => ({
+  keepLast: Type.Optional(rule('The newest so many.')),
+  keepHourly: Type.Optional(rule('The newest of each of the last so many hours that have any.')),
+  keepDaily: Type.Optional(rule('The same for days.')),
+  keepWeekly: Type.Optional(rule('The same for weeks.')),
+  keepWithinMs: Type.Optional(rule('All that are younger, milliseconds.')),
+});
+
+export const RetentionPolicy = Type.Object(rules(Count), {
+  description: 'Which checkpoints to keep, of each name by itself. Without rules all are kept.',
+});
 export type RetentionPolicy = Static<typeof RetentionPolicy>;
+
+/** A policy that somebody sets. A rule that is not known would keep nothing, and what it was to keep would be lost: so it is refused. */
+export const NewRetentionPolicy = Type.Object(
+  rules((description) => Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description })),
+  {
+    additionalProperties: false,
+    description:
+      'Which checkpoints to keep from now on, of each name by itself; no other rules are known. Without rules all are kept.',
+  },
+);
 
 const ErrorPlace = Type.Object(
   {

@@ -17,6 +17,8 @@ export class TreeKeeper {
   readonly #onError: (error: unknown) => void;
   readonly #timer: NodeJS.Timeout;
   readonly #noting = new Set<Promise<void>>();
+  /** Trees that could not be looked at: that is told once, and not every second until a worker is back or lost. */
+  #failing: ReadonlySet<string> = new Set();
   #looking: Promise<void> | undefined;
   #closed = false;
 
@@ -81,14 +83,17 @@ export class TreeKeeper {
 
   async #lookAtAll(): Promise<void> {
     await this.undoHalfStarted();
+    const failing = new Set<string>();
     for (const tree of this.#parts.trees.running) {
       if (this.#closed) return;
       try {
         await this.#lookAt(tree);
       } catch (error) {
-        this.#onError(error);
+        failing.add(tree.tree);
+        if (!this.#failing.has(tree.tree)) this.#onError(error);
       }
     }
+    this.#failing = failing;
   }
 
   async #lookAt(tree: TreeRecord): Promise<void> {

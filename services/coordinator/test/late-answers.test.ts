@@ -18,6 +18,7 @@ import { signalTasks } from '../dist/tree/signal-tasks.js';
 import { startRecorded } from '../dist/tree/start-recorded.js';
 import { startTree } from '../dist/tree/start-tree.js';
 import { TreeKeeper } from '../dist/tree/tree-keeper.js';
+import { Trees } from '../dist/tree/trees.js';
 import { type BareCluster, bareCluster } from './support/bare-cluster.js';
 import { until } from './support/test-cluster.js';
 
@@ -28,6 +29,25 @@ beforeAll(async () => {
   ({ connection } = bare);
 });
 afterAll(() => bare?.stop());
+
+type TreeRecords = Parameters<typeof Trees.load>[0];
+
+/** No trees at first, whose records go nowhere unless said. */
+const treesOf = (records: Partial<TreeRecords> = {}): Promise<Trees> =>
+  Trees.load({
+    list: async () => [],
+    put: async () => 1,
+    delete: async () => true,
+    ...records,
+  } as TreeRecords);
+
+const record = (host: string) => ({
+  version: 1 as const,
+  tree: TREE,
+  rootPid: 1,
+  workers: [host],
+  created: new Date().toISOString(),
+});
 
 const NEVER = new AbortController().signal;
 const TREE = 't-5f0c6a1b2d3e';
@@ -86,22 +106,13 @@ describe('what a worker does not tell of', () => {
       { rows: [{ pid: 1 }], missing: ['w2'] },
       { rows: [{ pid: 1 }, { pid: 2 }], missing: [] },
     ];
-    const record = { tree: TREE, rootPid: 1, workers: ['w1'], state: 'running' };
+    const trees = await treesOf();
+    await trees.put({ ...record('w1'), state: 'running' });
     const told: object[] = [];
-    let ended = false;
-    const trees = {
-      all: [],
-      get running() {
-        return ended ? [] : [record];
-      },
-      put: async () => {
-        ended = true;
-      },
-    };
     const table = { workersOf: () => ['w1'], absentOf: () => [], ends: async () => ends.shift() };
     const events = { tell: (event: object) => told.push(event) };
     const keeper = new TreeKeeper({ connection, workers, trees, table, events } as never, () => undefined);
-    await until(() => ended);
+    await until(() => trees.get(TREE).state === 'ended');
     await keeper.close();
     expect(told).toEqual([{ type: 'ended', tree: TREE, rootPid: 1, tasks: 2 }]);
     await served.stop();
@@ -114,11 +125,12 @@ test.each([
 ])('a tree that runs, and whose record cannot say so, %s', async (_, expected, ends) => {
   const term = new AbortController();
   const done: string[] = [];
-  const { spawn, start, abandon, signal } = worker('w5');
+  const { spawn, start, abandon, signal, fragments } = worker('w5');
   const served = serveAll(
     connection,
-    { spawn, start, abandon, signal },
+    { spawn, start, abandon, signal, fragments },
     {
+      fragments: async () => ({ tasks: 0, roots: [] }),
       spawn: async () => ({ tasks: 1 }),
       start: async () => ({ tasks: 1 }),
       abandon: async () => {
@@ -130,33 +142,29 @@ test.each([
       },
     },
   );
-  const trees = {
-    put: async ({ state }: { state: string }) => {
-      if (state !== 'running') return;
+  const trees = await treesOf({
+    put: async (_, { state }) => {
+      if (state !== 'running') return 1;
       if (ends) term.abort();
       throw new CkptError('ETIMEDOUT', 'JetStream did not answer');
     },
-    remove: async () => void done.push('removed'),
-  };
-  const record = {
-    version: 1 as const,
-    tree: TREE,
-    rootPid: 1,
-    workers: ['w5'],
-    created: new Date().toISOString(),
-  };
+    delete: async () => {
+      done.push('removed');
+      return true;
+    },
+  });
   const parts = { connection, workers, trees } as never;
   const options = { parts: new Map([['w5', {}]]), signal: term.signal };
-  await expect(startRecorded(parts, record, options)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+  await expect(startRecorded(parts, record('w5'), options)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
   expect(done).toEqual(expected);
   await served.stop();
 });
 
 describe('a worker that lives is asked again', () => {
   test('to start its part, when it cannot be reached at first, and to give it up', async () => {
-    const parts = new Map([['w3', {}]]);
-    const tree = { tree: TREE, rootPid: 1, parts, signal: NEVER };
-    const told = expect(startTree({ connection, workers } as never, tree)).rejects.toMatchObject({
+    const parts = { connection, workers, trees: await treesOf() } as never;
+    const options = { parts: new Map([['w3', {}]]), signal: NEVER };
+    const told = expect(startRecorded(parts, record('w3'), options)).rejects.toMatchObject({
       code: 'ENOENT',
     });
     const spawned = serve(connection, worker('w3').spawn, async () => ({ tasks: 1 }));

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connect } from '@ckptree/client';
+import { CkptError } from '@ckptree/errors';
 import { LocalCluster } from '@ckptree/local-cluster';
 import { checkLogs } from './check-logs.js';
 import { checkStore } from './check-store.js';
@@ -33,6 +34,8 @@ export interface DrillOptions {
   readonly folder: string;
   /** Gets a line about each thing as it happens. */
   readonly tell: (line: string) => void;
+  /** Ends it early: the cluster is stopped, and nothing is left. */
+  readonly signal?: AbortSignal;
 }
 
 export interface DrillReport {
@@ -50,7 +53,7 @@ const SETTLED_MS = 120_000;
 /**
  * Users work on a cluster while its processes are killed and stand still. What they see must be right all the while, and in the end all must
  * be in order.
- * @throws EIO the cluster does not start; ENOENT there is no nats-server
+ * @throws EIO the cluster does not start; ENOENT there is no nats-server; EINTR `signal`
  */
 export async function drill(options: DrillOptions): Promise<DrillReport> {
   const folder = await mkdtemp(join(options.folder, 'ckptree-drill-'));
@@ -72,13 +75,14 @@ export async function drill(options: DrillOptions): Promise<DrillReport> {
 
 async function withCluster(
   folder: string,
-  { workers, storages, coordinators, carrier }: DrillOptions,
+  { workers, storages, coordinators, carrier, signal }: DrillOptions,
   record: DrillRecord,
   work: (cluster: LocalCluster, client: Client) => Promise<void>,
 ): Promise<void> {
   const { NATS_URL: _, ...env } = process.env;
   const cluster = await LocalCluster.start({
     ...{ dataFolder: folder, workers, storages, coordinators, carrier, env },
+    ...(signal !== undefined && { signal }),
     args: { worker: WORKER },
     onEvent: (event) => {
       if (event.type === 'failed') record.count(`${event.role}: did not start`, event.error.message);
@@ -88,7 +92,7 @@ async function withCluster(
     const client = await connect({ url: cluster.natsUrl });
     try {
       while ((await client.workers()).length < workers) await sleep(POLL_MS);
-      await work(cluster, client);
+      await Promise.race([work(cluster, client), interruption(signal)]);
     } finally {
       await client.close();
     }
@@ -96,6 +100,14 @@ async function withCluster(
     await cluster.stop();
   }
 }
+
+/** Never resolves. @throws EINTR when the signal is raised */
+const interruption = (signal?: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    const onAbort = (): void => reject(new CkptError('EINTR', 'the drill was interrupted'));
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
 
 const WORKER = [
   '--cpus',

@@ -26,18 +26,23 @@ ${FAULT_NAMES.map((name) => `                     ${name.padEnd(10)} ${FAULTS[na
   --folder DIR     where the cluster has its data, which stays when something is wrong (default: the system's temporary folder)
 `;
 
-/** @returns the exit code: 0 all held, 1 something did not, 2 the arguments are wrong */
+/** @returns the exit code: 0 all held, 1 something did not, 2 the arguments are wrong, 130 interrupted */
 export async function main(args: readonly string[]): Promise<number> {
+  const interruption = new AbortController();
+  const onSignal = (): void => interruption.abort();
+  for (const name of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.on(name, onSignal);
   try {
-    return await run(args);
+    return await run(args, interruption.signal);
   } catch (error) {
     const { code, message } = asCkptError(error);
     process.stderr.write(`drill: ${code}: ${message}\n`);
+    // Users are in the midst of something.
+    if (interruption.signal.aborted) process.exit(130);
     return code === 'EINVAL' ? 2 : 1;
   }
 }
 
-async function run(args: readonly string[]): Promise<number> {
+async function run(args: readonly string[], signal: AbortSignal): Promise<number> {
   const values = valuesOf(args);
   if (values.help) {
     process.stdout.write(HELP);
@@ -63,6 +68,7 @@ async function run(args: readonly string[]): Promise<number> {
     carrier: carrierOf(values.carrier),
     folder: resolve(values.folder),
     tell,
+    signal,
   });
   process.stdout.write(textOf(report, seed));
   return report.violations.length === 0 ? 0 : 1;

@@ -1,7 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type DrillReport, drill, FAULT_NAMES } from '@ckptree/drill';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -55,6 +57,25 @@ test.each([
   const { status, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8' });
   expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(message) });
 });
+
+test('one that is told to end leaves no process and no folder', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ckptree-drills-'));
+  const child = spawn(process.execPath, [BIN, '--folder', folder, '--users', '1'], { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  while (!(await processes()).some((command) => command.includes(folder) && command.includes('worker-3')))
+    await sleep(100);
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([130, null]);
+  expect(await readdir(folder)).toEqual([]);
+  expect((await processes()).filter((command) => command.includes(folder))).toEqual([]);
+  await rm(folder, { recursive: true });
+});
+
+/** The command lines of all processes. */
+async function processes(): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  return Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+}
 
 test('--help names every fault', () => {
   const { status, stdout } = spawnSync(process.execPath, [BIN, '--help'], { encoding: 'utf8' });

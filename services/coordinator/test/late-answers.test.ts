@@ -160,6 +160,31 @@ test.each([
   await served.stop();
 });
 
+test('a tree that is removed while it is noted what was lost of it stays removed, and of the others it is noted', async () => {
+  const written: string[] = [];
+  const trees = await treesOf({
+    put: async (tree, { lost = [] }) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      written.push(`${tree} ${lost}`);
+      return 1;
+    },
+    delete: async (tree) => {
+      written.push(`${tree} removed`);
+      return true;
+    },
+  });
+  const other = TREE.replace(/.$/, 'f');
+  await trees.put({ ...record('w6'), state: 'starting' });
+  await trees.put({ ...record('w6'), tree: other, state: 'running' });
+  const keeper = new TreeKeeper({ trees, table: { absentOf: () => ['w6'] } } as never, () => undefined);
+  const removing = trees.remove(TREE);
+  await keeper.lost('w6');
+  await removing;
+  await keeper.close();
+  expect(trees.find(TREE)).toBeUndefined();
+  expect(written.slice(2)).toEqual([`${TREE} removed`, `${other} w6`]);
+});
+
 describe('a worker that lives is asked again', () => {
   test('to start its part, when it cannot be reached at first, and to give it up', async () => {
     const parts = { connection, workers, trees: await treesOf() } as never;

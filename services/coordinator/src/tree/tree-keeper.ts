@@ -56,7 +56,8 @@ export class TreeKeeper {
   }
 
   async #noteLost(worker: string): Promise<void> {
-    for (const tree of this.#parts.trees.on(worker)) await this.#note(tree.tree, [worker]);
+    const hosted = this.#parts.trees.on(worker);
+    await Promise.all(hosted.map(({ tree }) => this.#note(tree, [worker]).catch(this.#onError)));
   }
 
   /** That what these workers hosted of a tree is gone. */

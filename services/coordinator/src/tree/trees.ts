@@ -70,28 +70,36 @@ export class Trees {
     this.#trees.set(record.tree, record);
   }
 
-  /** Changes what is known of a tree, each change behind the one before. @throws ESRCH there is no such tree */
+  /** Changes what is known of a tree, each change behind the one before; one that was removed meanwhile is left as it is. */
   change(tree: string, changed: (record: TreeRecord) => TreeRecord): Promise<void> {
-    const before = this.#changing.get(tree) ?? Promise.resolve();
-    const change = before.then(() => this.put(changed(this.get(tree))));
-    const settled = change
+    return this.#inTurn(tree, async () => {
+      const known = this.find(tree);
+      if (known !== undefined) await this.put(changed(known));
+    });
+  }
+
+  /** A tree that never ran has no record; but a worker that was lost, and may come back with its part, is to find out. */
+  remove(tree: string): Promise<void> {
+    return this.#inTurn(tree, async () => {
+      const { key: _, ...record } = this.get(tree);
+      if ((record.lost ?? []).length > 0) await this.put(ended(record));
+      else {
+        await this.#records.delete(tree);
+        this.#trees.delete(tree);
+      }
+      this.halfStarted.delete(tree);
+    });
+  }
+
+  #inTurn(tree: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.#changing.get(tree) ?? Promise.resolve()).then(work);
+    const settled = turn
       .catch(() => undefined) // told to whoever asked for it
       .then(() => {
         if (this.#changing.get(tree) === settled) this.#changing.delete(tree);
       });
     this.#changing.set(tree, settled);
-    return change;
-  }
-
-  /** A tree that never ran has no record; but a worker that was lost, and may come back with its part, is to find out. */
-  async remove(tree: string): Promise<void> {
-    const { key: _, ...record } = this.get(tree);
-    if ((record.lost ?? []).length > 0) await this.put(ended(record));
-    else {
-      await this.#records.delete(tree);
-      this.#trees.delete(tree);
-    }
-    this.halfStarted.delete(tree);
+    return turn;
   }
 }
 

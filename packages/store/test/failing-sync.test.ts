@@ -1,5 +1,7 @@
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { bytesSource } from '@ckptree/image';
-import { FolderBackend, Store } from '@ckptree/store';
+import { type FileSystem, FolderBackend, realFileSystem, Store } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
 import { failingDisk } from './support/failing-disk.js';
 import { exported, put, scratch } from './support/folder.js';
@@ -68,4 +70,45 @@ test('a checkpoint that was forgotten, which could not be made durable, is forgo
   await expect(store.forget([id])).rejects.toMatchObject({ code: 'EIO' });
   await expect(store.forget([id])).rejects.toMatchObject({ code: 'EIO' });
   await expect(store.forget([id])).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+describe('an object of many bytes', () => {
+  const name = 'packs/large';
+  const content = Array.from({ length: 20 }, (_, index) => new Uint8Array(2 ** 20).fill(index));
+  const files = async (fails: (sync: number) => boolean) => {
+    let syncs = 0;
+    const fileSystem: FileSystem = {
+      ...realFileSystem,
+      async open(path, ...options) {
+        const file = await realFileSystem.open(path, ...options);
+        if (basename(dirname(path)) !== 'tmp') return file;
+        const sync = file.sync.bind(file);
+        file.sync = async (dataOnly) => {
+          await sync(dataOnly);
+          if (fails(++syncs)) throw Object.assign(new Error('some of it was lost'), { code: 'EIO' });
+        };
+        return file;
+      },
+    };
+    const backend = await FolderBackend.open(await scratch(), { fileSystem });
+    return { backend, syncs: () => syncs };
+  };
+
+  test('is on its way to the disk before all of it has come', async () => {
+    const { backend, syncs } = await files(() => false);
+    const draft = await backend.draft(name);
+    for (const part of content) await draft.write(part);
+    expect(syncs()).toBeGreaterThan(0);
+    expect(await draft.commit()).toBe(true);
+    await draft.close();
+    expect(Buffer.compare(await backend.read(name, 0, 2 ** 30), Buffer.concat(content)) === 0).toBe(true);
+  });
+
+  test('is not there when some of it was lost then, though the last sync knows nothing of it', async () => {
+    const { backend, syncs } = await files((sync) => sync === 1);
+    await expect(backend.put(name, content)).rejects.toMatchObject({ code: 'EIO' });
+    expect(syncs()).toBeGreaterThan(0);
+    expect(await backend.list('packs')).toEqual([]);
+    expect(await readdir(join(backend.location, 'tmp'))).toEqual([]);
+  });
 });

@@ -7,6 +7,9 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
 
 const FILE_MODE = 0o600;
 
+/** Bytes: the disk begins with so many while more are on their way, so that less is left to wait for at the end. */
+const WRITEBACK_SIZE = 8 * 1024 * 1024;
+
 /** Bytes that are to become an object. */
 export interface DraftContent {
   /** Bytes so far. */
@@ -24,6 +27,10 @@ export class TemporaryFile implements DraftContent {
   readonly #file: OpenedFile;
   #size: number;
   #open = true;
+  /** Bytes that were there when the last write-back began. */
+  #writtenBack = 0;
+  #writeback: Promise<void> | undefined;
+  #writebackFailure: unknown;
 
   /** @param file open at this path, `size` bytes long */
   constructor(folder: StoreFolder, path: string, purpose: string, file: OpenedFile, size: number) {
@@ -63,6 +70,7 @@ export class TemporaryFile implements DraftContent {
     try {
       await this.#file.write(bytes);
       this.#size += bytes.length;
+      this.#beginWriteback();
     } catch (error) {
       throw this.#folder.failed('could not store', this.#purpose, error);
     }
@@ -81,6 +89,9 @@ export class TemporaryFile implements DraftContent {
   /** Makes its bytes durable; its name is not. @throws ENOSPC, EIO */
   async sync(): Promise<void> {
     try {
+      await this.#writeback;
+      // The system reports a lost write once, to whoever syncs next: a sync after that says nothing of it.
+      if (this.#writebackFailure !== undefined) throw this.#writebackFailure;
       await this.#file.sync(true);
     } catch (error) {
       throw this.#folder.failed('could not store', this.#purpose, error);
@@ -91,7 +102,21 @@ export class TemporaryFile implements DraftContent {
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
+    await this.#writeback;
     await this.#folder.fs.unlink(this.path).catch(() => undefined); // cleanUp() gets it later
     await this.#file.close();
+  }
+
+  #beginWriteback(): void {
+    if (this.#writeback !== undefined || this.#size - this.#writtenBack < WRITEBACK_SIZE) return;
+    this.#writtenBack = this.#size;
+    this.#writeback = this.#file
+      .sync(true)
+      .catch((error: unknown) => {
+        this.#writebackFailure ??= error; // thrown by sync()
+      })
+      .finally(() => {
+        this.#writeback = undefined;
+      });
   }
 }

@@ -98,13 +98,17 @@ function addLeafChanges(keeper: Keeper, { words, leaf, from, to, address }: Leaf
     return;
   }
   for (let entry = from; entry < to; entry++) {
+    const first = entry;
+    while (entry < to && isKept(words, leaf, entry, epoch)) entry++;
+    if (entry > first) keeper.keep(address + first * PAGE_SIZE, address + entry * PAGE_SIZE);
+    if (entry === to) return;
     const word = words[leaf + entry]!;
-    if (!considerPrivatePage(word)) continue;
-    const page = address + entry * PAGE_SIZE;
-    if (pageStamp(words, leaf, entry) <= epoch) keeper.keep(page, page + PAGE_SIZE);
-    else keeper.read(page, word >>> PTE_FRAME_SHIFT);
+    if (considerPrivatePage(word)) keeper.read(address + entry * PAGE_SIZE, word >>> PTE_FRAME_SHIFT);
   }
 }
+
+const isKept = (words: Int32Array, leaf: number, entry: number, epoch: number): boolean =>
+  considerPrivatePage(words[leaf + entry]!) && pageStamp(words, leaf, entry) <= epoch;
 
 /** Puts neighbouring pages that are kept together. */
 class Keeper {

@@ -11,7 +11,8 @@ async function threadsThatGiveWay(work: string): Promise<number> {
     import { DumpPool } from '${import.meta.resolve('@ckptree/checkpoint')}';
     import { poolEngine } from '${import.meta.resolve('@ckptree/store')}';
 
-    const digest = (engine) => engine.digest(new Uint8Array(new SharedArrayBuffer(2 ** 20)), Uint32Array.of(0, 2 ** 20));
+    const shared = () => new Uint8Array(new SharedArrayBuffer(2 ** 21));
+        const record = (engine) => engine.record(shared(), Uint32Array.of(0, 2 ** 20), shared());
     ${work};
     const usual = getPriority(process.pid);
     const givesWay = (thread) => getPriority(Number(thread)) > usual;
@@ -27,7 +28,7 @@ async function threadsThatGiveWay(work: string): Promise<number> {
 const isLowest = getPriority() === constants.priority.PRIORITY_LOW;
 
 const engine = (givesWay: boolean): string =>
-  `await digest(poolEngine(1, ${givesWay})({ codec: 'none', level: 1 }))`;
+  `await record(poolEngine(1, ${givesWay})({ codec: 'none', level: 1 }))`;
 
 test.each([
   ['threads that dump give way to tasks', 'await new DumpPool({ threads: 2 }).warmUp()', 2],

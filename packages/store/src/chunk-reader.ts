@@ -56,6 +56,11 @@ export class ChunkReader {
     return this.#remember(id, this.#read(id));
   }
 
+  /** Keeps a content that is likely to be asked for. Nobody may write to it any more. */
+  keep(id: ChunkId, content: Uint8Array): void {
+    if (!this.#cache.has(id)) void this.#remember(id, Promise.resolve(content));
+  }
+
   /**
    * Lets somebody copy from a content, now and not later: its memory is used again.
    * @throws EIO it is damaged or missing
@@ -131,7 +136,7 @@ export class ChunkReader {
     // It may have been given up, or read once more, before it came.
     const isKept = (): boolean => this.#cache.get(id) === reading;
     reading.then(
-      (content) => isKept() && this.#keep(id, content.length),
+      (content) => isKept() && this.#makeRoom(id, content.length),
       () => isKept() && this.#giveUp(id),
     );
     return reading;
@@ -223,7 +228,8 @@ export class ChunkReader {
     return this.#backend.read(packName(pack), offset, length);
   }
 
-  #keep(id: ChunkId, size: number): void {
+  /** @param id what has just come, of so many bytes */
+  #makeRoom(id: ChunkId, size: number): void {
     this.#cached += size - (this.#sizes.get(id) ?? 0);
     this.#sizes.set(id, size);
     for (const [oldest] of this.#cache) {

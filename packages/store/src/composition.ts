@@ -4,7 +4,7 @@ import type { ChunkId } from './content-hash.js';
 import type { ManifestSegment, TreeSummary } from './image/manifest.js';
 import { PageRuns } from './image/page-runs.js';
 import { readRecipes } from './image/read-recipe.js';
-import { encodeRecipe } from './image/recipe.js';
+import { encodeRecipe, recipeChunks } from './image/recipe.js';
 import type { PackId } from './pack/pack-format.js';
 import type { ChunkWriter } from './put/chunk-writer.js';
 import { SEGMENT_LITERALS } from './put/segment-builder.js';
@@ -107,8 +107,10 @@ async function storeLiterals(
   return segments;
 }
 
-const literalRecipe = (literals: Uint8Array): Buffer =>
-  encodeRecipe({ chunks: [], owners: [], batches: [], runs: PageRuns.none, windows: [], literals });
+const literalRecipe = (literals: Uint8Array): Uint8Array[] =>
+  recipeChunks(
+    encodeRecipe({ chunks: [], owners: [], batches: [], runs: PageRuns.none, windows: [], literals }),
+  );
 
 /** Lookups under way at once; they go to the index, which may be far away. */
 const LOOKUPS = 64;

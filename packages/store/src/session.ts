@@ -226,6 +226,7 @@ export class Session {
           if (waiting !== undefined) return waiting;
           return (await index.find(id)) === undefined ? undefined : chunks.content(id);
         },
+        keep: (id, content) => chunks.keep(id, content),
         ...(onProgress !== undefined && { onProgress }),
       });
     } catch (error) {

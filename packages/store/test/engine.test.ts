@@ -1,7 +1,7 @@
 import { poolEngine, Store } from '@ckptree/store';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { contentHash } from '../dist/content-hash.js';
-import { type ChunkEngine, inlineEngine, sealedSize } from '../dist/put/chunk-engine.js';
+import { inlineEngine, sealedSize } from '../dist/put/chunk-engine.js';
 import { exported, put } from './support/folder.js';
 import { buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
@@ -16,17 +16,21 @@ describe('threads', () => {
     const bytes = new Uint8Array(new SharedArrayBuffer(3 * 1024 * 1024));
     for (let index = 0; index < bytes.length; index++) bytes[index] = (index >> 4) ^ (index * 7);
     const ranges = Uint32Array.of(0, 1024 * 1024, 1024 * 1024, 1_500_000, 1_500_000, bytes.length);
-    const ids = await pool.digest(bytes, ranges);
-    expect(Buffer.from(ids).equals(await inline.digest(bytes, ranges))).toBe(true);
-    const sealed = async (engine: ChunkEngine) => {
-      const target = new Uint8Array(new SharedArrayBuffer(sealedSize(ranges)));
-      const lengths = await engine.seal(bytes, ranges, ids, target);
-      return { target, lengths };
-    };
-    const { target, lengths } = await sealed(pool);
-    expect({ target, lengths }).toEqual(await sealed(inline));
+    const target = (): Uint8Array => new Uint8Array(new SharedArrayBuffer(sealedSize(ranges)));
+    const results = [];
+    for (const engine of [pool, inline]) {
+      const [recorded, sealed] = [target(), target()];
+      const { ids, lengths } = await engine.record(bytes, ranges, recorded);
+      const sealedLengths = await engine.seal(bytes, ranges, ids, sealed);
+      results.push({ ids, lengths, recorded, sealed, sealedLengths });
+    }
+    const [{ ids, lengths, recorded }] = results as [(typeof results)[0]];
+    for (const each of results) {
+      expect(each).toMatchObject({ ids, lengths, sealedLengths: lengths });
+      for (const records of [each.recorded, each.sealed]) expect(Buffer.compare(records, recorded)).toBe(0);
+    }
     const id = Buffer.from(ids.subarray(0, 32)).toString('hex');
-    const content = await pool.open(id, target.slice(0, lengths[0]));
+    const content = await pool.open(id, recorded.slice(0, lengths[0]));
     expect(Buffer.from(content).equals(bytes.subarray(0, 1024 * 1024))).toBe(true);
   });
 
@@ -65,5 +69,5 @@ test('threads that are being started for work that does not come end with the en
   // Neither throws later on.
   engine.prepare(2 ** 30);
   const bytes = new Uint8Array(new SharedArrayBuffer(2 ** 20));
-  await expect(engine.digest(bytes, Uint32Array.of(0, 2 ** 20))).rejects.toThrow(/closed/);
+  await expect(engine.record(bytes, Uint32Array.of(0, 2 ** 20), bytes)).rejects.toThrow(/closed/);
 });

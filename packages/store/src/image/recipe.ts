@@ -113,7 +113,7 @@ export function encodeRecipe({ chunks, owners, batches, runs, windows, literals 
 }
 
 /** Bytes of one chunk of a recipe. */
-const RECIPE_CHUNK = 1024 * 1024;
+export const RECIPE_CHUNK = 1024 * 1024;
 
 /** An encoded recipe as the contents of the chunks that hold it. */
 export function recipeChunks(recipe: Uint8Array): Uint8Array[] {

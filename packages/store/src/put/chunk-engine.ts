@@ -14,15 +14,15 @@ export interface ChunkEngine {
   prepare(bytes: number): void;
   /** Reads pages, closes them up and hashes them. Nobody may touch the slab until it resolves. @throws as scanSlab() */
   scan(pages: SlabPages): Promise<SlabScan>;
-  /** The ids of all ranges, HASH_SIZE bytes each. `bytes` must not change until it resolves. */
-  digest(bytes: Uint8Array, ranges: Ranges): Promise<Uint8Array>;
   /**
    * Makes the records of all ranges, one behind the other in `target`.
-   * @param ids    as digest() gave them
+   * @param ids    of them, HASH_SIZE bytes each
    * @param target of sealedSize() bytes at least; in shared memory when `bytes` are
    * @returns the length of each
    */
   seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Uint32Array>;
+  /** As seal(), of ranges whose ids are not known: for what is most likely new. `bytes` must not change until it resolves. */
+  record(bytes: Uint8Array, ranges: Ranges, target: Uint8Array): Promise<Recorded>;
   /**
    * The content of a chunk, checked. It may take `record` away.
    * @param target of just its size, in shared memory: where it goes
@@ -39,6 +39,14 @@ export interface ChunkEngine {
   close(): Promise<void>;
 }
 
+/** What became of ranges. */
+export interface Recorded {
+  /** HASH_SIZE bytes each. */
+  readonly ids: Uint8Array;
+  /** Of the records, one behind the other. */
+  readonly lengths: Uint32Array;
+}
+
 /** Records of chunks with what may lie between them. */
 export type RecordSource = Uint8Array | FileStretch;
 
@@ -51,7 +59,7 @@ export interface RecordPlace {
   readonly target: Uint8Array;
 }
 
-export function digestRanges(settings: ChunkSettings, bytes: Uint8Array, ranges: Ranges): Uint8Array {
+function digestRanges(settings: ChunkSettings, bytes: Uint8Array, ranges: Ranges): Uint8Array {
   const hash = contentHash(settings.idKey);
   const ids = new Uint8Array((ranges.length / 2) * HASH_SIZE);
   for (let index = 0; index < ranges.length; index += 2)
@@ -95,6 +103,16 @@ export function sealRanges(
   return lengths;
 }
 
+export function recordRanges(
+  settings: ChunkSettings,
+  bytes: Uint8Array,
+  ranges: Ranges,
+  target: Uint8Array,
+): Recorded {
+  const ids = digestRanges(settings, bytes, ranges);
+  return { ids, lengths: sealRanges(settings, bytes, ranges, ids, target) };
+}
+
 /** @param reader brings what is in a file. @returns the sizes of the contents */
 export function openAllInto(
   settings: ChunkSettings,
@@ -116,8 +134,8 @@ export function inlineEngine(settings: ChunkSettings): ChunkEngine {
     lanes: 1,
     prepare: () => undefined,
     scan: async (pages) => scanSlab(settings, pages),
-    digest: async (bytes, ranges) => digestRanges(settings, bytes, ranges),
     seal: async (bytes, ranges, ids, target) => sealRanges(settings, bytes, ranges, ids, target),
+    record: async (bytes, ranges, target) => recordRanges(settings, bytes, ranges, target),
     open: async (id, record, target) => openChunk(settings, id, record, target),
     openAll: async (source, records) => openAllInto(settings, reader, source, records),
     close: async () => undefined,

@@ -3,7 +3,7 @@ import { PAGE_SIZE } from '@ckptree/model';
 import type { ObjectBackend } from '../backend/object-backend.js';
 import { type ChunkSettings, decodeChunkHeader, openChunk, RECORD_OVERHEAD } from '../chunk.js';
 import { type ChunkId, type ContentHash, HASH_SIZE, hexId } from '../content-hash.js';
-import { recipeChunks } from '../image/recipe.js';
+import { RECIPE_CHUNK } from '../image/recipe.js';
 import type { ChunkIndex } from '../index/chunk-index.js';
 import type { ChunkPlace } from '../index/chunk-place.js';
 import { newPackId, PackBuilder } from '../pack/pack-builder.js';
@@ -42,6 +42,8 @@ export class ChunkWriter {
   readonly #spares: SpareSlabs;
   /** Where slabs of records come from the engine. */
   readonly #targets: SlabPool;
+  /** Where recipes go to the engine. */
+  readonly #recipes: SlabPool;
   #pack: PackBuilder | undefined;
   #opening: Promise<void> | undefined;
   /** Chunks that are promised to come, or came. */
@@ -64,6 +66,7 @@ export class ChunkWriter {
     this.#settings = settings;
     this.#spares = slabs;
     this.#targets = new SlabPool(TARGET_SIZE, engine.lanes + 1, slabs);
+    this.#recipes = new SlabPool(RECIPE_CHUNK, engine.lanes + 1, slabs);
   }
 
   get written(): Written {
@@ -102,14 +105,9 @@ export class ChunkWriter {
   /** Compresses, encrypts and adds. @param ids of the ranges, 32 bytes each */
   async add(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array): Promise<void> {
     if (ranges.length === 0) return;
-    const size = sealedSize(ranges);
-    const isSmall = size < SMALL || size > TARGET_SIZE;
-    const target = isSmall ? new Uint8Array(size) : await this.#targets.take();
-    try {
+    await this.#withTarget(ranges, async (target) => {
       await this.#append(target, await this.#engine.seal(bytes, ranges, ids, target));
-    } finally {
-      if (!isSmall) this.#targets.give(target);
-    }
+    });
   }
 
   /** Adds content unless the store has it. @returns its id */
@@ -118,29 +116,58 @@ export class ChunkWriter {
   }
 
   /** Adds those contents that the store has not. @returns their ids */
-  async putAll(contents: readonly Uint8Array[]): Promise<ChunkId[]> {
-    const bytes = contents.length === 1 ? contents[0]! : Buffer.concat(contents);
-    const ranges = rangesOf(contents);
-    const digest = await this.#engine.digest(bytes, ranges);
-    const ids = contents.map((_, index) => hexId(digestAt(digest, index)));
-    const missing: number[] = [];
-    for (const [index, id] of ids.entries()) {
-      // Another call may have promised the same content meanwhile.
-      if ((await this.has(id)) || this.isComing(id)) continue;
-      this.promise(id);
-      missing.push(index);
-    }
-    const missingRanges = missing.flatMap((index) => [ranges[2 * index]!, ranges[2 * index + 1]!]);
-    const missingIds = Buffer.concat(missing.map((index) => digestAt(digest, index)));
-    await this.add(bytes, Uint32Array.from(missingRanges), missingIds);
-    return ids;
+  putAll(contents: readonly Uint8Array[]): Promise<ChunkId[]> {
+    return this.#putRanges(
+      contents.length === 1 ? contents[0]! : Buffer.concat(contents),
+      rangesOf(contents),
+    );
   }
 
-  /** Adds recipes, cut into chunks. @returns the ids of each one's */
-  async putRecipes(recipes: readonly Uint8Array[]): Promise<ChunkId[][]> {
-    const contents = recipes.map(recipeChunks);
-    const ids = (await this.putAll(contents.flat())).values();
-    return contents.map((chunks) => chunks.map(() => ids.next().value!));
+  /** Adds recipes. @param recipes the chunks of each. @returns their ids */
+  async putRecipes(recipes: readonly (readonly Uint8Array[])[]): Promise<ChunkId[][]> {
+    const groups = groupsOf(recipes.flat(), RECIPE_CHUNK);
+    const results = await Promise.allSettled(groups.map((group) => this.#putShared(group)));
+    const ids = results.flatMap((result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    });
+    const next = ids.values();
+    return recipes.map((chunks) => chunks.map(() => next.next().value!));
+  }
+
+  /** As putAll(), for RECIPE_CHUNK bytes at most: from shared memory threads take them without a copy. */
+  async #putShared(contents: readonly Uint8Array[]): Promise<ChunkId[]> {
+    const slab = await this.#recipes.take();
+    try {
+      const ranges = rangesOf(contents);
+      for (const [index, content] of contents.entries()) slab.set(content, ranges[2 * index]!);
+      return await this.#putRanges(slab, ranges);
+    } finally {
+      this.#recipes.give(slab);
+    }
+  }
+
+  async #putRanges(bytes: Uint8Array, ranges: Ranges): Promise<ChunkId[]> {
+    const ids: ChunkId[] = [];
+    await this.#withTarget(ranges, async (target) => {
+      const recorded = await this.#engine.record(bytes, ranges, target);
+      const fresh: number[] = [];
+      let [start, end] = [0, 0];
+      for (const [index, length] of recorded.lengths.entries()) {
+        const id = hexId(recorded.ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE));
+        ids.push(id);
+        // Another call may have promised the same content meanwhile.
+        if (!(await this.has(id)) && !this.isComing(id)) {
+          this.promise(id);
+          target.copyWithin(end, start, start + length);
+          fresh.push(length);
+          end += length;
+        }
+        start += length;
+      }
+      await this.#append(target, Uint32Array.from(fresh));
+    });
+    return ids;
   }
 
   /** @param record as sealChunk() makes it */
@@ -165,6 +192,18 @@ export class ChunkWriter {
     this.#pack = undefined;
     await pack?.close().catch(() => undefined); // it was given up: who ends must still give back the lease
     await Promise.allSettled(this.#putting);
+  }
+
+  /** @param work is lent a buffer for the records of the ranges */
+  async #withTarget(ranges: Ranges, work: (target: Uint8Array) => Promise<void>): Promise<void> {
+    const size = sealedSize(ranges);
+    if (size < SMALL || size > TARGET_SIZE) return work(new Uint8Array(size));
+    const target = await this.#targets.take();
+    try {
+      await work(target);
+    } finally {
+      this.#targets.give(target);
+    }
   }
 
   /** @param bytes records, one behind the other. @param lengths of each. Resolves when the bytes are needed no more */
@@ -242,6 +281,21 @@ export class ChunkWriter {
   }
 }
 
+/** Neighbours, of together no more than `size` bytes each, as none of them has more. */
+function groupsOf(contents: readonly Uint8Array[], size: number): Uint8Array[][] {
+  const groups: Uint8Array[][] = [];
+  let left = 0;
+  for (const content of contents) {
+    if (groups.length === 0 || content.length > left) {
+      groups.push([]);
+      left = size;
+    }
+    groups.at(-1)!.push(content);
+    left -= content.length;
+  }
+  return groups;
+}
+
 /** Of contents that stand one behind the other. */
 function rangesOf(contents: readonly Uint8Array[]): Ranges {
   let end = 0;
@@ -252,6 +306,3 @@ function rangesOf(contents: readonly Uint8Array[]): Ranges {
     }),
   );
 }
-
-const digestAt = (digests: Uint8Array, index: number): Uint8Array =>
-  digests.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE);

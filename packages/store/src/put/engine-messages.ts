@@ -1,7 +1,7 @@
 import type { ErrorData } from '@ckptree/errors';
 import type { ChunkSettings } from '../chunk.js';
 import type { ChunkId } from '../content-hash.js';
-import type { Ranges, RecordPlace, RecordSource } from './chunk-engine.js';
+import type { Ranges, Recorded, RecordPlace, RecordSource } from './chunk-engine.js';
 import type { SlabPages, SlabScan } from './scan-slab.js';
 
 /** What a thread is started with. */
@@ -13,12 +13,17 @@ export interface EngineThreadData {
 /** What the pool asks of a thread. `bytes` are in shared memory. */
 export type EngineRequest = { readonly settings: ChunkSettings } & (
   | { readonly kind: 'scan'; readonly pages: SlabPages }
-  | { readonly kind: 'digest'; readonly bytes: Uint8Array; readonly ranges: Ranges }
   | {
       readonly kind: 'seal';
       readonly bytes: Uint8Array;
       readonly ranges: Ranges;
       readonly ids: Uint8Array;
+      readonly target: Uint8Array;
+    }
+  | {
+      readonly kind: 'record';
+      readonly bytes: Uint8Array;
+      readonly ranges: Ranges;
       readonly target: Uint8Array;
     }
   | {
@@ -32,10 +37,10 @@ export type EngineRequest = { readonly settings: ChunkSettings } & (
   | { readonly kind: 'start' }
 );
 
-export type EngineResult = Uint8Array | Uint32Array | SlabScan;
+export type EngineResult = Uint8Array | Uint32Array | SlabScan | Recorded;
 
 /**
- * What a thread answers: a scan, ids, the lengths of records or contents, or a content. A thrown error would lose its
+ * What a thread answers: a scan, ids and lengths of records, the lengths of records or contents, or a content. A thrown error would lose its
  * code on the way, so failures are data.
  */
 export type EngineAnswer =

@@ -3,7 +3,7 @@ import { errorToData } from '@ckptree/errors';
 import { openChunk } from '../chunk.js';
 import { giveWay } from '../give-way.js';
 import { StretchReader } from '../stretch-reader.js';
-import { digestRanges, openAllInto, sealRanges } from './chunk-engine.js';
+import { openAllInto, recordRanges, sealRanges } from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult, EngineThreadData } from './engine-messages.js';
 import { scanSlab } from './scan-slab.js';
 
@@ -27,10 +27,10 @@ function work(request: EngineRequest): EngineResult {
   switch (request.kind) {
     case 'scan':
       return scanSlab(settings, request.pages);
-    case 'digest':
-      return digestRanges(settings, request.bytes, request.ranges);
     case 'seal':
       return sealRanges(settings, request.bytes, request.ranges, request.ids, request.target);
+    case 'record':
+      return recordRanges(settings, request.bytes, request.ranges, request.target);
     case 'open':
       return openChunk(settings, request.id, request.record, request.target);
     case 'open all':

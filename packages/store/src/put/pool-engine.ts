@@ -8,6 +8,7 @@ import {
   type ChunkEngine,
   inlineEngine,
   type Ranges,
+  type Recorded,
   type RecordPlace,
   type RecordSource,
   rangesSize,
@@ -59,19 +60,22 @@ export class PoolEngine implements ChunkEngine {
   }
 
   async scan(pages: SlabPages): Promise<SlabScan> {
-    const isSmall = pages.known.length * PAGE_SIZE < WORTHWHILE;
-    if (isSmall || !isShared(pages.slab)) return this.#inline.scan(pages);
+    const { slab, known, loose, stretches } = pages;
+    const isSmall = known.length * PAGE_SIZE < WORTHWHILE;
+    // Looking for zeros takes less than a message.
+    const isQuick = stretches.length === 0 && !loose.includes(0);
+    if (isSmall || isQuick || !isShared(slab)) return this.#inline.scan(pages);
     return (await this.#run({ kind: 'scan', pages })) as SlabScan;
-  }
-
-  async digest(bytes: Uint8Array, ranges: Ranges): Promise<Uint8Array> {
-    if (!isWorthwhile(bytes, ranges)) return this.#inline.digest(bytes, ranges);
-    return (await this.#run({ kind: 'digest', bytes, ranges })) as Uint8Array;
   }
 
   async seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Uint32Array> {
     if (!isWorthwhile(bytes, ranges)) return this.#inline.seal(bytes, ranges, ids, target);
     return (await this.#run({ kind: 'seal', bytes, ranges, ids, target })) as Uint32Array;
+  }
+
+  async record(bytes: Uint8Array, ranges: Ranges, target: Uint8Array): Promise<Recorded> {
+    if (!isWorthwhile(bytes, ranges)) return this.#inline.record(bytes, ranges, target);
+    return (await this.#run({ kind: 'record', bytes, ranges, target })) as Recorded;
   }
 
   async open(id: ChunkId, record: Uint8Array, target?: Uint8Array): Promise<Uint8Array> {

@@ -1,6 +1,8 @@
 import { CkptError } from '@ckptree/errors';
+import type { ChunkId } from '../content-hash.js';
 import type { MemoryLayout, PartLayout } from '../image/image-layout.js';
 import type { ManifestSegment } from '../image/manifest.js';
+import { recipeChunks } from '../image/recipe.js';
 import { ahead } from './ahead.js';
 import type { ChunkEngine } from './chunk-engine.js';
 import type { ChunkWriter } from './chunk-writer.js';
@@ -20,6 +22,8 @@ import type { SpareSlabs } from './spare-slabs.js';
 import type { Window, WindowCut } from './window.js';
 
 const NOTHING = new Uint8Array(0);
+/** Bytes of image: the recipes of so much, whose pages may each be somewhere else, take 20 MiB. */
+const ENDED_SIZE = 4 * 1024 * 1024 * 1024;
 
 export interface PutContext {
   /** Byte positions at which a segment must end, ascending: none reaches across. */
@@ -30,6 +34,8 @@ export interface PutContext {
   readonly parent: ParentImage;
   /** The content of a chunk of the store. */
   readonly read: ReadContent;
+  /** Is given what the next checkpoint will read: the recipes. */
+  readonly keep: (id: ChunkId, content: Uint8Array) => void;
   /** Is told how many bytes of the image are done. */
   readonly onProgress?: (bytes: number) => void;
 }
@@ -83,6 +89,7 @@ class ImagePut {
   /** Segments that are whole, but whose last pages may still be gathered with those of the next ones. */
   readonly #ended: { readonly position: number; readonly segment: SegmentBuilder }[] = [];
   #endedSize = 0;
+  #endedRead = 0;
   #endedLiterals = 0;
   /** Memories that a later one may be much like, by pid. */
   readonly #references = new Map<number, WindowTable>();
@@ -154,7 +161,8 @@ class ImagePut {
   ): Promise<Scanned> {
     const pages = slotPages(memory, cuts, this.#pages, this.#frames);
     const windows = Uint32Array.from(cuts, ({ addresses }) => addresses.length);
-    const scan = await this.#context.engine.scan({ ...where, windows, known: pages.known });
+    const loose = Uint8Array.from(cuts, ({ isLoose }) => Number(isLoose));
+    const scan = await this.#context.engine.scan({ ...where, windows, loose, known: pages.known });
     return { windows: openWindows(memory, cuts, pages, scan, this.#pages), ids: scan.ids };
   }
 
@@ -223,10 +231,12 @@ class ImagePut {
     this.#ended.push({ position: this.#position, segment: this.#segment });
     this.#position += this.#segment.size;
     this.#endedSize += this.#segment.size;
+    this.#endedRead += this.#segment.readSize;
     this.#endedLiterals += this.#segment.literalsSize;
     this.#segment = new SegmentBuilder(this.#pages);
-    // Small ones wait for each other, so that their single pages share chunks, and their recipes one trip.
-    if (isFullSegment(this.#endedSize, this.#endedLiterals)) await this.#writeRecipes();
+    // Those that bring little wait for each other, so that their single pages share chunks, and their recipes one trip.
+    const isMuch = isFullSegment(this.#endedRead, this.#endedLiterals) || this.#endedSize >= ENDED_SIZE;
+    if (isMuch) await this.#writeRecipes();
   }
 
   async #writeRecipes(): Promise<void> {
@@ -234,10 +244,15 @@ class ImagePut {
     await this.#allSealed();
     const ended = this.#ended.splice(0);
     this.#endedSize = 0;
+    this.#endedRead = 0;
     this.#endedLiterals = 0;
-    const recipes = await this.#context.writer.putRecipes(ended.map(({ segment }) => segment.finish()));
-    for (const [index, { position, segment }] of ended.entries())
-      this.#segments.push({ position, size: segment.size, recipe: recipes[index]! });
+    const contents = ended.map(({ segment }) => recipeChunks(segment.finish()));
+    const recipes = await this.#context.writer.putRecipes(contents);
+    for (const [index, { position, segment }] of ended.entries()) {
+      const recipe = recipes[index]!;
+      for (const [chunk, id] of recipe.entries()) this.#context.keep(id, contents[index]![chunk]!);
+      this.#segments.push({ position, size: segment.size, recipe });
+    }
   }
 
   async #allSealed(): Promise<void> {

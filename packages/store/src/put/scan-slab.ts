@@ -17,6 +17,8 @@ export interface SlabPages {
   readonly slab: Uint8Array;
   /** How many pages each window has. */
   readonly windows: Uint32Array;
+  /** For each window, whether nobody wants its id (1). */
+  readonly loose: Uint8Array;
   /** For each page, whether it is known already (1) and does not count. */
   readonly known: Uint8Array;
   /** Where to read the pages, all of them; without any they are in the slab. */
@@ -27,7 +29,7 @@ export interface SlabPages {
 export interface SlabScan {
   /** For each page, whether it is of zeros (1). */
   readonly zeros: Uint8Array;
-  /** Of what is left of each window: where it ends in the slab, and the id. */
+  /** Of what is left of each window: where it ends in the slab, and the id; of a loose one zeros. */
   readonly ends: Uint32Array;
   readonly ids: Uint8Array;
 }
@@ -35,7 +37,10 @@ export interface SlabScan {
 const ZEROS = Buffer.alloc(PAGE_SIZE);
 
 /** Reads pages, closes them up and hashes them: the work of a thread. @throws EIO the file ends too early; what reading throws */
-export function scanSlab(settings: ChunkSettings, { slab, windows, known, stretches }: SlabPages): SlabScan {
+export function scanSlab(
+  settings: ChunkSettings,
+  { slab, windows, loose, known, stretches }: SlabPages,
+): SlabScan {
   let filled = 0;
   for (const stretch of stretches) {
     const size = stretch.pages * PAGE_SIZE;
@@ -60,7 +65,7 @@ export function scanSlab(settings: ChunkSettings, { slab, windows, known, stretc
       }
     }
     ends[index] = end;
-    if (end > start) ids.set(hash.digest(slab.subarray(start, end)), index * HASH_SIZE);
+    if (end > start && loose[index] === 0) ids.set(hash.digest(slab.subarray(start, end)), index * HASH_SIZE);
   }
   return { zeros, ends, ids };
 }

@@ -1,4 +1,5 @@
 import { batchSize } from '@ckptree/image';
+import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkId } from '../content-hash.js';
 import type { Baseline } from '../image/baseline.js';
 import type { MemoryLayout } from '../image/image-layout.js';
@@ -34,6 +35,7 @@ export class SegmentBuilder {
   readonly #literals: Uint8Array[] = [];
   #literalsSize = 0;
   #batchesSize = 0;
+  #readSize = 0;
   readonly #batches: OpenBatch[] = [];
 
   constructor(slots: PageSlots) {
@@ -48,6 +50,11 @@ export class SegmentBuilder {
   /** Bytes of literals among them. */
   get literalsSize(): number {
     return this.#literalsSize;
+  }
+
+  /** Bytes of the pages that came in windows. */
+  get readSize(): number {
+    return this.#readSize;
   }
 
   get isFull(): boolean {
@@ -75,6 +82,7 @@ export class SegmentBuilder {
 
   addWindow(window: Window): void {
     this.#batches.at(-1)!.windows.push(window);
+    this.#readSize += window.addresses.length * PAGE_SIZE;
   }
 
   /** The recipe. Every page of the segment must have its place by now. */

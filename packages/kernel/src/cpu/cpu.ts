@@ -1,6 +1,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { CkptError, errorToData } from '@ckptree/errors';
-import type { CutControl, CutPart } from '../cut/cut-control.js';
+import type { CutControl } from '../cut/cut-control.js';
+import { CutParticipant } from '../cut/cut-participant.js';
 import { CutRecorder } from '../cut/cut-recorder.js';
 import type { OpenFiles } from '../files/open-files.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
@@ -9,7 +10,8 @@ import type { ProcessTable } from '../process/process-table.js';
 import { FLAG, FROZEN_FLAGS, KERNEL_SLOT, SLOT, STATE } from '../process/slot.js';
 import type { Sys } from '../program.js';
 import { type CpuControl, IRQ } from './cpu-control.js';
-import type { CutScene, FromCpu, TaskExit, ToCpu } from './messages.js';
+import { ExitBatch } from './exit-batch.js';
+import type { FromCpu, ToCpu } from './messages.js';
 import { dropMm, Nursery } from './nursery.js';
 import { Pace } from './pace.js';
 import { RunQueue } from './run-queue.js';
@@ -21,12 +23,7 @@ import { atTask } from './task-error.js';
 const QUANTUM_TICKS = 128;
 /** The same while somebody waits for what was seen of a cut. */
 const QUANTUM_WHILE_TELLING = 8;
-/** Ended tasks are told of in batches: so many, or what has come together in so long. */
-const EXIT_BATCH = 64;
-const EXIT_DELAY_MS = 5;
 const IDLE_WAIT_MS = 1_000;
-/** How long a task that is on its way from another cpu is waited for; to send it takes as long as to copy its list of vmas. */
-const ARRIVAL_MS = 1_000;
 
 const SIGABRT = 6;
 const SIGBUS = 7;
@@ -66,8 +63,8 @@ export class Cpu {
   readonly #table: ProcessTable;
   readonly #control: CpuControl;
   readonly #parts: CpuParts;
-  readonly #cuts: CutControl;
   readonly #recorder: CutRecorder;
+  readonly #participant: CutParticipant;
   readonly #nursery: Nursery;
   readonly #pace: Pace;
   readonly #callParts: SystemCallParts;
@@ -79,8 +76,7 @@ export class Cpu {
   readonly #parked = new Set<Task>();
   /** Where to stop tasks, by pid; they may not exist yet. */
   readonly #stops = new Map<number, { tick: number; request: number }>();
-  #exits: TaskExit[] = [];
-  #firstExit = 0;
+  readonly #exits: ExitBatch;
   #stopping = false;
 
   constructor(parts: CpuParts) {
@@ -89,9 +85,16 @@ export class Cpu {
     this.#index = index;
     this.#table = table;
     this.#control = control;
-    this.#cuts = cuts;
     this.#pace = new Pace(parts.ticksPerSecond);
+    this.#exits = new ExitBatch((exits) => tell({ type: 'exited', exits }));
     this.#recorder = new CutRecorder(tell, (cut) => cuts.isHeld(cut));
+    this.#participant = new CutParticipant({
+      ...{ index, table, files, control, cuts },
+      recorder: this.#recorder,
+      tasks: this.#tasks,
+      readMessages: () => this.#readMessages(),
+      thaw: () => this.#thaw(),
+    });
     this.#nursery = new Nursery({
       index,
       table,
@@ -117,16 +120,16 @@ export class Cpu {
       const restMs = this.#ready.length === 0 ? IDLE_WAIT_MS : this.#pace.restMs;
       if (restMs > 0) this.#rest(restMs);
       else this.#schedule(this.#ready.shift()!);
-      if (this.#exits.length > 0 && this.#mustTellExits()) this.#tellExits();
+      this.#exits.tellWhenDue();
       this.#recorder.tellSome();
     }
-    this.#tellExits();
+    this.#exits.tell();
     this.#parts.memory.releaseBlocks();
   }
 
   /** No task can run, or none may yet. */
   #rest(ms: number): void {
-    this.#tellExits();
+    this.#exits.tell();
     if (this.#recorder.tellSome()) return;
     this.#parts.memory.releaseBlocks();
     this.#control.waitIrq(this.#index, ms);
@@ -179,7 +182,7 @@ export class Cpu {
     this.#table.raise(task.slot, FLAG.FREEZE_USER);
     this.#table.setTicks(task.slot, tick);
     this.#park(task);
-    this.#tellExits();
+    this.#exits.tell();
     this.#parts.tell({ type: 'stopped', request, pid: this.#table.get(task.slot, SLOT.PID), tick });
   }
 
@@ -219,8 +222,7 @@ export class Cpu {
         woken: parents.map((parent) => this.#table.get(parent, SLOT.CPU)),
       };
     });
-    if (this.#exits.length === 0) this.#firstExit = performance.now();
-    this.#exits.push({ ...end, order });
+    this.#exits.add({ ...end, order });
     for (const cpu of woken) this.#control.ring(cpu, IRQ.WAKE);
   }
 
@@ -237,21 +239,11 @@ export class Cpu {
     }
   }
 
-  #mustTellExits(): boolean {
-    return this.#exits.length >= EXIT_BATCH || performance.now() - this.#firstExit > EXIT_DELAY_MS;
-  }
-
-  #tellExits(): void {
-    if (this.#exits.length === 0) return;
-    this.#parts.tell({ type: 'exited', exits: this.#exits });
-    this.#exits = [];
-  }
-
   #interrupt(irq: number): void {
     if ((irq & IRQ.MESSAGE) !== 0) this.#readMessages();
     if ((irq & IRQ.WAKE) !== 0) this.#wake();
-    if ((irq & IRQ.CUT) !== 0) this.#standStill();
-    if ((irq & IRQ.SNAPSHOT) !== 0) this.#snapshot();
+    if ((irq & IRQ.CUT) !== 0) this.#participant.standStill();
+    if ((irq & IRQ.SNAPSHOT) !== 0) this.#participant.snapshot();
     if ((irq & IRQ.THAW) !== 0) this.#thaw();
     if ((irq & IRQ.STOP) !== 0) this.#stopping = true;
   }
@@ -302,62 +294,6 @@ export class Cpu {
   #makeReady(task: Task): void {
     this.#control.addLoad(this.#index, 1);
     this.#ready.push(task);
-  }
-
-  /** No task runs here just now, and flags keep those of the cut from running: the last cpu to come here has all go on. */
-  #standStill(): void {
-    if (!this.#table.locked(() => this.#cuts.standLocked(this.#index, this.#table.versionLocked))) return;
-    for (const cpu of this.#cuts.others(this.#index)) this.#control.ring(cpu, IRQ.SNAPSHOT);
-    this.#snapshot();
-  }
-
-  /** The tasks of the cut that live here stand still: keeps what a checkpoint needs of them, and copies no page. */
-  #snapshot(): void {
-    const part = this.#table.locked(() => this.#cuts.partLocked(this.#index));
-    if (part === undefined) return;
-    // Some of them may still be on their way here: whoever sent them rang before it stood still.
-    if (this.#control.isAskedFor(this.#index, IRQ.MESSAGE)) this.#readMessages();
-    const { id, members } = part;
-    for (const slot of members) {
-      if (this.#table.get(slot, SLOT.CPU) !== this.#index || !this.#isOfCut(slot)) continue;
-      const task = this.#tasks.get(slot) ?? this.#arrived(slot);
-      if (task !== undefined) this.#recorder.record(task);
-    }
-    const { mms } = this.#recorder;
-    const concludes = this.#table.locked(() => this.#cuts.snapshotTakenLocked(this.#index, id, mms));
-    this.#recorder.seal(id, concludes ? this.#conclude(part) : undefined);
-  }
-
-  /** Whether a member of a cut is alive. The slot of a zombie may be another task's by now, which has no such flag. */
-  #isOfCut(slot: number): boolean {
-    return (
-      (this.#table.flags(slot) & FLAG.FREEZE_CUT) !== 0 && this.#table.get(slot, SLOT.STATE) !== STATE.ZOMBIE
-    );
-  }
-
-  /** A member that was just born, to a parent that the cut is not of: its cpu may be about to send it here. */
-  #arrived(slot: number): Task | undefined {
-    const deadline = performance.now() + ARRIVAL_MS;
-    while (this.#isOfCut(slot) && performance.now() < deadline) {
-      this.#readMessages();
-      const task = this.#tasks.get(slot);
-      if (task !== undefined) return task;
-      this.#control.waitIrq(this.#index, 1);
-    }
-    return undefined;
-  }
-
-  /** All of the cut is taken but what the tasks share. */
-  #conclude({ members, thaws }: CutPart): CutScene {
-    const scene = { table: this.#table.copy(), files: this.#parts.files.copy() };
-    this.#cuts.kept();
-    if (thaws) {
-      for (const slot of members) this.#table.clear(slot, FLAG.FREEZE_CUT);
-      for (const cpu of this.#cuts.others(this.#index)) this.#control.ring(cpu, IRQ.THAW);
-      this.#thaw();
-    }
-    this.#cuts.concluded();
-    return scene;
   }
 
   #readMessages(): void {

@@ -37,7 +37,7 @@ export async function* imagePieces(layout: PartLayout): AsyncIterable<ImagePiece
 }
 
 const cutsOf = (memory: MemoryLayout, { runs }: BatchCut): WindowCut[] =>
-  memory.kept === undefined ? cutWindows(runs) : cutChanged(runs);
+  memory.kept === undefined ? cutWindows(memory, runs) : cutChanged(memory, runs);
 
 async function* literals({ source }: PartLayout, start: number, end: number): AsyncIterable<ImagePiece> {
   for (let at = start; at < end; ) {

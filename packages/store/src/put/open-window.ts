@@ -1,9 +1,8 @@
 import { PAGE_SIZE } from '@ckptree/model';
-import type { MemoryLayout } from '../image/image-layout.js';
 import type { FrameTable } from './frame-table.js';
 import { type PageSlots, ZEROS } from './page-slots.js';
 import type { SlabScan } from './scan-slab.js';
-import { WINDOW_PAGES, type Window, type WindowCut } from './window.js';
+import type { Window, WindowCut } from './window.js';
 
 /** Pages that are to be scanned, with the slots of their frames. */
 export interface SlottedPages {
@@ -12,19 +11,14 @@ export interface SlottedPages {
   readonly known: Uint8Array;
 }
 
-export function slotPages(
-  { frames: numbers }: MemoryLayout,
-  cuts: readonly WindowCut[],
-  all: PageSlots,
-  frames: FrameTable,
-): SlottedPages {
+export function slotPages(cuts: readonly WindowCut[], all: PageSlots, frames: FrameTable): SlottedPages {
   const count = cuts.reduce((sum, { addresses }) => sum + addresses.length, 0);
   const slots = new Uint32Array(count);
   const known = new Uint8Array(count);
   let index = 0;
-  for (const { addresses, firstPage } of cuts)
+  for (const { memory, addresses, firstPage } of cuts)
     for (let page = 0; page < addresses.length; page++, index++) {
-      const frame = numbers?.[firstPage + page];
+      const frame = memory.frames?.[firstPage + page];
       const met = frame === undefined ? undefined : frames.get(frame);
       slots[index] = met ?? all.add();
       if (met !== undefined) known[index] = 1;
@@ -35,15 +29,14 @@ export function slotPages(
 
 /** The windows of a slab that was scanned. Pages of zeros are decided; those of known frames are, or will be. */
 export function openWindows(
-  memory: MemoryLayout,
   cuts: readonly WindowCut[],
   { slots, known }: SlottedPages,
   { zeros, ends }: SlabScan,
   all: PageSlots,
 ): Window[] {
   let first = 0;
-  return cuts.map(({ addresses, isLoose }, index) => {
-    const open = new Uint16Array(WINDOW_PAGES);
+  return cuts.map(({ memory, addresses, isLoose }, index) => {
+    const open = new Uint16Array(addresses.length);
     let opened = 0;
     for (let page = 0; page < addresses.length; page++)
       if (zeros[first + page] === 1) all.place(slots[first + page]!, ZEROS, 0);

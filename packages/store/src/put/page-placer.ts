@@ -14,6 +14,14 @@ const IDENTITY_SIZE = 16;
 /** Content by chunk id, wherever it is by now; undefined when it cannot be had without harm to the speed. */
 export type ReadContent = (id: ChunkId) => Promise<Uint8Array | undefined>;
 
+/** Windows that become chunks as they are. */
+export interface FreshWindows {
+  /** Of the slab. */
+  readonly ranges: Ranges;
+  /** HASH_SIZE bytes each. */
+  readonly ids: Uint8Array;
+}
+
 export interface PlacerParts {
   readonly writer: ChunkWriter;
   readonly parent: ParentImage;
@@ -45,14 +53,13 @@ export class PagePlacer {
   /**
    * @param ids       of the windows' open pages, HASH_SIZE bytes each; of loose windows anything
    * @param reference a memory that the windows' memory is likely to be much like
-   * @returns the windows that become chunks as they are: ranges of the slab, and ids
    */
   async place(
     slab: Uint8Array,
     windows: readonly Window[],
     ids: Uint8Array,
     reference: PageReference | undefined,
-  ): Promise<{ ranges: Ranges; ids: Buffer }> {
+  ): Promise<FreshWindows> {
     const fresh: { window: Window; digest: Uint8Array }[] = [];
     for (const [index, window] of windows.entries()) {
       if (window.open.length === 0) continue;

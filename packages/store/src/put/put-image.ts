@@ -1,5 +1,5 @@
 import { CkptError } from '@ckptree/errors';
-import type { ChunkId } from '../content-hash.js';
+import { type ChunkId, HASH_SIZE } from '../content-hash.js';
 import type { MemoryLayout, PartLayout } from '../image/image-layout.js';
 import type { ManifestSegment } from '../image/manifest.js';
 import { recipeChunks } from '../image/recipe.js';
@@ -10,7 +10,7 @@ import { FrameTable } from './frame-table.js';
 import { Gatherer } from './gatherer.js';
 import { imagePieces } from './image-pieces.js';
 import { openWindows, slotPages } from './open-window.js';
-import { PagePlacer, type ReadContent } from './page-placer.js';
+import { type FreshWindows, PagePlacer, type ReadContent } from './page-placer.js';
 import { firstOf, type PageReference, WindowTable } from './page-reference.js';
 import { PageSlots } from './page-slots.js';
 import type { ParentImage } from './parent-image.js';
@@ -76,7 +76,7 @@ class ImagePut {
   readonly #frames = new FrameTable();
   /** Slabs that are being read and hashed. */
   readonly #scanning = new Set<Promise<unknown>>();
-  /** Slabs that are being sealed. */
+  /** Windows that are being sealed. */
   readonly #sealing = new Set<Promise<void>>();
   #failure: unknown;
   readonly #segments: ManifestSegment[] = [];
@@ -116,8 +116,6 @@ class ImagePut {
 
   async run(): Promise<ManifestSegment[]> {
     for await (const { slabful, pages } of ahead(this.#scannedSlabfuls(), this.#context.engine.lanes)) {
-      const { memory } = slabful;
-      if (memory !== undefined && memory !== this.#memory) await this.#beginMemory(memory);
       const windows = pages === undefined ? [] : await this.#place(pages.slab, await pages.scanned);
       await this.#describe(slabful, windows);
     }
@@ -132,59 +130,71 @@ class ImagePut {
     await Promise.allSettled([...this.#scanning, ...this.#sealing]);
   }
 
-  async #beginMemory(memory: MemoryLayout): Promise<void> {
-    this.#memory = memory;
-    // So that it can be compared with pages of the one before: where those are must be known.
-    await this.#gatherer.settle();
-  }
-
   async *#scannedSlabfuls(): AsyncIterable<ScannedSlabful> {
     for await (const slabful of slabfuls(imagePieces(this.#layout))) {
-      if (slabful.memory === undefined || slabful.cuts.length === 0) {
+      if (slabful.cuts.length === 0) {
         yield { slabful };
         continue;
       }
       const slab = await this.#slabs.take();
       // One read after the other: a source may use its memory again.
       const stretches = await readPages(this.#layout, slabful, slab);
-      const scanned = this.#scan(slabful.memory, slabful.cuts, { slab, stretches });
+      const scanned = this.#scan(slabful.cuts, { slab, stretches });
       this.#scanning.add(scanned);
       scanned.catch(() => undefined).finally(() => this.#scanning.delete(scanned)); // thrown where it is awaited
       yield { slabful, pages: { slab, scanned } };
     }
   }
 
-  async #scan(
-    memory: MemoryLayout,
-    cuts: readonly WindowCut[],
-    where: Pick<SlabPages, 'slab' | 'stretches'>,
-  ): Promise<Scanned> {
-    const pages = slotPages(memory, cuts, this.#pages, this.#frames);
+  async #scan(cuts: readonly WindowCut[], where: Pick<SlabPages, 'slab' | 'stretches'>): Promise<Scanned> {
+    const pages = slotPages(cuts, this.#pages, this.#frames);
     const windows = Uint32Array.from(cuts, ({ addresses }) => addresses.length);
     const loose = Uint8Array.from(cuts, ({ isLoose }) => Number(isLoose));
     const scan = await this.#context.engine.scan({ ...where, windows, loose, known: pages.known });
-    return { windows: openWindows(memory, cuts, pages, scan, this.#pages), ids: scan.ids };
+    return { windows: openWindows(cuts, pages, scan, this.#pages), ids: scan.ids };
   }
 
-  /** Decides where pages are, and has those sealed that become chunks as they are. */
+  /** Decides where pages are, one memory after the other, and has those sealed that become chunks as they are. */
   async #place(slab: Uint8Array, { windows, ids }: Scanned): Promise<readonly Window[]> {
+    const sealing: Promise<void>[] = [];
+    try {
+      for (let [start, end] = [0, 0]; start < windows.length; start = end) {
+        while (windows[end]?.memory === windows[start]!.memory) end++;
+        const own = ids.subarray(start * HASH_SIZE, end * HASH_SIZE);
+        const fresh = await this.#placeMemory(slab, windows.slice(start, end), own);
+        if (fresh.ranges.length > 0) sealing.push(this.#seal(slab, fresh));
+      }
+    } finally {
+      void Promise.all(sealing).then(() => this.#slabs.give(slab));
+    }
+    return windows;
+  }
+
+  /** @param windows of one memory */
+  async #placeMemory(slab: Uint8Array, windows: readonly Window[], ids: Uint8Array): Promise<FreshWindows> {
     if (this.#failure !== undefined) throw this.#failure;
-    const { writer } = this.#context;
     const { memory } = windows[0]!;
+    if (memory !== this.#memory) {
+      this.#memory = memory;
+      // So that it can be compared with pages of the one before: where those are must be known.
+      await this.#gatherer.settle();
+    }
     const reference = memory.kept === undefined ? this.#referenceOf(memory) : undefined;
     const fresh = await this.#placer.place(slab, windows, ids, reference);
     for (const window of windows) this.#references.get(memory.owner.pid)?.add(window);
-    const sealing: Promise<void> = writer
-      .add(slab, fresh.ranges, fresh.ids)
+    return fresh;
+  }
+
+  /** Resolves when the slab is not needed for that any more, however it ends. */
+  #seal(slab: Uint8Array, { ranges, ids }: FreshWindows): Promise<void> {
+    const sealing: Promise<void> = this.#context.writer
+      .add(slab, ranges, ids)
       .catch((error: unknown) => {
-        this.#failure ??= error; // thrown at the next slab, or at the end of the segment
+        this.#failure ??= error; // thrown at the next memory, or at the end of the segment
       })
-      .finally(() => {
-        this.#sealing.delete(sealing);
-        this.#slabs.give(slab);
-      });
+      .finally(() => this.#sealing.delete(sealing));
     this.#sealing.add(sealing);
-    return windows;
+    return sealing;
   }
 
   /** Enters pieces in recipes. @param windows of all their pages */

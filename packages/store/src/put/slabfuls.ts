@@ -1,14 +1,13 @@
 import { PAGE_SIZE } from '@ckptree/model';
-import type { MemoryLayout, PartLayout } from '../image/image-layout.js';
+import type { PartLayout } from '../image/image-layout.js';
 import type { ImagePiece } from './image-pieces.js';
 import type { PageStretch } from './scan-slab.js';
 import { SLAB_PAGES } from './slab-pool.js';
 import type { WindowCut } from './window.js';
 
-/** Pieces of an image, one behind the other, that are worked on together: their pages share a slab, and are of one memory. */
+/** Pieces of an image, one behind the other, that are worked on together: their pages share a slab. */
 export interface Slabful {
   readonly pieces: readonly ImagePiece[];
-  readonly memory: MemoryLayout | undefined;
   /** All windows of the pages, in order. */
   readonly cuts: readonly WindowCut[];
 }
@@ -17,33 +16,30 @@ export interface Slabful {
 const LITERALS = 1024 * 1024;
 
 /**
- * Groups pieces. The memory of a process may be thousands of small areas, and handing over each by itself to be hashed and
- * compressed takes longer than that does.
+ * Groups pieces. The memory of a process may be thousands of small areas, or there may be as many small processes, and to hand
+ * over each by itself to be hashed takes longer than that does.
  */
 export async function* slabfuls(pieces: AsyncIterable<ImagePiece>): AsyncIterable<Slabful> {
   let group: ImagePiece[] = [];
   let cuts: WindowCut[] = [];
-  let memory: MemoryLayout | undefined;
   let [pages, literals] = [0, 0];
   const end = function* (): Iterable<Slabful> {
-    if (group.length > 0) yield { pieces: group, memory, cuts };
+    if (group.length > 0) yield { pieces: group, cuts };
     group = [];
     cuts = [];
-    memory = undefined;
     [pages, literals] = [0, 0];
   };
   for await (const piece of pieces) {
     if (piece.kind === 'literal') {
       literals += piece.bytes.length;
       if (literals > LITERALS) yield* end();
-    } else if (memory !== undefined && piece.memory !== memory) yield* end();
+    }
     if (piece.kind === 'pages') {
       const more = pagesOf(piece.cuts);
       if (pages + more > SLAB_PAGES) yield* end();
       pages += more;
       cuts.push(...piece.cuts);
     }
-    if (piece.kind !== 'literal') memory = piece.memory;
     group.push(piece);
   }
   yield* end();

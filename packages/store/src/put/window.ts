@@ -27,6 +27,7 @@ export interface Window {
 
 /** A window before its pages are read. */
 export interface WindowCut {
+  readonly memory: MemoryLayout;
   readonly addresses: Float64Array;
   /** Of its first page, in the image. */
   readonly position: number;
@@ -35,14 +36,14 @@ export interface WindowCut {
   readonly isLoose: boolean;
 }
 
-/** Cuts the pages of a batch into windows. */
-export function cutWindows(batch: readonly Run[]): WindowCut[] {
+/** Cuts the pages of a batch of a memory into windows. */
+export function cutWindows(memory: MemoryLayout, batch: readonly Run[]): WindowCut[] {
   const cuts: WindowCut[] = [];
   let addresses: number[] = [];
   let [position, firstPage] = [0, 0];
   const close = (): void => {
     if (addresses.length > 0)
-      cuts.push({ addresses: Float64Array.from(addresses), position, firstPage, isLoose: false });
+      cuts.push({ memory, addresses: Float64Array.from(addresses), position, firstPage, isLoose: false });
     addresses = [];
   };
   for (const run of batch)
@@ -64,14 +65,14 @@ export function cutWindows(batch: readonly Run[]): WindowCut[] {
  * Cuts the changed pages of a batch, between which others are kept: those that fill a whole span make a window, as they
  * would in a batch that is read in full; the others are loose.
  */
-export function cutChanged(batch: readonly Run[]): WindowCut[] {
+export function cutChanged(memory: MemoryLayout, batch: readonly Run[]): WindowCut[] {
   const cuts: WindowCut[] = [];
   let loose:
     | { readonly addresses: number[]; readonly position: number; readonly firstPage: number }
     | undefined;
   const close = (): void => {
     if (loose !== undefined)
-      cuts.push({ ...loose, addresses: Float64Array.from(loose.addresses), isLoose: true });
+      cuts.push({ memory, ...loose, addresses: Float64Array.from(loose.addresses), isLoose: true });
     loose = undefined;
   };
   for (const run of batch)
@@ -84,7 +85,7 @@ export function cutChanged(batch: readonly Run[]): WindowCut[] {
           { length: WINDOW_PAGES },
           (_, index) => address + index * PAGE_SIZE,
         );
-        cuts.push({ addresses, ...place, isLoose: false });
+        cuts.push({ memory, addresses, ...place, isLoose: false });
         page += WINDOW_PAGES;
         continue;
       }

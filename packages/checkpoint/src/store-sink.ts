@@ -5,14 +5,15 @@ import { interruptible, planLayout } from './plan-layout.js';
 
 /**
  * A store. Pages go from shared memory straight into chunks, frames that tasks share only once; there is no file in
- * between.
+ * between. What was saved last is the parent of what is saved next: checkpoints that go to one sink are mostly of one tree.
  */
-export const storeSink = (
+export function storeSink(
   store: Store,
   options: Omit<SessionOptions, 'onProgress'> = {},
-): ImageSink<Manifest> => ({
-  async open() {
-    const session = await store.begin(options);
+): ImageSink<Manifest> {
+  let { parent } = options;
+  const open: ImageSink<Manifest>['open'] = async () => {
+    const session = await store.begin({ ...options, ...(parent !== undefined && { parent }) });
     return {
       async write(plan, tree, { signal, onProgress }) {
         const layout = await planLayout(plan, tree, (history) => session.baseline(history));
@@ -31,8 +32,13 @@ export const storeSink = (
         );
         onProgress?.({ bytes: totalBytes, totalBytes });
       },
-      commit: () => session.commit(),
+      async commit() {
+        const manifest = await session.commit();
+        parent = manifest.id;
+        return manifest;
+      },
       discard: () => session.abort(),
     };
-  },
-});
+  };
+  return { open };
+}

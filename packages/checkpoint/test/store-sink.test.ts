@@ -50,6 +50,17 @@ test('the store gives back the bytes that a file would have', async () => {
   );
 });
 
+test('what went to a sink last is the parent of what goes there next, whatever it is called', async () => {
+  const of = tree(task(1));
+  const sink = storeSink(store);
+  const save = async () => (await checkpointTo(sink, new HandMadeSource(of), of.rootPid, OPTIONS)).saved;
+  const first = await save();
+  const second = await save();
+  const third = await save();
+  expect(first.parent).toBeUndefined();
+  expect([second.parent, third.parent]).toEqual([first.id, second.id]);
+});
+
 test('a planned image is read by position, in any order', async () => {
   await fc.assert(
     fc.asyncProperty(

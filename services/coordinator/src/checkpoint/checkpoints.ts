@@ -50,8 +50,8 @@ export class Checkpoints {
   readonly #parts: CheckpointsParts;
   readonly #term: Term;
   readonly #running = new Map<string, Running>();
-  /** The newest completed checkpoint of each task: the next one of it is likely to be much like it. */
-  readonly #newest = new Map<string, string>();
+  /** The newest completed checkpoint of each task, by pid: the next one of it is likely to be much like it. */
+  readonly #newest = new Map<number, string>();
 
   constructor(parts: CheckpointsParts, term: Term) {
     this.#parts = parts;
@@ -176,7 +176,7 @@ export class Checkpoints {
   /** A request that comes again finds the record of the first time. */
   async #accept(request: CheckpointRequest): Promise<void> {
     const { records, events } = this.#parts;
-    const parent = this.#newest.get(similar(request));
+    const parent = this.#newest.get(request.pid);
     const record: CheckpointRecord = {
       ...this.#newRecord(request),
       ...(parent !== undefined && { parent }),
@@ -244,15 +244,14 @@ export class Checkpoints {
     }
   }
 
-  #remember(record: CheckpointRecord): void {
-    if (record.state === 'completed') this.#newest.set(similar(record.request), record.checkpoint);
+  /** They come in any order. */
+  #remember({ state, checkpoint, request: { pid } }: CheckpointRecord): void {
+    if (state === 'completed' && checkpoint > (this.#newest.get(pid) ?? ''))
+      this.#newest.set(pid, checkpoint);
   }
 }
 
 const isTakenOver = (error: unknown): boolean => isCkptError(error) && error.code === 'EPERM';
-
-/** Checkpoints of the same task under the same name are likely to be much like each other. */
-const similar = ({ pid, name = '' }: CheckpointRequest): string => `${pid} ${name}`;
 
 const fit = (text: string): string => text.slice(0, KERNEL_CONSTANTS.uts_release_len - 1);
 

@@ -1,7 +1,8 @@
-import { type MemoryVersions, PAGE_SIZE } from '@ckptree/model';
+import { MAX_EPOCH, type MemoryVersions, PAGE_SIZE } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { AddressSpace, emptyDescription, type MmSnapshot } from '../dist/memory/address-space.js';
+import { restoredHistory } from '../dist/memory/mm-history.js';
 import { PageTable } from '../dist/memory/page-table.js';
 import {
   dirtyPages,
@@ -37,6 +38,14 @@ function writtenSince({ memory }: Machine, space: AddressSpace, epoch: number): 
 
 describe('the history of an address space', () => {
   const resources = machine(4 * MIB);
+
+  test('goes on behind the version that it is restored from, as far as epochs reach', () => {
+    const saved = (epoch: number) => [{ incarnation: 'a'.repeat(32), first: epoch, last: epoch }];
+    expect(restoredHistory(saved(7))).toMatchObject({ epoch: 8, ancestors: saved(7) });
+    for (const none of [undefined, saved(MAX_EPOCH - 1), saved(2 ** 32 - 1)])
+      expect(restoredHistory(none)).toMatchObject({ epoch: 1, ancestors: [] });
+    expect(restoredHistory(saved(7)).incarnation).not.toBe(restoredHistory(saved(7)).incarnation);
+  });
 
   test('tells pages that were written since a snapshot from those that were not', () => {
     const space = emptySpace(resources);

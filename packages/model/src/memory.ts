@@ -48,7 +48,8 @@ export interface MemorySnapshot {
    * The versions that this memory came about from. Of each of them holds: a page whose stamp (`pageStamp`) is not
    * behind the epoch is as it was in that version; a leaf whose stamp (`leafStamp`) is not maps the same pages as it
    * did. First come those of the address space itself, of which the last is this very snapshot's; then those that it
-   * was forked from. Absent when the source does not keep track.
+   * was forked or restarted from. Absent when the source does not keep track. Of memory that is about to be taken over by a
+   * kernel: the version that it was when it was saved.
    */
   readonly history?: readonly MemoryVersions[];
 }

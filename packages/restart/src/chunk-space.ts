@@ -1,10 +1,18 @@
 import type { ByteSource, Mm, StoredPages } from '@ckptree/model';
 import type { PagePlaces, StoredImage } from '@ckptree/store';
 import type { ChunkOrigin } from './load-plan.js';
+import type { Versions } from './loaded-tree.js';
 import { type PageSpace, ZERO_PAGES } from './page-space.js';
 
-/** Pages in chunks of packs that are open. */
+/** Pages in a store. */
 export interface LocatedInStore {
+  readonly versions: Versions;
+  /** Absent when the store's packs are no files. */
+  readonly chunks?: LocatedInChunks;
+}
+
+/** Pages in chunks of packs that are open. */
+export interface LocatedInChunks {
   readonly space: PageSpace;
   readonly origin: ChunkOrigin;
   readonly close: () => Promise<void>;
@@ -17,22 +25,19 @@ export const isStoredImage = (source: ByteSource): source is StoredImage =>
 /**
  * The pages of address spaces that are in chunks, each of them once: what tasks have in common, and what a task has twice,
  * is in the store but once.
- * @returns undefined when the store's packs are no files
  * @throws EIO a chunk is missing; EBADMSG the recipes do not fit the image
  */
 export async function locateInStore(
   image: StoredImage,
   mms: readonly Mm<StoredPages>[],
-): Promise<LocatedInStore | undefined> {
+): Promise<LocatedInStore> {
   const places = await image.locate(mms.map(({ memory }) => memory.runs));
   const records = await image.openRecords(places.chunks);
-  if (records === undefined) return undefined;
+  const versions: Versions = new Map(mms.map((mm, index) => [mm, places.versions[index]]));
+  if (records === undefined) return { versions };
   const { settings, packs, places: recordPlaces, close } = records;
-  return {
-    space: spaceOf(places, mms),
-    origin: { kind: 'chunks', settings, packs, records: recordPlaces, ids: places.chunks },
-    close,
-  };
+  const origin = { kind: 'chunks', settings, packs, records: recordPlaces, ids: places.chunks } as const;
+  return { versions, chunks: { space: spaceOf(places, mms), origin, close } };
 }
 
 /** A unit is a chunk: what is fetched and unpacked at once. */

@@ -24,13 +24,13 @@ export async function loadLazily(
   source: ByteSource,
   { threads = availableParallelism(), signal }: LoadOptions,
 ): Promise<LazilyLoaded | undefined> {
-  const { space, origin, close } = await locate(source, mmsOf(tree));
+  const { space, versions, origin, close } = await locate(source, mmsOf(tree));
   if (origin.kind === 'source') return undefined;
   try {
     throwIfAborted(signal);
     const { leaves, plan } = placePages(memory, space, false);
     const fill = new LazyFill({ memory, plan, origin, threads, close });
-    return { tree: withLeaves(tree, leaves, memory), fill };
+    return { tree: withLeaves(tree, { leaves, versions }, memory), fill };
   } catch (error) {
     await close();
     throw error;

@@ -49,13 +49,13 @@ export async function loadMemory(
   options: LoadOptions = {},
   pool?: LoadPool,
 ): Promise<TaskTree> {
-  const { space, origin, close } = await locate(source, mmsOf(tree));
+  const { space, versions, origin, close } = await locate(source, mmsOf(tree));
   try {
     const { leaves, plan } = placePages(memory, space, space.needed === undefined);
     try {
       await load(memory, plan, origin, options, pool);
       if (plan.zeros !== undefined) mapZeroPages(memory, space.pieces, leaves, plan.zeros);
-      return withLeaves(tree, leaves, memory);
+      return withLeaves(tree, { leaves, versions }, memory);
     } catch (error) {
       // No thread is at work any more.
       for (let unit = 0; unit < unitsOf(plan); unit++)

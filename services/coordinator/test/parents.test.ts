@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type TestCluster, testCluster } from './support/test-cluster.js';
+import { type TestCluster, testCluster, until } from './support/test-cluster.js';
 
 let whole: TestCluster;
 beforeAll(async () => {
@@ -7,7 +7,7 @@ beforeAll(async () => {
 });
 afterAll(() => whole?.stop());
 
-test('the parent of a checkpoint is the newest of its task, whatever their names, also for the next leader', async () => {
+test('the parent of a checkpoint is the newest of its task, whatever their names, or what it was started from since', async () => {
   const { client, cluster } = whole;
   const program = { program: 'idle', params: { forever: true } };
   for (const pid of [7, 8]) await client.spawn({ root: { pid, ...program } });
@@ -25,4 +25,12 @@ test('the parent of a checkpoint is the newest of its task, whatever their names
     [first, other, second, third].map(async (id) => (await client.show(id)).parent),
   );
   expect(parents).toEqual([undefined, undefined, first, second]);
+
+  await client.kill(7);
+  await until(async () => (await client.ps()).tasks.every(({ pid }) => pid !== 7));
+  await client.restart(first);
+  const fourth = await save(7, 'wednesday');
+  const fifth = await save(7, 'thursday');
+  expect((await client.show(fourth)).parent).toBe(first);
+  expect((await client.show(fifth)).parent).toBe(fourth);
 });

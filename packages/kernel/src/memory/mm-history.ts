@@ -6,7 +6,7 @@ export interface MmHistory {
   readonly incarnation: string;
   /** The epoch that it is in: it was written to since the last cut, or may be now. */
   readonly epoch: number;
-  /** Of the address spaces that it was forked from, the nearest first: versions that its pages may be as in. */
+  /** Of the address spaces that it was forked or restarted from, the nearest first: versions that its pages may be as in. */
   readonly ancestors: readonly MemoryVersions[];
 }
 
@@ -15,6 +15,16 @@ const ANCESTORS_KEPT = 4;
 
 /** Of an address space that comes out of nothing. */
 export const newHistory = (): MmHistory => ({ incarnation: newIncarnation(), epoch: 1, ancestors: [] });
+
+/**
+ * Of one that is built as it was saved. Its epochs go on behind those of what it was, so that pages which have no stamp count as
+ * unchanged since.
+ */
+export function restoredHistory(saved: readonly MemoryVersions[] = []): MmHistory {
+  const last = Math.max(0, ...saved.map((versions) => versions.last));
+  if (last >= MAX_EPOCH - 1) return newHistory();
+  return { ...newHistory(), epoch: last + 1, ancestors: saved };
+}
 
 /** Of a child. Its epochs go on from its parent's, so that the stamps of pages which it has from there stay true. */
 export function forkedHistory({ incarnation, ancestors }: MmHistory, epoch: number): MmHistory {

@@ -17,7 +17,7 @@ import { O, type OpenFiles } from '../files/open-files.js';
 import { isProgram } from '../hosting.js';
 import type { AddressSpaceDescription } from '../memory/address-space.js';
 import type { FileObject } from '../memory/file-object.js';
-import { newHistory } from '../memory/mm-history.js';
+import { restoredHistory } from '../memory/mm-history.js';
 import { disownChildrenLocked } from './exit.js';
 import {
   enterAll,
@@ -138,7 +138,7 @@ class Packer {
       vmas: vmas.map(({ file, ...vma }) => (file === undefined ? vma : { ...vma, file: this.#use(file) })),
       leaves: memory.leaves,
       aio: [],
-      history: newHistory(),
+      history: restoredHistory(memory.history),
     });
     this.#mms.set(mm, this.load.mms.length - 1);
     return this.load.mms.length - 1;

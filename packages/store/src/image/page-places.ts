@@ -5,7 +5,7 @@ import type { ChunkId } from '../content-hash.js';
 import type { ManifestSegment } from './manifest.js';
 import { ZERO_PAGES } from './page-runs.js';
 import { readRecipes } from './read-recipe.js';
-import { batchHeadSize, type Recipe } from './recipe.js';
+import { batchHeadSize, type MemoryVersion, type Recipe } from './recipe.js';
 
 /** Which chunks hold pages, for those who fetch chunks themselves. */
 export interface PagePlaces {
@@ -16,15 +16,26 @@ export interface PagePlaces {
    * the order of the runs. An index below 0: the pages are zeros, which no chunk holds.
    */
   readonly pieces: readonly Float64Array[];
+  /** For each list, what version of a memory its pages are; undefined where that is not known. */
+  readonly versions: readonly (MemoryVersion | undefined)[];
 }
 
 /** Stands for the index of a chunk. */
 const NO_CHUNK = -1;
 
-/** A segment's runs of pages, and where each begins in the image. */
+/** A segment's runs of pages: where each begins in the image, and whose it is. */
 interface SegmentPages {
   readonly recipe: Recipe;
   readonly positions: Float64Array;
+  /** Indexes of owners. */
+  readonly owners: Uint32Array;
+}
+
+/** The pages of a list, as they are found. */
+interface Found {
+  readonly pieces: number[];
+  /** What all of them are of. */
+  version: MemoryVersion | undefined;
 }
 
 /**
@@ -38,7 +49,7 @@ export async function locatePages(
   lists: readonly Float64Array[],
 ): Promise<PagePlaces> {
   const numbers = new Map<ChunkId, number>();
-  const pieces: number[][] = lists.map(() => []);
+  const found: Found[] = lists.map(() => ({ pieces: [], version: undefined }));
   let list = 0;
   let run = 0;
   let segment = 0;
@@ -48,13 +59,17 @@ export async function locatePages(
     for (; list < lists.length; list++, run = 0) {
       const runs = lists[list]!;
       for (; run < runs.length && runs[run + 1]! < start + size; run += 3)
-        addPieces(pieces[list]!, numbers, pages, runs[run]!, runs[run + 1]!, runs[run + 2]!);
+        addPieces(found[list]!, numbers, pages, runs[run]!, runs[run + 1]!, runs[run + 2]!);
       // The rest is in the next segment.
       if (run < runs.length) break;
     }
   }
   if (list < lists.length) throw noPage(lists[list]![run + 1]!);
-  return { chunks: [...numbers.keys()], pieces: pieces.map((found) => Float64Array.from(found)) };
+  return {
+    chunks: [...numbers.keys()],
+    pieces: found.map(({ pieces }) => Float64Array.from(pieces)),
+    versions: found.map(({ version }) => version),
+  };
 }
 
 const noPage = (position: number): CkptError =>
@@ -62,29 +77,35 @@ const noPage = (position: number): CkptError =>
 
 function positionsOf(recipe: Recipe, start: number): SegmentPages {
   const positions = new Float64Array(recipe.runs.length);
+  const owners = new Uint32Array(recipe.runs.length);
   let position = start;
   let literalsDone = 0;
   for (const batch of recipe.batches) {
-    const { literalsBefore, firstRun, runs } = batch;
+    const { literalsBefore, owner, firstRun, runs } = batch;
     position += literalsBefore - literalsDone + batchHeadSize(recipe.runs.pagesIn(batch));
     literalsDone = literalsBefore;
     for (let run = firstRun; run < firstRun + runs; run++) {
       positions[run] = position;
+      owners[run] = owner;
       position += recipe.runs.pages[run]! * PAGE_SIZE;
     }
   }
-  return { recipe, positions };
+  return { recipe, positions, owners };
 }
 
 function addPieces(
-  found: number[],
+  found: Found,
   numbers: Map<ChunkId, number>,
-  { recipe, positions }: SegmentPages,
+  { recipe, positions, owners }: SegmentPages,
   address: number,
   position: number,
   pages: number,
 ): void {
   let run = lastAtOrBefore(positions, position);
+  // Pages that follow on each other are of one batch, which has one owner.
+  const version = recipe.owners[owners[run] ?? 0]?.version;
+  if (found.pieces.length === 0) found.version = version;
+  else if (!isSame(found.version, version)) found.version = undefined;
   for (let done = 0; done < pages; run++) {
     const { chunk, firstPage, pages: inRun } = run < recipe.runs.length ? recipe.runs.at(run) : NO_RUN;
     const skipped = (position + done * PAGE_SIZE - (positions[run] ?? 0)) / PAGE_SIZE;
@@ -92,10 +113,13 @@ function addPieces(
       throw noPage(position + done * PAGE_SIZE);
     const count = Math.min(inRun - skipped, pages - done);
     const number = chunk === ZERO_PAGES ? NO_CHUNK : numberOf(numbers, recipe.chunks[chunk]!);
-    found.push(address + done * PAGE_SIZE, number, firstPage + skipped, count);
+    found.pieces.push(address + done * PAGE_SIZE, number, firstPage + skipped, count);
     done += count;
   }
 }
+
+const isSame = (one: MemoryVersion | undefined, other: MemoryVersion | undefined): boolean =>
+  one?.incarnation === other?.incarnation && one?.epoch === other?.epoch;
 
 const NO_RUN = { chunk: ZERO_PAGES, firstPage: 0, pages: 0 };
 

@@ -50,8 +50,8 @@ export class Checkpoints {
   readonly #parts: CheckpointsParts;
   readonly #term: Term;
   readonly #running = new Map<string, Running>();
-  /** The newest completed checkpoint of each task, by pid: the next one of it is likely to be much like it. */
-  readonly #newest = new Map<number, string>();
+  /** The newest completed checkpoint of each task, by pid. */
+  readonly #newest = new Map<number, Pick<CheckpointRecord, 'checkpoint' | 'tree'>>();
 
   constructor(parts: CheckpointsParts, term: Term) {
     this.#parts = parts;
@@ -176,7 +176,7 @@ export class Checkpoints {
   /** A request that comes again finds the record of the first time. */
   async #accept(request: CheckpointRequest): Promise<void> {
     const { records, events } = this.#parts;
-    const parent = this.#newest.get(request.pid);
+    const parent = this.#parentOf(request.pid);
     const record: CheckpointRecord = {
       ...this.#newRecord(request),
       ...(parent !== undefined && { parent }),
@@ -245,9 +245,18 @@ export class Checkpoints {
   }
 
   /** They come in any order. */
-  #remember({ state, checkpoint, request: { pid } }: CheckpointRecord): void {
-    if (state === 'completed' && checkpoint > (this.#newest.get(pid) ?? ''))
-      this.#newest.set(pid, checkpoint);
+  #remember({ state, checkpoint, tree, request: { pid } }: CheckpointRecord): void {
+    if (state !== 'completed' || checkpoint < (this.#newest.get(pid)?.checkpoint ?? '')) return;
+    this.#newest.set(pid, { checkpoint, ...(tree !== undefined && { tree }) });
+  }
+
+  /** What the next checkpoint of a task is likely to be much like: the last one, or that which its tree was started from since. */
+  #parentOf(pid: number): string | undefined {
+    // Whoever waited for one to be completed may have heard of it before all is done here.
+    for (const record of this.running) this.#remember(record);
+    const newest = this.#newest.get(pid);
+    const tree = this.#parts.trees.withRoot(pid);
+    return newest?.tree === tree?.tree ? newest?.checkpoint : (tree?.checkpoint ?? newest?.checkpoint);
   }
 }
 

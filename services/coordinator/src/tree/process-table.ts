@@ -1,5 +1,5 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
-import type { Connection, TaskEnd, TaskRow, TreeRecord } from '@ckptree/protocol';
+import type { Connection, TaskEnd, TaskRow } from '@ckptree/protocol';
 import { ask, isUnreachable } from '../cluster/fan-out.js';
 import type { Workers } from '../cluster/workers.js';
 import type { Trees } from './trees.js';
@@ -73,7 +73,7 @@ export class ProcessTable {
   /** @throws ESRCH no such task runs; EPIPE the worker that may host it does not answer */
   async locate(pid: number): Promise<Located> {
     const { trees } = this.#parts;
-    const root = newest(trees.running.filter(({ rootPid }) => rootPid === pid));
+    const root = trees.withRoot(pid);
     if (root !== undefined)
       return { tree: root.tree, rootPid: root.rootPid, workers: this.workersOf(root.tree) };
     const { rows, missing } = await this.list({ pid });
@@ -180,10 +180,3 @@ export class ProcessTable {
 }
 
 const byPid = (one: { readonly pid: number }, other: { readonly pid: number }): number => one.pid - other.pid;
-
-/** A tree that was restarted has the root of the one before, which may not be known yet to have ended. */
-const newest = (trees: readonly TreeRecord[]): TreeRecord | undefined =>
-  trees.reduce<TreeRecord | undefined>(
-    (last, tree) => (last === undefined || tree.created >= last.created ? tree : last),
-    undefined,
-  );

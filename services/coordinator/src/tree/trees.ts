@@ -54,6 +54,19 @@ export class Trees {
     return this.unended.filter(({ workers, lost }) => workers.includes(worker) && !lost?.includes(worker));
   }
 
+  /**
+   * The tree that runs and has this root. One that was restarted has the root of the one before, which may not be known yet to have
+   * ended.
+   */
+  withRoot(pid: number): TreeRecord | undefined {
+    return this.running
+      .filter(({ rootPid }) => rootPid === pid)
+      .reduce<TreeRecord | undefined>(
+        (last, tree) => (last === undefined || tree.created >= last.created ? tree : last),
+        undefined,
+      );
+  }
+
   /** @throws ESRCH there is no such tree */
   get(tree: string): TreeRecord {
     const record = this.#trees.get(tree);

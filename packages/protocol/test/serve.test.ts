@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { CkptError } from '@ckptree/errors';
 import { type Connection, coordinator, exchange, request, serve, storage, worker } from '@ckptree/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -80,6 +82,21 @@ describe('a request', () => {
     await expect(request(connection, start, { tree }, { signal })).rejects.toMatchObject({ code: 'EINTR' });
     await expect(request(connection, start, { tree }, { signal })).rejects.toMatchObject({ code: 'EINTR' });
     expect(served).toBeDefined();
+  });
+
+  test('shares its signal with many others, and Node does not take that for a leak', async () => {
+    const served = counting(await nats.open());
+    // Its warnings go past the tests.
+    const program = `
+      import { Connection, request, worker } from '@ckptree/protocol';
+      const connection = await Connection.open({ url: '${nats.url}', name: 'many' });
+      const { signal } = new AbortController();
+      const asked = () => request(connection, worker('w1').start, { tree: '${tree}' }, { signal });
+      console.log((await Promise.all(Array.from({ length: 20 }, asked))).length);
+      await connection.close();`;
+    const child = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+    expect(await child).toEqual({ stdout: '20\n', stderr: '' });
+    await served.stop();
   });
 
   test('fails with the error of who answers: code, place and cause', async () => {

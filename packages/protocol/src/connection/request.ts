@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { asCkptError, CkptError, type ErrorData, errorFromData } from '@ckptree/errors';
 import {
   type Definition,
@@ -73,7 +74,11 @@ async function interruptible<T>(work: Promise<T>, signal: AbortSignal | undefine
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(interrupted());
     if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
+    else {
+      // As many requests as there are workers may have one signal; Node warns of a leak from the eleventh on.
+      setMaxListeners(0, signal);
+      signal.addEventListener('abort', stop, { once: true });
+    }
   });
   try {
     return await Promise.race([work, aborted]);

@@ -1,23 +1,44 @@
+import { collectGarbage } from '@ckptree/carrier';
 import type { Client } from '@ckptree/client';
+import type { Store } from '@ckptree/store';
+import type { EventLedger } from './event-ledger.js';
+import { KEEP_LAST } from './operator.js';
 import type { DrillRecord } from './record.js';
 
-/** Every byte of the store is right, and it lists what was completed and nothing else. @param ends of all checkpoints */
+/** Every byte of the store is right, and it lists what was completed, but for what was to be forgotten, and nothing else. */
 export async function checkStore(
   client: Client,
-  ends: ReadonlyMap<string, string>,
+  store: Store,
+  ledger: EventLedger,
   record: DrillRecord,
 ): Promise<void> {
-  const store = await client.store();
-  try {
-    const { checkpoints, damaged } = await store.list();
-    for (const one of damaged) record.violation(`damaged: ${JSON.stringify(one)}`);
-    const listed = new Set(checkpoints.map(({ id }) => id));
-    for (const [id, end] of ends)
-      if (listed.has(id) !== (end === 'completed'))
-        record.violation(`checkpoint ${id} is ${end} and ${listed.has(id) ? '' : 'not '}listed`);
-    const report = await store.verify({ readData: true });
-    if (!report.ok) record.violation(`the store is not whole: ${JSON.stringify(report)}`);
-  } finally {
-    await store.close();
+  const { checkpoints, damaged } = await store.list();
+  for (const one of damaged) record.violation(`damaged: ${JSON.stringify(one)}`);
+  const listed = new Set(checkpoints.map(({ id }) => id));
+  for (const id of keptOf(ledger))
+    if (!listed.has(id)) record.violation(`checkpoint ${id} is completed and not listed`);
+  for (const id of listed) {
+    const end = ledger.ends.get(id)?.type ?? (ledger.isWhole ? 'of no end that was told' : 'completed');
+    if (end !== 'completed') record.violation(`checkpoint ${id} is ${end} and listed`);
   }
+  await checkCollected(client, store, record);
+  const report = await store.verify({ readData: true });
+  if (!report.ok) record.violation(`the store is not whole: ${JSON.stringify(report)}`);
+}
+
+/** Nobody who writes is left, and nothing waits for one that is gone: what nobody needs is given back. */
+async function checkCollected(client: Client, store: Store, record: DrillRecord): Promise<void> {
+  const collected = await collectGarbage(client.connection);
+  if (collected.waitingPacks > 0 || collected.waitingFor > 0)
+    record.violation(`garbage is left: ${JSON.stringify(collected)}`);
+  const { writers } = await store.info();
+  if (writers > 0) record.violation(`${writers} leases of writers are left`);
+}
+
+/** The newest of each name that were completed. */
+function keptOf({ ends }: EventLedger): string[] {
+  const completed = new Map<string, string[]>();
+  for (const [id, { type, name }] of ends)
+    if (type === 'completed') completed.set(name, [...(completed.get(name) ?? []), id]);
+  return [...completed.values()].flatMap((ids) => ids.sort().slice(-KEEP_LAST));
 }

@@ -1,17 +1,23 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connect } from '@ckptree/client';
 import { CkptError } from '@ckptree/errors';
 import { LocalCluster } from '@ckptree/local-cluster';
+import type { Secret } from '@ckptree/store';
 import { checkLogs } from './check-logs.js';
 import { checkStore } from './check-store.js';
+import { checkWorkers } from './check-workers.js';
 import { EventLedger } from './event-ledger.js';
-import { FAULTS, type FaultName } from './faults.js';
-import { watchFrozen } from './frozen-watch.js';
+import { type FaultName, faultOf, type Victim } from './faults.js';
+import { Operator } from './operator.js';
+import { type OwnDisk, ownDisk } from './own-disk.js';
 import { Random } from './random.js';
+import { readEvents } from './read-events.js';
 import { type Counts, DrillRecord } from './record.js';
 import { Results } from './results.js';
+import { watchTasks } from './task-watch.js';
 import { User } from './user.js';
 import { TICKS_PER_SECOND, treeOf } from './user-tree.js';
 
@@ -30,6 +36,7 @@ export interface DrillOptions {
   readonly storages: number;
   readonly coordinators: number;
   readonly carrier: 'volume' | 'nats';
+  readonly encrypted: boolean;
   /** Where the cluster has its data, in a folder of its own: it stays when something was violated. */
   readonly folder: string;
   /** Gets a line about each thing as it happens. */
@@ -58,32 +65,57 @@ const SETTLED_MS = 120_000;
 export async function drill(options: DrillOptions): Promise<DrillReport> {
   const folder = await mkdtemp(join(options.folder, 'ckptree-drill-'));
   const record = new DrillRecord(options.tell);
+  let disk: OwnDisk | undefined;
+  let isKept = false;
   try {
-    await withCluster(folder, options, record, (cluster, client) =>
-      runDrill(cluster, client, options, record),
+    disk = await diskFor(folder, options, record);
+    const [first, ...others] = options.faults.filter((name) => disk !== undefined || !needsOwnDisk(name));
+    if (first === undefined)
+      throw new CkptError('EPERM', `this user may not mount a tmpfs, which ${options.faults.join()} needs`);
+    const possible = { ...options, faults: [first, ...others] } as const;
+    await withCluster(folder, options, record, (cluster, client, secrets) =>
+      runDrill({ cluster, folder }, client, { ...possible, secrets }, record),
     );
     await checkLogs(join(folder, 'log'), record);
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    throw error;
+    isKept = record.violations.length > 0;
+  } finally {
+    await disk?.remove(isKept);
+    if (!isKept) await rm(folder, { recursive: true, force: true });
   }
   const { counts, violations } = record;
-  if (violations.length > 0) return { counts, violations, folder };
-  await rm(folder, { recursive: true, force: true });
-  return { counts, violations };
+  return { counts, violations, ...(isKept && { folder }) };
+}
+
+const needsOwnDisk = (name: FaultName): boolean => faultOf(name).needsOwnDisk === true;
+
+/** The disk of the store, where a fault needs one of its own and there may be one. */
+async function diskFor(
+  folder: string,
+  { faults }: DrillOptions,
+  record: DrillRecord,
+): Promise<OwnDisk | undefined> {
+  const needing = faults.filter(needsOwnDisk);
+  if (needing.length === 0) return undefined;
+  const disk = await ownDisk(join(folder, 'store'));
+  if (disk === undefined) record.count(`left out: ${needing.join()}`, 'this user may not mount a tmpfs');
+  return disk;
 }
 
 async function withCluster(
   folder: string,
-  { workers, storages, coordinators, carrier, signal }: DrillOptions,
+  { workers, storages, coordinators, carrier, encrypted, signal }: DrillOptions,
   record: DrillRecord,
-  work: (cluster: LocalCluster, client: Client) => Promise<void>,
+  work: (cluster: LocalCluster, client: Client, secrets: readonly Secret[]) => Promise<void>,
 ): Promise<void> {
   const { NATS_URL: _, ...env } = process.env;
+  const keyFile = join(folder, 'key');
+  const key = randomBytes(32);
+  if (encrypted) await writeFile(keyFile, key, { mode: 0o600 });
+  const secret = encrypted ? ['--key-file', keyFile] : [];
   const cluster = await LocalCluster.start({
     ...{ dataFolder: folder, workers, storages, coordinators, carrier, env },
     ...(signal !== undefined && { signal }),
-    args: { worker: WORKER },
+    args: { worker: [...WORKER, ...secret], coordinator: [...COORDINATOR, ...secret], storage: secret },
     onEvent: (event) => {
       if (event.type === 'failed') record.count(`${event.role}: did not start`, event.error.message);
     },
@@ -92,7 +124,8 @@ async function withCluster(
     const client = await connect({ url: cluster.natsUrl });
     try {
       while ((await client.workers()).length < workers) await sleep(POLL_MS);
-      await Promise.race([work(cluster, client), interruption(signal)]);
+      const secrets = encrypted ? [{ keyFile: key }] : [];
+      await Promise.race([work(cluster, client, secrets), interruption(signal)]);
     } finally {
       await client.close();
     }
@@ -120,32 +153,39 @@ const WORKER = [
   `${TICKS_PER_SECOND}`,
 ];
 
+/** The store is looked after all the while. */
+const COORDINATOR = ['--gc-every', '20s', '--verify-every', '30s'];
+
 async function runDrill(
-  cluster: LocalCluster,
+  victim: Victim,
   client: Client,
-  options: DrillOptions,
+  options: DrillOptions & { readonly secrets: readonly Secret[] },
   record: DrillRecord,
 ): Promise<void> {
   const random = new Random(options.seed);
   const results = await undisturbed(client, options, record);
   const ledger = new EventLedger(record);
   const [over, closed] = [new AbortController(), new AbortController()];
-  const accepted = new Set<string>();
   const users = results.map(
     (own, number) =>
       new User({
-        ...{ number, client, record, results: own, accepted },
+        ...{ number, client, record, ledger, results: own },
         random: new Random(options.seed + 1 + number),
         treeSeconds: options.treeSeconds,
         over: over.signal,
       }),
   );
-  const reading = readEvents(client, ledger, closed.signal);
-  const watching = watchFrozen(client, record, closed.signal);
+  const operator = new Operator({
+    ...{ client, record, users: options.users },
+    random: new Random(options.seed + 1 + options.users),
+    over: over.signal,
+  });
+  const reading = readEvents(client, ledger, record, closed.signal);
+  const watching = watchTasks(client, record, closed.signal);
   try {
-    const working = Promise.all(users.map((user) => user.run()));
+    const working = Promise.all([...users, operator].map((one) => one.run()));
     const until = performance.now() + options.seconds * 1e3;
-    while (performance.now() < until) await strike(cluster, random, options, record);
+    while (performance.now() < until) await strike(victim, random, options, record);
     record.count('no more faults');
     over.abort();
     await working;
@@ -155,7 +195,14 @@ async function runDrill(
     closed.abort();
     await Promise.all([reading, watching]);
   }
-  await checkStore(client, ledger.close(accepted), record);
+  ledger.close();
+  await checkWorkers(client, record);
+  const store = await client.store({ secrets: options.secrets });
+  try {
+    await checkStore(client, store, ledger, record);
+  } finally {
+    await store.close();
+  }
 }
 
 /** How the tree of each user ends when nothing happens. */
@@ -179,18 +226,16 @@ async function undisturbed(
 }
 
 async function strike(
-  cluster: LocalCluster,
+  victim: Victim,
   random: Random,
   { faults, pauseMs }: DrillOptions,
   record: DrillRecord,
 ): Promise<void> {
   await sleep(random.between(pauseMs.least, pauseMs.most));
   const name = random.pick(faults);
-  record.count(`fault: ${name}`, await FAULTS[name].strike(cluster, random));
-}
-
-async function readEvents(client: Client, ledger: EventLedger, signal: AbortSignal): Promise<void> {
-  for await (const event of client.events({ from: 'beginning', signal })) ledger.enter(event);
+  const { explains = [], strike } = faultOf(name);
+  record.explain(explains);
+  record.count(`fault: ${name}`, await strike(victim, random));
 }
 
 /** Nothing is under way any more, and whoever reads events has been told. */

@@ -10,19 +10,21 @@ const PAUSE_MS = { least: 1_500, most: 9_000 };
 
 const HELP = `usage: npm run drill [-- [--minutes N] [--seed N] [--faults NAME,...] [OPTION ...]]
 
-A cluster of processes on this machine, users who spawn, save, freeze, kill and restart trees, and faults at random. Looks out for what must
-never be: a task whose result is not that of an undisturbed run, one that stays frozen, a checkpoint that ends twice or never, an event that is
-lost, doubled or out of order, a listed checkpoint with a wrong byte, a service that crashes by itself, an answer that blames the user.
+A cluster of processes on this machine, users who spawn, save, freeze, kill and restart trees, schedules, retention, and faults at random. Looks
+out for what must never be: a task whose result is not that of an undisturbed run, one that stays frozen or is there twice, a checkpoint that ends
+twice or never, an event that is lost, doubled or out of order, a listed checkpoint with a wrong byte, a service that crashes by itself, an answer
+that blames the user.
 
   --minutes N      of faults, every few seconds one (default 5); it takes two or three more until all has ended
   --seed N         chooses what happens (default: a random one, which is told)
   --faults NAMES   (default: all)
-${FAULT_NAMES.map((name) => `                     ${name.padEnd(10)} ${FAULTS[name].summary}`).join('\n')}
+${FAULT_NAMES.map((name) => `                     ${name.padEnd(17)} ${FAULTS[name].summary}`).join('\n')}
   --users N        each with one tree of five tasks (default 3)
   --workers N      (default 3)
   --storages N     (default 2)
   --coordinators N (default 2)
   --carrier NAME   how packs reach the store: volume (default) or nats
+  --encrypt        the store
   --folder DIR     where the cluster has its data, which stays when something is wrong (default: the system's temporary folder)
 `;
 
@@ -61,11 +63,12 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
     faults: faultsOf(values.faults),
     pauseMs: PAUSE_MS,
     users: count('users', values.users),
-    treeSeconds: 25,
+    treeSeconds: 10,
     workers: count('workers', values.workers),
     storages: count('storages', values.storages),
     coordinators: count('coordinators', values.coordinators),
     carrier: carrierOf(values.carrier),
+    encrypted: values.encrypt,
     folder: resolve(values.folder),
     tell,
     signal,
@@ -87,6 +90,7 @@ function valuesOf(args: readonly string[]) {
         storages: { type: 'string', default: '2' },
         coordinators: { type: 'string', default: '2' },
         carrier: { type: 'string', default: 'volume' },
+        encrypt: { type: 'boolean', default: false },
         folder: { type: 'string', default: tmpdir() },
         help: { type: 'boolean', short: 'h', default: false },
       },

@@ -5,6 +5,7 @@ export type Counts = Readonly<Record<string, number>>;
 export class DrillRecord {
   readonly #counts = new Map<string, number>();
   readonly #violations: string[] = [];
+  readonly #explained = new Set<string>();
   readonly #tell: (line: string) => void;
 
   /** @param tell gets a line about each thing, as it happens */
@@ -22,6 +23,15 @@ export class DrillRecord {
   violation(what: string): void {
     this.#violations.push(what);
     this.#tell(`VIOLATION: ${what}`);
+  }
+
+  /** From now on these may be: a fault is their reason. */
+  explain(what: readonly string[]): void {
+    for (const one of what) this.#explained.add(one);
+  }
+
+  isExplained(what: string): boolean {
+    return this.#explained.has(what);
   }
 
   get counts(): Counts {

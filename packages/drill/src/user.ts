@@ -1,6 +1,18 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CheckpointOptions, Client, StartedTree, TaskList } from '@ckptree/client';
+import type {
+  CheckpointHandle,
+  CheckpointOptions,
+  Client,
+  EndList,
+  RestartOptions,
+  StartedTree,
+  TaskList,
+} from '@ckptree/client';
+import { isCkptError } from '@ckptree/errors';
 import { attempt } from './attempt.js';
+import type { EventLedger } from './event-ledger.js';
+import { NATS_LOST } from './faults.js';
 import type { Random } from './random.js';
 import type { DrillRecord } from './record.js';
 import type { Results } from './results.js';
@@ -27,8 +39,7 @@ export interface UserParts {
   readonly results: Results;
   /** How long the tasks of a tree work at least. */
   readonly treeSeconds: number;
-  /** Ids of the checkpoints that were accepted, of all users. */
-  readonly accepted: Set<string>;
+  readonly ledger: EventLedger;
   /** Raised when no more is to be begun: the tree that runs then comes to its end. */
   readonly over: AbortSignal;
 }
@@ -60,18 +71,14 @@ export class User {
 
   /** @returns whether a tree has come to its end */
   async #work(): Promise<boolean> {
-    const { client, random, record, number, treeSeconds } = this.#parts;
+    const { random, record } = this.#parts;
     await this.#clear();
     const from = random.chance(0.8) ? this.#saved : undefined;
-    const name = from === undefined ? 'spawn' : 'restart';
-    const tree = await attempt(record, name, () =>
-      from === undefined ? client.spawn(treeOf(number, treeSeconds)) : client.restart(from),
-    );
+    const tree = await (from === undefined ? this.#spawn() : this.#restart(from));
     if (tree === undefined) {
       await sleep(POLL_MS);
       return false;
     }
-    record.count(name, tree.tree);
     const began = performance.now();
     for (;;) {
       const end = await this.#endOf(tree, from === undefined);
@@ -80,9 +87,42 @@ export class User {
         record.violation(`${tree.tree} does not end`);
         return false;
       }
-      if (!this.#parts.over.aborted) await this.#act();
+      if (!this.#parts.over.aborted && (await this.#act(tree)) === 'gone') return false;
       await sleep(random.between(PACE_MS.least, PACE_MS.most));
     }
+  }
+
+  async #spawn(): Promise<StartedTree | undefined> {
+    const { client, record, number, treeSeconds } = this.#parts;
+    const tree = await attempt(record, 'spawn', () => client.spawn(treeOf(number, treeSeconds)));
+    if (tree !== undefined) record.count('spawn', tree.tree);
+    return tree;
+  }
+
+  /** Anywhere, or on one worker; perhaps left frozen for a while; perhaps asked for twice, which is as asking once. */
+  async #restart(checkpoint: string): Promise<StartedTree | undefined> {
+    const { client, random, record } = this.#parts;
+    const [frozen, twice, alone] = [random.chance(0.2), random.chance(0.2), random.chance(0.2)];
+    const worker = alone
+      ? (await attempt(record, 'workers', () => client.workers()))?.[0]?.worker
+      : undefined;
+    const options: RestartOptions = {
+      key: randomUUID(),
+      ...(frozen && { frozen }),
+      ...(worker !== undefined && { on: worker }),
+    };
+    const ask = () => attempt(record, 'restart', () => client.restart(checkpoint, options));
+    const [one, other] = await Promise.all([ask(), ...(twice ? [ask()] : [])]);
+    const tree = one ?? other;
+    if (tree === undefined) return undefined;
+    if (other !== undefined && other.tree !== tree.tree)
+      record.violation(`one restart made two trees: ${tree.tree}, ${other.tree}`);
+    record.count('restart', tree.tree);
+    if (frozen) {
+      await sleep(random.between(0, FROZEN_MS));
+      await this.#thaw();
+    }
+    return tree;
   }
 
   /** Kills what is left of the last tree, until nothing of it is. */
@@ -105,9 +145,14 @@ export class User {
 
   /** @returns undefined while it runs, or nobody knows */
   async #endOf(tree: StartedTree, whole: boolean): Promise<'ended' | 'lost' | undefined> {
-    const { client, record, results } = this.#parts;
-    const listing = await attempt(record, 'ends', () => client.ends(tree.tree));
+    const { record, results } = this.#parts;
+    const listing = await attempt(record, 'ends', () => this.#endsOf(tree));
     if (listing === undefined) return undefined;
+    if (listing === 'unknown') {
+      if (!record.isExplained(NATS_LOST)) record.violation(`nobody knows the tree ${tree.tree} any more`);
+      record.count('tree forgotten', tree.tree);
+      return 'lost';
+    }
     const { ends, running, missing, lost } = listing;
     if (lost.length > 0) {
       record.count('tree lost', `${tree.tree} with ${lost.join()}`);
@@ -120,44 +165,77 @@ export class User {
     return 'ended';
   }
 
-  async #act(): Promise<void> {
-    const { client, random, record } = this.#parts;
-    const draw = random.between(0, 1);
-    if (draw < 0.6) return this.#save();
-    if (draw > 0.75) return;
-    if ((await attempt(record, 'freeze', () => client.freeze(this.#pid))) === undefined) return this.#thaw();
-    await sleep(random.between(0, FROZEN_MS));
-    return this.#thaw();
+  async #endsOf({ tree }: StartedTree): Promise<EndList | 'unknown'> {
+    try {
+      return await this.#parts.client.ends(tree);
+    } catch (error) {
+      if (isCkptError(error) && error.code === 'ESRCH') return 'unknown';
+      throw error;
+    }
   }
 
-  async #save(): Promise<void> {
-    const { client, random, record, accepted, number } = this.#parts;
-    const options: CheckpointOptions = random.pick([{}, {}, {}, {}, { leaveFrozen: true }]);
-    const labels = { user: String(number) };
+  /** @returns whether the tree is not the one to be looked at any more */
+  async #act(tree: StartedTree): Promise<'gone' | undefined> {
+    const { random } = this.#parts;
+    const draw = random.between(0, 1);
+    if (draw < 0.6) return this.#save();
+    if (draw < 0.75) await this.#freeze();
+    else if (draw < 0.8) return this.#restartBesides(tree);
+    return undefined;
+  }
+
+  async #freeze(): Promise<void> {
+    const { client, random, record } = this.#parts;
+    const frozen = await attempt(record, 'freeze', () => client.freeze(this.#pid));
+    if (frozen !== undefined) await sleep(random.between(0, FROZEN_MS));
+    await this.#thaw();
+  }
+
+  /** A tree that runs is not started a second time, unless a part of it is lost. */
+  async #restartBesides(tree: StartedTree): Promise<'gone' | undefined> {
+    const { client, record } = this.#parts;
+    const saved = this.#saved;
+    if (saved === undefined) return undefined;
+    const besides = await attempt(record, 'restart besides', () => client.restart(saved));
+    if (besides === undefined) return undefined;
+    const before = await attempt(record, 'ends', () => this.#endsOf(tree));
+    const ran =
+      before !== undefined && before !== 'unknown' && before.lost.length === 0 && before.running > 0;
+    if (ran) record.violation(`${besides.tree} was started beside ${tree.tree}, which runs`);
+    return 'gone';
+  }
+
+  /** @returns whether the tree is gone: it was stopped, or may be */
+  async #save(): Promise<'gone' | undefined> {
+    const { client, random, record, ledger, number } = this.#parts;
+    const options: CheckpointOptions = random.pick([{}, {}, {}, {}, { leaveFrozen: true }, { stop: true }]);
+    const named = { name: `user-${number}`, labels: { user: String(number) } };
     const handle = await attempt(record, 'request', () =>
-      client.checkpoint(this.#pid, { ...options, labels }),
+      client.checkpoint(this.#pid, { ...options, ...named }),
     );
-    if (handle === undefined) return;
+    if (handle === undefined) return options.stop ? 'gone' : undefined;
     const { id } = handle;
-    accepted.add(id);
-    if (random.chance(0.15)) this.#cancelSoon(id);
+    ledger.accepted(id);
+    if (random.chance(0.15)) this.#cancelSoon(handle);
     const done = attempt(record, 'checkpoint', () => handle.done).then((completed) => {
       if (completed === undefined) return;
       record.count('checkpoint completed', id);
       this.#saved = id;
     });
     this.#waitFor(done);
-    if (random.chance(0.6) || options.leaveFrozen === true) await done;
+    const waits = options.leaveFrozen === true || options.stop === true;
+    if (random.chance(0.6) || waits) await done;
     if (options.leaveFrozen === true) {
       await sleep(random.between(0, FROZEN_MS));
       await this.#thaw();
     }
+    return options.stop ? 'gone' : undefined;
   }
 
-  #cancelSoon(checkpoint: string): void {
-    const { client, random, record } = this.#parts;
+  #cancelSoon(handle: CheckpointHandle): void {
+    const { random, record } = this.#parts;
     const delay = random.between(0, CANCEL_MS);
-    this.#waitFor(sleep(delay).then(() => attempt(record, 'cancel', () => client.cancel(checkpoint))));
+    this.#waitFor(sleep(delay).then(() => attempt(record, 'cancel', () => handle.cancel())));
   }
 
   /** Until all tasks run, or there are none. */

@@ -6,11 +6,18 @@ const TIME = '2026-11-29T12:00:00.000Z';
 const event = (sequence: number, type: string, checkpoint: string): ClientEvent =>
   ({ version: 1, sequence, type, checkpoint, time: TIME }) as unknown as ClientEvent;
 
-function violationsOf(events: readonly ClientEvent[], accepted: readonly string[]): readonly string[] {
+/** @param events `lost`: those before are lost, and others follow */
+function violationsOf(
+  events: readonly (ClientEvent | 'lost')[],
+  accepted: readonly string[],
+): readonly string[] {
   const record = new DrillRecord(() => undefined);
   const ledger = new EventLedger(record);
-  for (const one of events) ledger.enter(one);
-  ledger.close(accepted);
+  for (const checkpoint of accepted) ledger.accepted(checkpoint);
+  for (const one of events)
+    if (one === 'lost') ledger.lost();
+    else ledger.enter(one);
+  ledger.close();
   return record.violations;
 }
 
@@ -20,8 +27,15 @@ test('nothing is found in events that came in order, with one end for each check
   expect(violationsOf([...ORDERLY, event(4, 'completed', 'a')], ['a', 'b'])).toEqual([]);
 });
 
+test('once events were lost, those that follow begin anew, and may tell an end again; what was under way may never end', () => {
+  const anew = event(1, 'cancelled', 'b');
+  expect(violationsOf([...ORDERLY, 'lost', anew], ['c'])).toEqual([]);
+});
+
 test.each([
   ['a checkpoint that never ends', ORDERLY, /a was accepted and never ended/],
+  ['one that nobody here asked for', [event(1, 'accepted', 'c')], /c was accepted and never ended/],
+  ['another end behind a loss', [...ORDERLY, 'lost' as const, event(1, 'completed', 'b')], /b ended twice/],
   ['two ends', [...ORDERLY, event(4, 'completed', 'b')], /b ended twice: failed, completed/],
   [
     'an event that is missing',

@@ -65,6 +65,7 @@ export const runCoordinator = (): Promise<void> =>
         onError,
       };
       const leadership = new Leadership({
+        connection,
         leader: recordsOf(connection).leader,
         setUp,
         instance: config.id,

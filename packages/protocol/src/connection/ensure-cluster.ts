@@ -6,6 +6,7 @@ import { DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig }
 import { apiErrorOf, fromNats, STREAM_NOT_FOUND } from './nats-error.js';
 import { recordsOf } from './records.js';
 import { madeAt } from './stream-made.js';
+import { whileConnected } from './while-connected.js';
 
 export interface ClusterOptions {
   /** Copies of every stream, over the servers of a NATS cluster. Default 1. */
@@ -108,14 +109,15 @@ const bucket = (name: string, config: Partial<StreamConfig>): Partial<StreamConf
 async function ensureStream(connection: Connection, config: Partial<StreamConfig>): Promise<void> {
   const { streams } = connection[NATS].manager;
   const name = config.name ?? '';
-  const asked = { responder: 'JetStream', what: `making the stream ${name}`, timeoutMs: API_TIMEOUT_MS };
+  const what = `making the stream ${name}`;
+  const asked = { responder: 'JetStream', what, timeoutMs: API_TIMEOUT_MS };
   try {
-    await streams.add(config);
+    await whileConnected(connection, what, streams.add(config));
   } catch (error) {
     const code = apiErrorOf(error) ?? 0;
     if (code === NO_STORAGE && (await madeAt(connection, name)) !== undefined) return;
     if (code !== STREAM_NAME_IN_USE && code !== STREAM_SUBJECTS_OVERLAP) throw fromNats(error, asked);
-    await streams.update(name, config).catch((cause) => {
+    await whileConnected(connection, what, streams.update(name, config)).catch((cause) => {
       throw fromNats(apiErrorOf(cause) === STREAM_NOT_FOUND ? error : cause, asked);
     });
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CkptError } from '@ckptree/errors';
-import { CONTROL_KEYS, type Records } from '@ckptree/protocol';
+import { CONTROL_KEYS, type Connection, type Records } from '@ckptree/protocol';
 
 /** How often the leader says that it leads. */
 const RENEW_MS = 1_000;
@@ -20,6 +20,7 @@ export interface Term {
 }
 
 export interface LeadershipParts {
+  readonly connection: Pick<Connection, 'whenConnected'>;
   readonly leader: Records['leader'];
   /** Makes the bucket of that record, and the others, when it is not there. */
   readonly setUp: () => Promise<void>;
@@ -56,6 +57,8 @@ export class Leadership {
     let seen: { revision: number; at: number } | undefined;
     while (!this.#stop.signal.aborted) {
       try {
+        // What is asked during an outage is not answered, and would be waited for when it is over.
+        await this.#parts.connection.whenConnected(this.#stop.signal);
         const taken = await this.#look(seen);
         if (taken.leads !== undefined) {
           await this.#lead(taken.leads);
@@ -66,7 +69,7 @@ export class Leadership {
       } catch (error) {
         // During an outage nobody's silence says anything.
         seen = undefined;
-        this.#parts.onError(error);
+        if (!this.#stop.signal.aborted) this.#parts.onError(error);
       }
       await this.#pause(RENEW_MS / 4);
     }

@@ -11,6 +11,8 @@ const EXPECTED: ReadonlySet<ErrorCode> = new Set([
   'ESRCH', // the task has ended, or was lost
   'ETIMEDOUT', // no answer came, or the tasks did not stop
 ]);
+/** As they are counted: of what names a worker, which may be gone by then. */
+const EXPECTED_OF: ReadonlySet<string> = new Set(['restart on one worker: ENOENT']);
 /** Nobody waits for longer: everything that a cluster does has a limit, and what stands still here does not stand for longer than 12 s. */
 const LIMIT_MS = 150_000;
 
@@ -26,7 +28,7 @@ export async function attempt<T>(
   } catch (error) {
     const { code, message } = asCkptError(error);
     const told = `${what}: ${code}`;
-    if (!isCkptError(error) || !(EXPECTED.has(code) || record.isExplained(told)))
+    if (!isCkptError(error) || !(EXPECTED.has(code) || EXPECTED_OF.has(told) || record.isExplained(told)))
       record.violation(`${what} was told ${code}: ${message}`);
     record.count(told, message);
     return undefined;

@@ -25,6 +25,8 @@ const PACE_MS = { least: 200, most: 3_000 } as const;
 const FROZEN_MS = 1_500;
 /** Within this of their request most checkpoints are still under way. */
 const CANCEL_MS = 800;
+/** After NATS has lost its data, a tree that nobody knows for so long has ended meanwhile. */
+const UNKNOWN_MS = 20_000;
 /** A tree that runs for so long does not run at all. */
 const TREE_LIMIT_MS = 300_000;
 /** A worker that was killed as the last fault is lost some seconds later. */
@@ -80,9 +82,11 @@ export class User {
       return false;
     }
     const began = performance.now();
-    for (;;) {
+    for (let known = began; ; ) {
       const end = await this.#endOf(tree, from === undefined);
-      if (end !== undefined) return end === 'ended';
+      if (end === 'unknown' && performance.now() - known < UNKNOWN_MS) await sleep(POLL_MS);
+      else if (end !== undefined) return end === 'ended';
+      else known = performance.now();
       if (performance.now() - began > TREE_LIMIT_MS) {
         record.violation(`${tree.tree} does not end`);
         return false;
@@ -111,7 +115,8 @@ export class User {
       ...(frozen && { frozen }),
       ...(worker !== undefined && { on: worker }),
     };
-    const ask = () => attempt(record, 'restart', () => client.restart(checkpoint, options));
+    const what = worker === undefined ? 'restart' : 'restart on one worker';
+    const ask = () => attempt(record, what, () => client.restart(checkpoint, options));
     const [one, other] = await Promise.all([ask(), ...(twice ? [ask()] : [])]);
     const tree = one ?? other;
     if (tree === undefined) return undefined;
@@ -143,15 +148,15 @@ export class User {
     return listing.tasks.filter(({ pid }) => userOf(pid) === number);
   }
 
-  /** @returns undefined while it runs, or nobody knows */
-  async #endOf(tree: StartedTree, whole: boolean): Promise<'ended' | 'lost' | undefined> {
+  /** @returns `unknown`: there is no such tree; undefined while it runs, or nobody can be asked */
+  async #endOf(tree: StartedTree, whole: boolean): Promise<'ended' | 'lost' | 'unknown' | undefined> {
     const { record, results } = this.#parts;
     const listing = await attempt(record, 'ends', () => this.#endsOf(tree));
     if (listing === undefined) return undefined;
     if (listing === 'unknown') {
       if (!record.isExplained(NATS_LOST)) record.violation(`nobody knows the tree ${tree.tree} any more`);
-      record.count('tree forgotten', tree.tree);
-      return 'lost';
+      record.count('tree unknown', tree.tree);
+      return 'unknown';
     }
     const { ends, running, missing, lost } = listing;
     if (lost.length > 0) {

@@ -6,6 +6,7 @@ export {
   type PlacedPart,
   Placement,
   type SpreadObject,
+  workersOf,
 } from './placement.js';
 export {
   type Hosted,

@@ -48,6 +48,21 @@ async function endsOf(client: Client, tree: string): Promise<Map<number, string>
 /** What has ended may have left zombies, until those are told whose parents they were waiting for. */
 const untilEmpty = (): Promise<void> => until(async () => (await cluster.client.ps()).tasks.length === 0);
 
+test('trees that are started one right after the other are spread over the workers', async () => {
+  const { client } = cluster;
+  const hosts: string[] = [];
+  const pids: number[] = [];
+  for (let count = 0; count < 9; count++) {
+    const { rootPid, workers } = await client.spawn({ root: { program: 'idle', params: { forever: true } } });
+    hosts.push(...workers);
+    pids.push(rootPid);
+  }
+  for (const id of ['worker-1', 'worker-2', 'worker-3'])
+    expect(hosts.filter((host) => host === id).length).toBeGreaterThanOrEqual(2);
+  for (const pid of pids) await client.kill(pid);
+  await untilEmpty();
+});
+
 test('a checkpoint in a fork storm is as good as any', async () => {
   const { client } = cluster;
   const pid = 1_000;

@@ -22,6 +22,8 @@ interface Known {
   readonly revision: number;
   /** When its last heartbeat came, by performance.now(). */
   heard: number;
+  /** Tasks that were given to it since, of which its record does not tell. */
+  given: number;
   /** Aborted when what it hosts is lost. */
   readonly lost: AbortController;
 }
@@ -82,11 +84,21 @@ export class Workers {
     }
   }
 
-  /** Those that take new tasks. @throws EAGAIN there is none */
+  /** Those that take new tasks; what was given to them counts already. @throws EAGAIN there is none */
   serving(): WorkerRecord[] {
     const serving = this.list().filter(({ state }) => state === 'serving');
-    if (serving.length > 0) return serving;
+    if (serving.length > 0)
+      return serving.map((record) => ({
+        ...record,
+        load: { ...record.load, tasks: record.load.tasks + (this.#known.get(record.worker)?.given ?? 0) },
+      }));
     throw new CkptError('EAGAIN', 'there is no worker to host tasks; start one: ckptree worker');
+  }
+
+  /** Whoever starts the next tree before a worker tells of these tasks itself is to know of them. */
+  give(worker: string, tasks: number): void {
+    const known = this.#known.get(worker);
+    if (known !== undefined) known.given += tasks;
   }
 
   /** @throws ENOENT no such worker is alive */
@@ -126,7 +138,7 @@ export class Workers {
     const known = this.#known.get(worker);
     const isKnown = known?.record.started === started;
     const lost = isKnown ? known.lost : new AbortController();
-    this.#known.set(worker, { record, revision, heard: performance.now(), lost });
+    this.#known.set(worker, { record, revision, heard: performance.now(), given: 0, lost });
     if (isKnown) return;
     // The same name, started anew: what the one before hosted is gone.
     if (known !== undefined) this.#isLost(known, 'silent');

@@ -2,7 +2,7 @@ import { CkptError } from '@ckptree/errors';
 import { readTree } from '@ckptree/image';
 import type { StoredPages, TaskTree } from '@ckptree/model';
 import type { coordinator, ReplyOf, RequestOf } from '@ckptree/protocol';
-import { placeImage } from '@ckptree/restart';
+import { placeImage, workersOf } from '@ckptree/restart';
 import { tellAll } from '../cluster/fan-out.js';
 import { livingRows } from './living-rows.js';
 import { placementMap, placingWorker, told } from './spawn.js';
@@ -43,6 +43,7 @@ async function start(
     workers: where.map(placingWorker),
     placement: placementMap(placement),
   });
+  for (const id of workersOf(placed, image.tasks.length)) workers.give(id, 1);
   const tree = newTreeId();
   const { rootPid } = image;
   const record = {

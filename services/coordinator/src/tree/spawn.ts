@@ -45,6 +45,7 @@ async function start(
   const rootPid = spawned.tasks[0]!.pid;
   const split = splitTree(spawned, { treeId: tree, workerOf: (pid) => workerOf.get(pid)! });
   const ids = [...split.keys()];
+  for (const id of workerOf.values()) workers.give(id, 1);
   const record = {
     version: 1 as const,
     tree,

@@ -84,7 +84,7 @@ async function leadUntilTheEnd(parts: LeadParts, term: Term, atEnd: (() => unkno
     return workers.close();
   });
   await workers.ready;
-  const table = new ProcessTable({ connection, workers, trees });
+  const table = new ProcessTable({ connection, workers, trees, signal: term.signal });
   const treeParts = { ...parts, workers, trees, table, startingPids: new StartingPids() };
   const treeKeeper = new TreeKeeper(treeParts, onError);
   keeper = treeKeeper;

@@ -1,11 +1,14 @@
 import { CkptError } from '@ckptree/errors';
 import {
   type CheckpointRecord,
+  CONTROL_KEYS,
   type Connection,
+  coordinator,
   EventPublisher,
   type Records,
   readEvents,
   recordsOf,
+  request,
   serveAll,
   type TreeRecord,
   worker,
@@ -21,11 +24,14 @@ import { until } from './support/test-cluster.js';
 let bare: BareCluster;
 let connection: Connection;
 let records: Records;
+/** What leaders complained of. */
+let errors: unknown[];
 const beats = new Set<NodeJS.Timeout>();
 beforeEach(async () => {
   bare = await bareCluster();
   ({ connection } = bare);
   records = recordsOf(connection);
+  errors = [];
 });
 afterEach(async () => {
   for (const timer of beats) clearInterval(timer);
@@ -69,7 +75,7 @@ async function leading(work: () => Promise<void>, other: Partial<Records> = {}):
       observer: observer as unknown as Parts['observer'],
       upkeep: { gc: 0, verify: 0 },
       limits: { leaseMs: 1_000, describeMs: 1_000, dumpMs: 1_000, commitMs: 1_000 },
-      onError: () => undefined,
+      onError: (error) => errors.push(error),
     },
     { number: 2, signal: end.signal },
   );
@@ -100,6 +106,41 @@ test('a worker that is heard a little later than the term begins is not lost, no
     await until(() => performance.now() - began > 8_000);
     expect((await records.trees.get(TREE.tree))?.value).toEqual(TREE);
   });
+  await served.stop();
+});
+
+test('a leader whose term is over waits for no worker that does not answer', async () => {
+  await records.trees.put(TREE.tree, TREE);
+  await join();
+  const made = (await records.trees.madeAt()) ?? 0;
+  await records.allTrees.put(CONTROL_KEYS.trees, { version: 1, made });
+  const order: string[] = [];
+  const { fragments, ps } = worker('w1');
+  const late = async (verb: string): Promise<never> => {
+    order.push(verb);
+    await until(() => order.includes('over'));
+    throw new CkptError('EAGAIN', 'too late');
+  };
+  const served = serveAll(
+    connection,
+    { fragments, ps },
+    { fragments: () => late('fragments'), ps: () => late('ps') },
+  );
+  let answer: Promise<unknown> = Promise.resolve();
+  await leading(async () => {
+    await until(() =>
+      request(connection, coordinator.workers, {}).then(
+        () => true,
+        () => false,
+      ),
+    );
+    answer = request(connection, coordinator.ps, {}, { timeoutMs: 30_000 });
+    answer.catch(() => undefined); // told below
+    await until(() => order.includes('fragments') && order.includes('ps'));
+  });
+  order.push('over');
+  await expect(answer).rejects.toMatchObject({ code: 'ERESTART' });
+  expect(errors).toEqual([]);
   await served.stop();
 });
 

@@ -10,6 +10,8 @@ export interface ProcessTableParts {
   readonly connection: Connection;
   readonly workers: Workers;
   readonly trees: Trees;
+  /** Raised when nobody waits for answers any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Where a task is. */
@@ -146,7 +148,7 @@ export class ProcessTable {
         after,
         limit: PAGE,
       };
-      const page: { tasks: TaskRow[]; next?: number } = await ask(this.#parts.connection, id, 'ps', body);
+      const page: { tasks: TaskRow[]; next?: number } = await this.#ask(id, 'ps', body);
       rows.push(...page.tasks);
       after = page.next;
     }
@@ -156,11 +158,16 @@ export class ProcessTable {
   /** @returns undefined when the worker knows nothing of the tree: it was started anew */
   async #endsPage(id: string, tree: string, after: number) {
     try {
-      return await ask(this.#parts.connection, id, 'ends', { tree, after, limit: PAGE });
+      return await this.#ask(id, 'ends', { tree, after, limit: PAGE });
     } catch (error) {
       if (isCkptError(error) && error.code === 'ESRCH') return undefined;
       throw error;
     }
+  }
+
+  #ask<V extends 'ps' | 'ends'>(id: string, verb: V, body: Parameters<typeof ask<V>>[3]) {
+    const { connection, signal } = this.#parts;
+    return ask(connection, id, verb, body, signal === undefined ? {} : { signal });
   }
 
   async #gather<Row extends { readonly pid: number }>(

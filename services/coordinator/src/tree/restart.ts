@@ -82,7 +82,9 @@ async function makeRoom(parts: TreeParts, wanted: ReadonlySet<number>, signal: A
   for (const tree of broken) {
     const { rootPid } = trees.get(tree);
     const body = { tree, roots: [rootPid], signal: 'kill' as const };
-    await tellAll(connection, table.workersOf(tree), 'signal', () => body);
-    await tellAll(connection, table.workersOf(tree), 'disown', () => ({ tree, parents: [rootPid] }));
+    await tellAll(connection, table.workersOf(tree), 'signal', () => body, { signal });
+    await tellAll(connection, table.workersOf(tree), 'disown', () => ({ tree, parents: [rootPid] }), {
+      signal,
+    });
   }
 }

@@ -109,14 +109,17 @@ async function loaded(connection: Connection, id: string, tree: string, signal: 
 
 /**
  * Nothing of a tree that could not be started stays on workers that live; parts that run already are killed.
+ * @param over raised when nobody waits for that any more
  * @returns whether all of them are known to have nothing of it any more
  */
 export async function undoStart(
   { connection, workers }: StartParts,
   ids: readonly string[],
   { tree, rootPid }: Pick<StartOptions, 'tree' | 'rootPid'>,
+  over?: AbortSignal,
 ): Promise<boolean> {
-  const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS);
+  const late = AbortSignal.timeout(UNDO_TIMEOUT_MS);
+  const signal = over === undefined ? late : AbortSignal.any([late, over]);
   const undone = await Promise.allSettled(
     ids.map((id) =>
       workers.whileAlive([id], signal, (signal) =>

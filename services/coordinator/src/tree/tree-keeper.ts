@@ -1,5 +1,5 @@
-import { isCkptError } from '@ckptree/errors';
-import type { TreeRecord } from '@ckptree/protocol';
+import { CkptError, isCkptError } from '@ckptree/errors';
+import type { RequestOptions, TreeRecord } from '@ckptree/protocol';
 import { ask, askAll, onAll, tellAll } from '../cluster/fan-out.js';
 import { told } from './spawn.js';
 import { undoStart } from './start-tree.js';
@@ -20,7 +20,7 @@ export class TreeKeeper {
   /** Trees that could not be looked at: that is told once, and not every second until a worker is back or lost. */
   #failing: ReadonlySet<string> = new Set();
   #looking: Promise<void> | undefined;
-  #closed = false;
+  readonly #end = new AbortController();
 
   constructor(parts: TreeParts, onError: (error: unknown) => void) {
     this.#parts = parts;
@@ -36,10 +36,15 @@ export class TreeKeeper {
     });
   }
 
+  /** Waits for no worker: one that is away may answer late, or never. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#end.abort(new CkptError('EINTR', 'this coordinator leads no longer'));
     clearInterval(this.#timer);
     await this.#looking;
+  }
+
+  get #closed(): boolean {
+    return this.#end.signal.aborted;
   }
 
   /** A worker is gone with all that it hosted. */
@@ -71,7 +76,7 @@ export class TreeKeeper {
   /** What was left half started gives back its tasks and pids, on all workers that can be told. */
   async undoHalfStarted(): Promise<void> {
     await Promise.all(
-      [...this.#parts.trees.halfStarted].map((tree) => this.#undo(tree).catch(this.#onError)),
+      [...this.#parts.trees.halfStarted].map((tree) => this.#undo(tree).catch((error) => this.#tell(error))),
     );
   }
 
@@ -79,7 +84,13 @@ export class TreeKeeper {
   async #undo(id: string): Promise<void> {
     const { trees, table } = this.#parts;
     if (table.absentOf(id).length > 0) return;
-    if (await undoStart(this.#parts, table.workersOf(id), trees.get(id))) await trees.remove(id);
+    const { signal } = this.#end;
+    if (await undoStart(this.#parts, table.workersOf(id), trees.get(id), signal)) await trees.remove(id);
+  }
+
+  /** What was given up is no news. */
+  #tell(error: unknown): void {
+    if (!this.#closed) this.#onError(error);
   }
 
   async #lookAtAll(): Promise<void> {
@@ -91,7 +102,7 @@ export class TreeKeeper {
         await this.#lookAt(tree);
       } catch (error) {
         failing.add(tree.tree);
-        if (!this.#failing.has(tree.tree)) this.#onError(error);
+        if (!this.#failing.has(tree.tree)) this.#tell(error);
       }
     }
     this.#failing = failing;
@@ -115,15 +126,19 @@ export class TreeKeeper {
     const gone = await this.#goneOf(tree, ids, [...parents]);
     if (gone.length > 0)
       for (const error of (
-        await tellAll(connection, ids, 'disown', () => ({ tree: tree.tree, parents: gone }))
+        await tellAll(connection, ids, 'disown', () => ({ tree: tree.tree, parents: gone }), this.#options)
       ).values())
-        this.#onError(error);
+        this.#tell(error);
+  }
+
+  get #options(): RequestOptions {
+    return { signal: this.#end.signal };
   }
 
   /** @returns undefined when the worker knows nothing of the tree */
   async #fragmentsOn(id: string, { tree }: TreeRecord) {
     try {
-      return await ask(this.#parts.connection, id, 'fragments', { tree });
+      return await ask(this.#parts.connection, id, 'fragments', { tree }, this.#options);
     } catch (error) {
       if (isCkptError(error) && error.code === 'ESRCH') return undefined;
       throw error;
@@ -143,7 +158,7 @@ export class TreeKeeper {
   /** Those of some tasks that no worker hosts alive. A worker that was lost takes its answer with it. */
   async #goneOf(tree: TreeRecord, ids: readonly string[], pids: readonly number[]): Promise<number[]> {
     const body = { tree: tree.tree, pids: [...pids] };
-    const answers = await askAll(this.#parts.connection, ids, 'living', () => body);
+    const answers = await askAll(this.#parts.connection, ids, 'living', () => body, this.#options);
     const living = new Set([...answers.values()].flatMap(({ pids: found }) => found));
     return pids.filter((pid) => !living.has(pid));
   }

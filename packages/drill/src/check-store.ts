@@ -14,10 +14,10 @@ export async function checkStore(
 ): Promise<void> {
   const { checkpoints, damaged } = await store.list();
   for (const one of damaged) record.violation(`damaged: ${JSON.stringify(one)}`);
-  const listed = new Set(checkpoints.map(({ id }) => id));
-  for (const id of keptOf(ledger))
+  const listed = new Map(checkpoints.map(({ id, name = '' }) => [id, name]));
+  for (const id of keptOf(ledger, listed))
     if (!listed.has(id)) record.violation(`checkpoint ${id} is completed and not listed`);
-  for (const id of listed) {
+  for (const id of listed.keys()) {
     const end = ledger.ends.get(id)?.type ?? (ledger.isWhole ? 'of no end that was told' : 'completed');
     if (end !== 'completed') record.violation(`checkpoint ${id} is ${end} and listed`);
   }
@@ -35,10 +35,11 @@ async function checkCollected(client: Client, store: Store, record: DrillRecord)
   if (writers > 0) record.violation(`${writers} leases of writers are left`);
 }
 
-/** The newest of each name that were completed. */
-function keptOf({ ends }: EventLedger): string[] {
-  const completed = new Map<string, string[]>();
-  for (const [id, { type, name }] of ends)
-    if (type === 'completed') completed.set(name, [...(completed.get(name) ?? []), id]);
-  return [...completed.values()].flatMap((ids) => ids.sort().slice(-KEEP_LAST));
+/** The newest of each name that were completed, as was told or can be seen: the end of some may be lost with the events. */
+function keptOf({ ends }: EventLedger, listed: ReadonlyMap<string, string>): string[] {
+  const completed = new Map(listed);
+  for (const [id, { type, name }] of ends) if (type === 'completed') completed.set(id, name);
+  const byName = new Map<string, string[]>();
+  for (const [id, name] of completed) byName.set(name, [...(byName.get(name) ?? []), id]);
+  return [...byName.values()].flatMap((ids) => ids.sort().slice(-KEEP_LAST));
 }

@@ -58,9 +58,8 @@ const POLL_MS = 200;
 const SETTLED_MS = 120_000;
 
 /**
- * Users work on a cluster while its processes are killed and stand still. What they see must be right all the while, and in the end all must
- * be in order.
- * @throws EIO the cluster does not start; ENOENT there is no nats-server; EINTR `signal`
+ * Users work on a cluster while harm is done to it. What they see must be right all the while, and in the end all must be in order.
+ * @throws EIO the cluster does not start; ENOENT there is no nats-server; EPERM no fault is left that this user may do; EINTR `signal`
  */
 export async function drill(options: DrillOptions): Promise<DrillReport> {
   const folder = await mkdtemp(join(options.folder, 'ckptree-drill-'));

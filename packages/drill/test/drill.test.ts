@@ -17,7 +17,7 @@ describe('a cluster whose processes are killed and stand still while users work 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'ckptree-drills-'));
     report = await drill({
-      ...{ seed: 5, seconds: 20, users: 2, treeSeconds: 6 },
+      ...{ seed: 5, seconds: 20, users: 2, treeSeconds: 3 },
       ...{ workers: 2, storages: 1, coordinators: 2, carrier: 'volume', encrypted: true, folder },
       faults: FAULT_NAMES,
       pauseMs: { least: 500, most: 3_000 },

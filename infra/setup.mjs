@@ -60,7 +60,7 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
 const asked = (option) => process.argv.includes(option);
 const TOOLS = { gdb: 'gdb', readelf: 'binutils', openssl: 'openssl', 'nats-server': 'nats-server' };
 if (asked('--tools')) installTools(TOOLS);
-else if (asked('--nats') && !process.env.NATS_URL) installTools({ 'nats-server': 'nats-server' });
+else if (asked('--nats')) installTools({ 'nats-server': 'nats-server' });
 
 if (!existsSync(join(root, 'packages/cli/dist'))) process.stderr.write('setup: building\n');
 if (!run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']))

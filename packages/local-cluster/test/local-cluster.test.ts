@@ -38,6 +38,21 @@ async function watched(): Promise<Watched> {
   return { cluster, dataFolder, next, end };
 }
 
+test('whoever has NATS_URL set for another cluster gets one of its own all the same', async () => {
+  const { NATS_URL: before } = process.env;
+  process.env.NATS_URL = 'nats://127.0.0.1:1';
+  const dataFolder = await mkdtemp(join(tmpdir(), 'ckptree-local-'));
+  try {
+    const cluster = await LocalCluster.start({ dataFolder, workers: 0, storages: 0, coordinators: 0 });
+    expect(cluster.nats?.url).toBe(cluster.natsUrl);
+    await cluster.stop();
+  } finally {
+    if (before === undefined) delete process.env.NATS_URL;
+    else process.env.NATS_URL = before;
+    await rm(dataFolder, { recursive: true, force: true });
+  }
+});
+
 test('a nats-server that is killed is started again at the same address', async () => {
   const { cluster, next, end } = await watched();
   try {

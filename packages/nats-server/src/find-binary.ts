@@ -18,7 +18,7 @@ export function findNatsServer(): string {
   if (path !== undefined) return path;
   throw new CkptError(
     'ENOENT',
-    'there is no nats-server on this machine: install it (`apt-get install nats-server` on Debian and Ubuntu, `brew install nats-server` on macOS, or a release from https://github.com/nats-io/nats-server/releases; 2.9 or later), or set NATS_URL to the address of one that runs',
+    'there is no nats-server on this machine: install it (`apt-get install nats-server` on Debian and Ubuntu, `brew install nats-server` on macOS, or a release from https://github.com/nats-io/nats-server/releases; 2.9 or later), or have `ckptree up --nats URL` use one that runs elsewhere',
     { path: 'nats-server' },
   );
 }

@@ -2,7 +2,7 @@ import { CkptError } from '@ckptree/errors';
 import { NatsServer, type NatsServerOptions } from './nats-server.js';
 
 export interface ObtainOptions extends NatsServerOptions {
-  /** The address of a server that runs; default: what NATS_URL says. With one, none is started. */
+  /** The address of a server that runs. With one, none is started. */
   readonly url?: string;
 }
 
@@ -14,10 +14,10 @@ export interface Obtained {
   stop(): Promise<void>;
 }
 
-/** The server that NATS_URL names, or one of our own. @throws what NatsServer.start() throws */
+/** The server at an address, or one of our own. @throws EINVAL that is no address; what NatsServer.start() throws */
 export async function obtainNats(options: ObtainOptions): Promise<Obtained> {
-  const url = options.url ?? process.env.NATS_URL ?? '';
-  if (url !== '') {
+  const { url } = options;
+  if (url !== undefined) {
     checkUrl(url);
     return { url, stop: async () => undefined };
   }
@@ -31,8 +31,5 @@ function checkUrl(url: string): void {
       throw new CkptError(
         'EINVAL',
         `${JSON.stringify(one)} is no address of a NATS server: nats://HOST:PORT`,
-        {
-          field: 'NATS_URL',
-        },
       );
 }

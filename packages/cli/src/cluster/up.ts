@@ -44,7 +44,7 @@ export async function up(options: UpOptions, session: Session): Promise<Outcome<
         storages: storage,
         coordinators,
         carrier,
-        ...(nats !== undefined && { natsUrl: nats }),
+        ...(url !== undefined && { natsUrl: url }),
         args: { worker: workerArgs(options) },
         signal: session.signal,
         onEvent: (event) => session.say(describe(event)),

@@ -208,6 +208,49 @@ test('an encrypted store opens with any of its keys, and with nothing else', asy
   );
 });
 
+test('a key that is added is the one that is given for it, and needs no label', async () => {
+  const store = storeAt('keys', { CKPTREE_PASSPHRASE: 'correct horse' });
+  await store.report('store-init', 'store', 'init', '--encrypt');
+  const keyFile = scratch.write('unlabelled', randomBytes(32));
+  const add = ['store', 'key', 'add'];
+  const added = await store.report<{ keys: { type: string; label: string }[] }>(
+    'store-key',
+    ...[...add, '--new-key-file', keyFile],
+  );
+  expect(added.keys).toContainEqual(expect.objectContaining({ type: 'key-file', label: '' }));
+
+  // What opens the store is not what is to open it, too.
+  expect(await store.run(...add)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /^ckptree: EINVAL: there is no passphrase that is to open the store, too.*\n$/,
+    ),
+  });
+  const two = ['--new-key-file', keyFile, '--new-passphrase-file', scratch.write('other', 'another\n')];
+  expect(await store.run(...add, ...two)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^ckptree: EINVAL: .*one secret.*`ckptree store key add`.*\n$/),
+  });
+});
+
+test('a new store is made with one secret, not with whichever of two', async () => {
+  const secrets = ['--key-file', scratch.write('first-key', randomBytes(32))];
+  secrets.push('--passphrase-file', scratch.write('first-phrase', 'correct horse\n'));
+  const store = storeAt('of-two-secrets');
+  for (const args of [
+    ['store', 'init'],
+    ['import', image],
+  ])
+    expect(await store.run(...args, ...secrets)).toMatchObject({
+      code: 1,
+      // The place is the store, not the image that was to go there.
+      stderr: expect.stringMatching(
+        /^ckptree: EINVAL: .*one secret.*`ckptree store key add`\n(?: {2}at .*of-two-secrets\n)?$/,
+      ),
+    });
+  expect(scratch.list()).not.toContain('of-two-secrets');
+});
+
 test('a store that is not encrypted is refused to whoever gives a secret for it', async () => {
   const store = storeAt('plain-after-all');
   await store.report('store-init', 'store', 'init');

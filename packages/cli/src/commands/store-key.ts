@@ -1,12 +1,13 @@
 import { Command } from '@commander-js/extra-typings';
 import type { Runner } from '../command.js';
 import { newStoreCommand } from '../store/store-options.js';
+import { helpCommand } from './help.js';
 
 /** The commands for what opens an encrypted store. */
 export function keyCommand(run: Runner) {
   const key = new Command('key').description('Manage what opens an encrypted store.');
   for (const part of [addCommand, removeCommand, listCommand]) key.addCommand(part(run));
-  return key;
+  return key.helpCommand(false).addCommand(helpCommand(key));
 }
 
 function addCommand(run: Runner) {
@@ -16,7 +17,7 @@ function addCommand(run: Runner) {
   ])
     .option('--new-passphrase-file <file>', 'the first line is the new passphrase')
     .option('--new-key-file <file>', 'the new key: at least 32 random bytes')
-    .option('--label <text>', 'what to call it', '')
+    .option('--label <text>', 'what to call it')
     .action((options) =>
       run(options, async () => {
         const { addKey, formatKeys } = await import('../store/keys.js');

@@ -5,7 +5,7 @@ import { printable } from '../output/printable.js';
 import { type Column, formatTable } from '../output/table.js';
 import type { Outcome } from '../session.js';
 import { withStore } from './open-store.js';
-import { newSecret } from './secrets.js';
+import { askForNew, oneOf, secretsInFiles } from './secrets.js';
 import type { StoreOptions } from './store-options.js';
 
 const Key = Type.Object(
@@ -30,20 +30,18 @@ type KeysReport = Static<typeof KeysReport>;
 export interface NewKey {
   readonly newPassphraseFile?: string | undefined;
   readonly newKeyFile?: string | undefined;
-  readonly label: string;
+  readonly label?: string | undefined;
 }
 
 /** Lets one more secret open the store. */
 export function addKey(
-  { newPassphraseFile, newKeyFile, label }: NewKey,
+  { newPassphraseFile, newKeyFile, label = '' }: NewKey,
   options: StoreOptions,
 ): Promise<Outcome<KeysReport>> {
   return changeKeys(options, async (store) => {
-    const secret = await newSecret(
-      { passphraseFile: newPassphraseFile, keyFile: newKeyFile },
-      'that is to open the store, too',
-    );
-    await store.addKey(secret, label);
+    // CKPTREE_PASSPHRASE opens the store: it is no new one.
+    const given = oneOf(await secretsInFiles({ passphraseFile: newPassphraseFile, keyFile: newKeyFile }));
+    await store.addKey(given ?? (await askForNew('that is to open the store, too')), label);
   });
 }
 

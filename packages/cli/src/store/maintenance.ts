@@ -5,7 +5,7 @@ import { printable } from '../output/printable.js';
 import { formatBytes, plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';
 import { makeStore, withStore } from './open-store.js';
-import { givenSecrets, newSecret } from './secrets.js';
+import { askForNew, givenSecrets, oneOf } from './secrets.js';
 import { type StoreOptions, storeFolder } from './store-options.js';
 
 const closed = { additionalProperties: false };
@@ -33,9 +33,8 @@ type StoreInfoReport = Static<typeof StoreInfoReport>;
 /** Makes a store. @param encrypt also when no secret was given: then one is asked for */
 export async function init(encrypt: boolean, options: StoreOptions): Promise<Outcome<StoreInfoReport>> {
   const path = storeFolder(options);
-  const secret = encrypt
-    ? await newSecret(options, `for the new store ${path}`)
-    : (await givenSecrets(options))[0];
+  const given = oneOf(await givenSecrets(options));
+  const secret = given ?? (encrypt ? await askForNew(`for the new store ${path}`) : undefined);
   const store = await makeStore(path, secret === undefined ? {} : { secret });
   try {
     return { report: await describe(store, path), exitCode: 0 };

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { asCkptError, CkptError, isCkptError, makeFolders } from '@ckptree/errors';
+import { asCkptError, at, CkptError, isCkptError, makeFolders } from '@ckptree/errors';
 import { type InitOptions, type OpenOptions, poolEngine, Store } from '@ckptree/store';
-import { givenSecrets, secretsToOpen } from './secrets.js';
+import { givenSecrets, oneOf, secretsToOpen } from './secrets.js';
 import { type StoreOptions, storeFolder } from './store-options.js';
 
 export interface UseOptions {
@@ -32,12 +32,21 @@ export async function withStore<Result>(
   }
 }
 
-/** As withStore(); the caller closes it. */
-export async function openStore(
+/** As withStore(); the caller closes it. Errors that name no file get the store's path. */
+export async function openStore(options: StoreOptions, how: UseOptions): Promise<Store> {
+  const path = storeFolder(options);
+  try {
+    return await openAt(path, options, how);
+  } catch (error) {
+    throw at(error, { path });
+  }
+}
+
+async function openAt(
+  path: string,
   options: StoreOptions,
   { create = false, threads, givesWay = false }: UseOptions,
 ): Promise<Store> {
-  const path = storeFolder(options);
   const engine = poolEngine(threads, givesWay);
   const open = async () => Store.open(path, { engine, secrets: await secretsToOpen(options, path) });
   if (await isThere(path)) return open();
@@ -45,10 +54,9 @@ export async function openStore(
     throw new CkptError(
       'ENOENT',
       `there is no store ${path} yet; the first checkpoint makes one, or \`ckptree store init\`${ofCluster(options)}`,
-      { path },
     );
   // Whoever gives a secret wants it used.
-  const [secret] = await givenSecrets(options);
+  const secret = oneOf(await givenSecrets(options));
   try {
     return await makeStore(path, { engine, ...(secret !== undefined && { secret }) });
   } catch (error) {

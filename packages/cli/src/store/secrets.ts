@@ -10,13 +10,25 @@ const KEY_FILE_MAX = 1024 * 1024;
 type SecretFiles = Pick<StoreOptions, 'passphraseFile' | 'keyFile'>;
 
 /** The secrets that the command line and the environment give, without asking anybody. @throws ENOENT, EPERM, E2BIG */
-export async function givenSecrets({ passphraseFile, keyFile }: SecretFiles): Promise<Secret[]> {
+export async function givenSecrets(files: SecretFiles): Promise<Secret[]> {
   const { CKPTREE_PASSPHRASE: passphrase = '' } = process.env;
-  return [
-    ...(keyFile === undefined ? [] : [{ keyFile: await readSecret(keyFile) }]),
-    ...(passphraseFile === undefined ? [] : [{ passphrase: await firstLine(passphraseFile) }]),
-    ...(keyFile === undefined && passphraseFile === undefined && passphrase !== '' ? [{ passphrase }] : []),
-  ];
+  const inFiles = await secretsInFiles(files);
+  return inFiles.length > 0 || passphrase === '' ? inFiles : [{ passphrase }];
+}
+
+/** The secrets in the files that the command line names. @throws ENOENT, EPERM, E2BIG */
+export const secretsInFiles = async ({ passphraseFile, keyFile }: SecretFiles): Promise<Secret[]> => [
+  ...(keyFile === undefined ? [] : [{ keyFile: await readSecret(keyFile) }]),
+  ...(passphraseFile === undefined ? [] : [{ passphrase: await firstLine(passphraseFile) }]),
+];
+
+/** The secret for something new, if one was given. @throws EINVAL there are two, of which one would open nothing */
+export function oneOf([secret, another]: readonly Secret[]): Secret | undefined {
+  if (another === undefined) return secret;
+  throw new CkptError(
+    'EINVAL',
+    'a passphrase and a key file are given where one secret is meant; give one, and add the other with `ckptree store key add`',
+  );
 }
 
 /**
@@ -37,12 +49,10 @@ export async function secretsToOpen(
 }
 
 /**
- * A secret that somebody chooses now: asked for twice when nothing was given.
+ * A passphrase that somebody chooses now: asked for twice.
  * @throws EINVAL there is nobody to ask, or the answers differ
  */
-export async function newSecret(options: SecretFiles, use: string): Promise<Secret> {
-  const [given] = await givenSecrets(options);
-  if (given !== undefined) return given;
+export async function askForNew(use: string): Promise<Secret> {
   const passphrase = await promptSecret(`Passphrase ${use}: `);
   if (passphrase === undefined)
     throw new CkptError(

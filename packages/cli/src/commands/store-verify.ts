@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import type { Runner } from '../command.js';
 import { newStoreCommand } from '../store/store-options.js';
+import { usageError } from '../usage-error.js';
 
 const EXAMPLES = [
   ['ckptree store verify', 'structure, indexes and references: quick'],
@@ -16,17 +17,19 @@ export function storeVerifyCommand(run: Runner) {
   )
     .option('--read-data', 'also read every chunk and check it')
     .option('--sample <share>', 'read only so many of the chunks, drawn at random, such as 5%', parseShare)
-    .action((options) =>
-      run(options, async () => {
+    .action((options) => {
+      const { readData = false, sample } = options;
+      if (readData && sample !== undefined)
+        throw usageError('--read-data reads all, and --sample a part; give one');
+      return run(options, async () => {
         const { formatStoreVerify, verifyStore } = await import('../store/verify-store.js');
-        const { readData = false, sample } = options;
         const thoroughness = { readData: readData || sample !== undefined, sample: sample ?? 1 };
         return {
           work: (session) => verifyStore(thoroughness, options, session),
           format: formatStoreVerify,
         };
-      }),
-    );
+      });
+    });
 }
 
 /** `5%` as 0.05. */

@@ -22,10 +22,8 @@ export const usageFailure = ({ message }: CommanderError, program: CommandUnknow
         const path = placeOfCommand(name, program);
         return path === undefined ? complaint : `${unknown} (Did you mean ${path}?)`;
       })
-      .replace(/^option '(.*?)' argument '(.*)' is invalid\. It/s, (_, option, value) =>
-        refused(option, value),
-      )
-      .replace(/^command-argument value '(.*)' is invalid for argument '(.*?)'\. It/s, (_, value, argument) =>
+      .replace(/^option '(.*?)' argument '(.*)' is invalid\. /s, (_, option, value) => refused(option, value))
+      .replace(/^command-argument value '(.*)' is invalid for argument '(.*?)'\. /s, (_, value, argument) =>
         refused(`<${argument}>`, value),
       )
       .replaceAll('\n', ' '),
@@ -41,7 +39,22 @@ function placeOfCommand(name: string, { commands }: CommandUnknownOpts): string 
 
 /** A value that somebody pasted by mistake is repeated in part only. */
 const refused = (name: string, value: string): string =>
-  `${name} cannot be '${value.length > 80 ? `${value.slice(0, 80)}...` : value}'. It`;
+  `${name} cannot be '${value.length > 80 ? `${value.slice(0, 80)}...` : value}'. `;
+
+/**
+ * Refuses options that say nothing in a command of this kind: they would be forgotten without a word.
+ * @param names of the options that are meant, by the names of their values
+ * @param why   goes on behind the option: `is for ...`
+ * @throws a usage error
+ */
+export function refuseOptions(
+  options: Readonly<Record<string, unknown>>,
+  names: Readonly<Record<string, string>>,
+  why: string,
+): void {
+  for (const [name, option] of Object.entries(names))
+    if (options[name] !== undefined) throw usageError(`${option} ${why}`);
+}
 
 /** Nothing is called ''. What a script did not fill in must not mean the folder it runs in, or the newest checkpoint. */
 export function refuseEmpty(command: CommandUnknownOpts): void {

@@ -86,6 +86,9 @@ const MISTAKES: readonly (readonly [commandLine: string, complaint: RegExp])[] =
   ['run a.json --threads 1000000', /from 1 to 256/],
   ['restart', /missing required argument 'image'/],
   ['restart a.img --frozen --checkpoint 1@5 --output x', /never comes to its --checkpoint/],
+  ['restart a --nats nats://x --lazy', /--lazy is for a restart on this machine, and --nats/],
+  ['restart a --nats nats://x --memory 1G', /--memory is for a restart on this machine/],
+  ['restart a --nats nats://x --checkpoint 1@5 --output x', /in a cluster .*`ckptree checkpoint PID`/],
   ['inspect a.img --map', /Did you mean --maps\?/],
   ['verify', /missing required argument 'image'/],
   ['diff a.img', /missing required argument 'b'/],
@@ -98,8 +101,12 @@ const MISTAKES: readonly (readonly [commandLine: string, complaint: RegExp])[] =
   ['checkpoint 1 --every 30s --timeout 1m', /--timeout is for one checkpoint/],
   ['checkpoint 1 --every 30s --key k', /--key is for one checkpoint/],
   ['checkpoint 1 --every 10ms', /from 1s to 365d/],
+  ['checkpoint 1 --every 0s', /from 1s to 365d/],
+  ['checkpoint 1 --every 999d', /from 1s to 365d/],
   ['checkpoint 1 --timeout 10ms', /from 1s to 24h/],
   ['checkpoint 1 --cron nightly', /the five fields of cron/],
+  ['store help rum', /unknown command 'rum'/],
+  ['store verify --read-data --sample 5%', /--read-data reads all, and --sample a part; give one/],
   ['cancel Nightly!', /the whole id of a checkpoint, such as .* or of a schedule, such as s-1/],
 ];
 

@@ -4,7 +4,7 @@ import { newClusterCommand } from '../cluster/cluster-options.js';
 import type { Runner } from '../command.js';
 import { namingOptions } from '../store/naming-options.js';
 import { treeOptions } from '../tree/tree-options.js';
-import { usageError } from '../usage-error.js';
+import { refuseOptions, usageError } from '../usage-error.js';
 
 const EXAMPLES = [
   ['ckptree checkpoint 1 --name nightly', 'task 1 and all below it, on whatever workers they are'],
@@ -12,6 +12,13 @@ const EXAMPLES = [
   ['ckptree checkpoint 1 --every 30s --name db', 'again and again; `cancel` ends it'],
   ["ckptree checkpoint 1 --cron '0 3 * * *'", 'every night (UTC)'],
 ] as const;
+
+const FOR_ONE = {
+  stop: '--stop',
+  leaveFrozen: '--leave-frozen',
+  key: '--key',
+  timeout: '--timeout',
+} as const;
 
 export function checkpointCommand(run: Runner) {
   return newClusterCommand('checkpoint', 'Save a task and all below it while they run.', EXAMPLES)
@@ -39,7 +46,8 @@ export function checkpointCommand(run: Runner) {
     .action((pid, options) => {
       if (options.every !== undefined && options.cron !== undefined)
         throw usageError('give --every or --cron, not both');
-      if (options.every !== undefined || options.cron !== undefined) refuseForSchedules(options);
+      if (options.every !== undefined || options.cron !== undefined)
+        refuseOptions(options, FOR_ONE, 'is for one checkpoint, and not for those of --every or --cron');
       if (options.leaveFrozen && options.stop)
         throw usageError('a tree cannot be left frozen and be stopped: give --leave-frozen or --stop');
       return run(options, async () => {
@@ -50,16 +58,4 @@ export function checkpointCommand(run: Runner) {
         };
       });
     });
-}
-
-/** What is for one checkpoint only would be forgotten without a word. */
-function refuseForSchedules(options: Readonly<Record<string, unknown>>): void {
-  for (const [name, option] of [
-    ['stop', '--stop'],
-    ['leaveFrozen', '--leave-frozen'],
-    ['key', '--key'],
-    ['timeout', '--timeout'],
-  ] as const)
-    if (options[name] !== undefined)
-      throw usageError(`${option} is for one checkpoint, and not for those of --every or --cron`);
 }

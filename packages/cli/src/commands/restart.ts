@@ -3,7 +3,7 @@ import type { Runner } from '../command.js';
 import { namingOptions } from '../store/naming-options.js';
 import { IMAGE_ARGUMENT, newStoreCommand } from '../store/store-options.js';
 import { checkpointOf, treeOptions } from '../tree/tree-options.js';
-import { usageError } from '../usage-error.js';
+import { refuseOptions, usageError } from '../usage-error.js';
 
 const EXAMPLES = [
   ['ckptree restart tree.img', 'go on from the image to the end; the same report as `run`'],
@@ -16,6 +16,15 @@ const EXAMPLES = [
   ['ckptree restart nightly --lazy', 'let the tasks run at once, and bring their memory as they touch it'],
   ['ckptree restart tree.img --checkpoint 1@5000 --output later.img', 'save it again, 5000 ticks later'],
 ] as const;
+
+/** How a tree is loaded and run here. */
+const ONLY_HERE = {
+  lazy: '--lazy',
+  cpus: '--cpus',
+  ticksPerSecond: '--ticks-per-second',
+  memory: '--memory',
+  threads: '--threads',
+} as const;
 
 export function restartCommand(run: Runner) {
   return clusterOptions(
@@ -47,11 +56,21 @@ export function restartCommand(run: Runner) {
       const request = { options, checkpoint: checkpointOf(options) };
       if (frozen && request.checkpoint !== undefined)
         throw usageError('a tree that is left --frozen never comes to its --checkpoint');
-      if (isForCluster(options) && request.checkpoint === undefined)
+      if (options.nats !== undefined && request.checkpoint !== undefined)
+        throw usageError(
+          'a tree that is restarted in a cluster is saved there by `ckptree checkpoint PID`, not by --checkpoint on its way',
+        );
+      if (isForCluster(options) && request.checkpoint === undefined) {
+        refuseOptions(
+          options,
+          ONLY_HERE,
+          `is for a restart on this machine, and ${options.nats === undefined ? 'NATS_URL' : '--nats'} names a cluster`,
+        );
         return run(options, async () => {
           const { formatStarted, restartOnCluster } = await import('../cluster/trees.js');
           return { work: (session) => restartOnCluster(image, options, session), format: formatStarted };
         });
+      }
       if (options.on !== undefined) throw usageError('--on is for a cluster; say where it is with --nats');
       return run(options, async () => {
         const { formatTree, restart, restartFrozen } = await import('../tree/restart.js');

@@ -54,13 +54,11 @@ export function byteSize(least: number, most: number): (text: string) => number 
 }
 
 /** `30s`, `5m`, `250ms`, in milliseconds. @throws InvalidArgumentError */
-export function parseDuration(text: string): number {
+function parseDuration(text: string): number {
   const [, digits, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
   if (digits === undefined)
     throw new InvalidArgumentError('It must be a number and a unit of ms, s, m, h or d, such as 30s.');
-  const ms = Number(digits) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS];
-  if (ms < 1 || ms > 366 * DURATION_UNITS.d) throw new InvalidArgumentError('It must be from 1ms to 366d.');
-  return ms;
+  return Number(digits) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS];
 }
 
 /** A parser for times from `least` to `most`, which are said as users say them. */

@@ -61,15 +61,19 @@ async function failed(error: unknown, args: readonly string[], program: CommandU
   const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   tell(failure, options.includes('--verbose') || options.includes('-v'));
   if (usage) process.stderr.write(`  ${commandOf(options, program).join(' ')} --help tells more\n`);
-  if (options.includes('--json'))
-    await writeAll(process.stdout, `${JSON.stringify({ error: failureOf(failure) }, undefined, 2)}\n`);
+  if (options.includes('--json')) {
+    const document = `${JSON.stringify({ error: failureOf(failure) }, undefined, 2)}\n`;
+    // Where that cannot be written, what went wrong has been told all the same.
+    await writeAll(process.stdout, document).catch(() => undefined);
+  }
   return usage ? EXIT.USAGE : EXIT.FAILURE;
 }
 
 /** The command that was meant, as far as there is such a one, with those that it is below: `ckptree store gc`. */
 function commandOf([arg, ...others]: readonly string[], within: CommandUnknownOpts): readonly string[] {
   if (arg === undefined) return [within.name()];
-  const inner = within.commands.find((command) => command.name() === arg);
+  // `help` has no help of its own that would tell more.
+  const inner = within.commands.find((command) => command.name() === arg && arg !== 'help');
   return inner === undefined ? commandOf(others, within) : [within.name(), ...commandOf(others, inner)];
 }
 

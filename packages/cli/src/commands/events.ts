@@ -23,7 +23,7 @@ export function eventsCommand(run: Runner) {
     .addOption(
       new Option(
         '--filter <what>',
-        'type=T, checkpoint=ID, root=PID, tree=ID, worker=ID or label=K=V; may be given several times',
+        'type=T, checkpoint=ID, root=PID, tree=ID, worker=ID, name=N or label=K=V; may be given several times',
       ).argParser(collect),
     )
     .action(({ filter: filters, ...options }) =>

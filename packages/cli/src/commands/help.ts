@@ -2,13 +2,16 @@ import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { CommanderError } from 'commander';
 import { EXIT } from '../exit-codes.js';
 
-/** `ckptree help store gc`: as `ckptree store gc --help`, and a complaint where there is no such command. */
-export const helpCommand = (program: CommandUnknownOpts) =>
+/**
+ * `ckptree help store gc`: as `ckptree store gc --help`, and a complaint where there is no such command.
+ * @param above the program, or a group of commands, whose `help` it is
+ */
+export const helpCommand = (above: CommandUnknownOpts) =>
   new Command('help')
-    .description('the help of a command')
+    .description('Show the help of a command.')
     .argument('[command...]')
     .action((names) => {
-      let command = program;
+      let command = above;
       for (const name of names) {
         const inner = command.commands.find((each) => each.name() === name);
         if (inner === undefined)

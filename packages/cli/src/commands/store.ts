@@ -1,6 +1,7 @@
 import { Command } from '@commander-js/extra-typings';
 import type { Runner } from '../command.js';
 import { newStoreCommand } from '../store/store-options.js';
+import { helpCommand } from './help.js';
 import { forgetCommand } from './store-forget.js';
 import { keyCommand } from './store-key.js';
 import { storeVerifyCommand } from './store-verify.js';
@@ -25,7 +26,7 @@ export function storeCommand(run: Runner) {
     keyCommand,
   ];
   for (const part of parts) store.addCommand(part(run));
-  return store.addHelpText('after', EXAMPLES);
+  return store.helpCommand(false).addCommand(helpCommand(store)).addHelpText('after', EXAMPLES);
 }
 
 function initCommand(run: Runner) {

@@ -47,6 +47,25 @@ describe('a connection', () => {
     await expect(request(connection, coordinator.ps, {})).rejects.toMatchObject({ code: 'EPIPE' });
   });
 
+  test('with a file for TLS that is not there, or a certificate without its key, says so at once', async () => {
+    const missing = join(folder, 'missing.pem');
+    for (const tls of [{ caFile: missing }, { certFile: missing, keyFile: missing }])
+      await expect(nats.open({ ...all, tls })).rejects.toMatchObject({
+        code: 'ENOENT',
+        fields: { path: missing },
+      });
+    const certFile = join(folder, 'users.conf');
+    for (const tls of [{ certFile }, { keyFile: certFile }])
+      await expect(nats.open({ ...all, tls })).rejects.toMatchObject({ code: 'EINVAL' });
+  });
+
+  test('with TLS to a server that has none says that', async () => {
+    await expect(nats.open({ ...all, tls: true, connectTimeoutMs: 0 })).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      message: expect.stringContaining('(TLS was asked for, and it has none)'),
+    });
+  });
+
   test('serves again after an outage', async () => {
     const [server, caller] = [await nats.open(all), await nats.open(all)];
     serve(server, coordinator.ps, async () => ({ tasks: [] }));

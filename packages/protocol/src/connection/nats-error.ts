@@ -62,7 +62,12 @@ export function fromNats(error: unknown, { responder, what, timeoutMs }: Asked):
 }
 
 export function describe(error: unknown): { readonly code: string; readonly message: string } {
-  if (error instanceof NatsError) return { code: error.code, message: error.message };
+  if (error instanceof NatsError) {
+    const { code, message } = error;
+    // All that the client says is `tls`.
+    const isPlain = code === ErrorCode.ServerOptionNotAvailable && message === 'tls';
+    return { code, message: isPlain ? 'TLS was asked for, and it has none' : message };
+  }
   return { code: '', message: error instanceof Error ? error.message : String(error) };
 }
 

@@ -86,9 +86,18 @@ export function natsOptions(options: ConnectionOptions, reconnectDelayHandler: (
     ...(password !== undefined && { pass: password }),
     ...(token !== undefined && { token }),
     ...(credsFile !== undefined && { authenticator: credsAuthenticator(contentOf(credsFile)) }),
-    ...(tls !== undefined && { tls: tls === true ? {} : { ...tls } }),
+    ...(tls !== undefined && { tls: tls === true ? {} : filesOf(tls) }),
     ...(inboxPrefix !== undefined && { inboxPrefix }),
   };
+}
+
+/** They are read at each connection, for they may be renewed. Whether they are there is known before the first. */
+function filesOf(tls: TlsOptions): TlsOptions {
+  const { certFile, keyFile } = tls;
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new CkptError('EINVAL', 'a certificate to show to NATS and its key go together; give both files');
+  for (const path of Object.values<string>({ ...tls })) contentOf(path);
+  return { ...tls };
 }
 
 function contentOf(path: string): Uint8Array {

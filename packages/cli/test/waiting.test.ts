@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalCluster } from '@ckptree/local-cluster';
-import { Connection, ensureCluster, takeRequests } from '@ckptree/protocol';
+import { Connection, coordinator, ensureCluster, serve, takeRequests } from '@ckptree/protocol';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ckptree } from './support/ckptree.js';
 
@@ -52,6 +52,24 @@ test('a checkpoint that is given up and cannot be cancelled is said to be still 
     });
     expect(stderr).toMatch(/checkpoint \S+ could not be cancelled and may still be taken/);
     expect(code).toBe(130);
+  } finally {
+    await connection.close();
+  }
+});
+
+test('a schedule that is given up before anybody has answered ends at once', async () => {
+  const connection = await Connection.open({ url: cluster.natsUrl, name: 'test' });
+  try {
+    const { code, stderr } = await ckptree(['checkpoint', '3', '--every', '1h', '--nats', cluster.natsUrl], {
+      meanwhile: (child) => {
+        children.push(child);
+        serve(connection, coordinator.schedule, () => {
+          child.kill('SIGINT');
+          return new Promise(() => undefined);
+        });
+      },
+    });
+    expect({ code, stderr }).toEqual({ code: 130, stderr: 'ckptree: ended by SIGINT\n' });
   } finally {
     await connection.close();
   }

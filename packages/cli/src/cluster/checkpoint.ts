@@ -51,12 +51,13 @@ export function checkpointTree(
   };
   return withClient(options, session, async (client) => {
     if (every !== undefined || cron !== undefined) {
-      const { schedule } = await client.schedule({
+      const asked = {
         pid,
         ...naming,
         ...(every !== undefined && { everyMs: every }),
         ...(cron !== undefined && { cron }),
-      });
+      };
+      const { schedule } = await client.schedule(asked, { signal: session.signal });
       return { report: { id: schedule, state: 'scheduled' }, exitCode: 0 };
     }
     const handle = await client.checkpoint(pid, {

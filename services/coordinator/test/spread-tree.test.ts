@@ -131,6 +131,16 @@ test('a placement names pids of the spec, also when the tree gets others', async
     code: 'EINVAL',
     message: 'the placement names task 9, which is not in the tree',
   });
+  // A pid that the tree would get, and that the spec does not have.
+  const got = second.rootPid + 5;
+  await expect(client.spawn(other, { placement: { [got]: 'worker-1' } })).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: `the placement names task ${got}, which is not in the tree`,
+  });
+  await expect(client.spawn(other, { placement: { 2: 'worker-9' } })).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: 'the placement names worker worker-9, which is not there',
+  });
   for (const pid of [first.rootPid, second.rootPid]) await client.kill(pid);
   await untilEmpty();
 });

@@ -96,11 +96,9 @@ function checkPlacement(
     if (!ids.has(worker))
       throw new CkptError(
         'EINVAL',
-        `the placement puts task ${pid} on worker ${worker}, which is not there`,
-        {
-          pid,
-          worker,
-        },
+        // Which task was meant has other pids by now, if those of the spec were taken.
+        `the placement names worker ${worker}, which is not there`,
+        { worker },
       );
   }
 }

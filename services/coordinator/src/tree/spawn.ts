@@ -87,14 +87,24 @@ export const placingWorker = ({ worker, load }: WorkerRecord): PlacingWorker => 
 export const placementMap = (placement: Readonly<Record<string, string>>): ReadonlyMap<number, string> =>
   new Map(Object.entries(placement).map(([pid, worker]) => [Number(pid), worker]));
 
-/** A placement names the pids of the spec, whatever they have become. Those that are not in it stay, and are refused. */
+/**
+ * A placement names the pids of the spec, whatever they have become.
+ * @throws EINVAL it names one that is not in the spec: as it stands it may be that of some other task by now
+ */
 function renumbered(
   placement: ReadonlyMap<number, string>,
   asked: SpawnTree,
   spawned: SpawnTree,
 ): ReadonlyMap<number, string> {
   const pidOf = new Map(asked.tasks.map(({ pid }, place) => [pid, spawned.tasks[place]!.pid]));
-  return new Map([...placement].map(([pid, worker]) => [pidOf.get(pid) ?? pid, worker]));
+  return new Map(
+    [...placement].map(([pid, worker]) => {
+      const own = pidOf.get(pid);
+      if (own === undefined)
+        throw new CkptError('EINVAL', `the placement names task ${pid}, which is not in the tree`, { pid });
+      return [own, worker];
+    }),
+  );
 }
 
 /** The tree of a spec, as it says, and with pids that nobody has. */

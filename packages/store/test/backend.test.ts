@@ -63,7 +63,10 @@ describe('a folder that is not as it should be', () => {
     const path = join(await scratch(), 'store');
     await mkdir(path);
     await chmod(path, 0o777);
-    await expect(FolderBackend.open(path)).rejects.toMatchObject({ code: 'EPERM' });
+    await expect(FolderBackend.open(path)).rejects.toMatchObject({
+      code: 'EPERM',
+      message: `anybody may write to ${path}; take that right away (chmod o-w)`,
+    });
     await chmod(path, 0o700);
     if (!isRoot) return;
     await chown(path, 12345, 12345);
@@ -74,7 +77,10 @@ describe('a folder that is not as it should be', () => {
     const path = await scratch();
     await expect(FolderBackend.open(join(path, 'none'))).rejects.toMatchObject({ code: 'ENOENT' });
     await writeFile(join(path, 'file'), '');
-    await expect(FolderBackend.open(join(path, 'file'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(FolderBackend.open(join(path, 'file'))).rejects.toMatchObject({
+      code: 'ENOENT',
+      message: `could not open the folder ${join(path, 'file')}: a part of this path is a file and not a folder`,
+    });
   });
 });
 

@@ -30,7 +30,12 @@ export class StoreFolder {
   async open(create: boolean): Promise<void> {
     if (create && (await this.#makeFolder(this.path))) await this.#keepName(this.path);
     // The last step of the path to the store may be a link: it is the user's word, not the store's content.
-    await this.#checkFolder(`${this.path}/.`);
+    const status = await this.fs.lstat(`${this.path}/.`).catch((error: unknown) => {
+      const { code } = asCkptError(error);
+      const sentence = `could not open the folder ${this.path}: ${reasonOf(error)}`;
+      throw new CkptError(code, sentence, { path: this.path }, error);
+    });
+    checkFolder(this.path, status);
   }
 
   /** @param name of an object, checked, or of a subfolder and a file in it */
@@ -49,7 +54,10 @@ export class StoreFolder {
     if (create && !this.#durable.has(kind)) await this.#makeSubfolder(kind, path);
     if (this.#checked.has(kind)) return path;
     try {
-      await this.#checkFolder(path);
+      const status = await this.fs.lstat(path).catch((error: unknown) => {
+        throw this.failed('could not open the folder', path, error);
+      });
+      checkFolder(path, status);
     } catch (error) {
       if (codeOf(error) === 'ENOENT') throw this.failed('there is no', kind, error);
       throw error;
@@ -134,17 +142,12 @@ export class StoreFolder {
       throw this.failed('could not make the folder', path, error);
     }
   }
+}
 
-  async #checkFolder(path: string): Promise<void> {
-    const status = await this.fs.lstat(path).catch((error: unknown) => {
-      throw this.failed('could not open the folder', path, error);
-    });
-    if (status.kind !== 'folder')
-      throw new CkptError('EINVAL', `${path} is not a folder but a ${status.kind}: this is no store`, {
-        path,
-      });
-    checkOwner(path, 'who could change what is stored; chown it', status);
-  }
+function checkFolder(path: string, status: FileStatus): void {
+  if (status.kind !== 'folder')
+    throw new CkptError('EINVAL', `${path} is not a folder but a ${status.kind}: this is no store`, { path });
+  checkOwner(path, 'who could change what is stored; chown it', status);
 }
 
 /** @throws EPERM it belongs to somebody else, or anybody may write to it */

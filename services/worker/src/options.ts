@@ -43,7 +43,7 @@ export const workerOptions = {
     description: 'simulated physical memory; the host commits it as it is touched',
     minimum: 2 ** 20,
     maximum: 2 ** 42,
-    default: Math.floor(memoryBytes / 4),
+    default: Math.floor(memoryBytes / 4 / 2 ** 20) * 2 ** 20,
   }),
   populate: onOff({
     description:

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalCluster } from '@ckptree/local-cluster';
-import { Connection, coordinator, ensureCluster, serve, takeRequests } from '@ckptree/protocol';
+import {
+  Connection,
+  coordinator,
+  EventPublisher,
+  ensureCluster,
+  serve,
+  takeRequests,
+} from '@ckptree/protocol';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ckptree } from './support/ckptree.js';
 
@@ -73,4 +80,30 @@ test('a schedule that is given up before anybody has answered ends at once', asy
   } finally {
     await connection.close();
   }
+});
+
+test('whoever follows events is told of an outage, and of its end', async () => {
+  const connection = await Connection.open({ url: cluster.natsUrl, name: 'test' });
+  const publisher = new EventPublisher(connection);
+  await publisher.publish({ type: 'worker.joined', worker: 'w1', host: 'here' }, 'w1.joined');
+  await publisher.close();
+  await connection.close();
+  const follow = ['events', '--follow', '--from', 'beginning', '--nats', cluster.natsUrl];
+  const { code, stderr } = await ckptree(follow, {
+    meanwhile: (child) => {
+      children.push(child);
+      // It has told what there was, and waits.
+      child.stdout?.once('data', () => process.kill(cluster.nats!.pid!, 'SIGKILL'));
+      let told = '';
+      child.stderr?.on('data', (text: string) => {
+        told += text;
+        if (told.includes('cluster is back')) child.kill('SIGINT');
+      });
+    },
+  });
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr:
+      'the connection to the cluster is lost; waiting until it is back\nthe connection to the cluster is back\n',
+  });
 });

@@ -2,7 +2,7 @@ import { Option } from '@commander-js/extra-typings';
 import { placement } from '../arguments.js';
 import { newClusterCommand } from '../cluster/cluster-options.js';
 import type { Runner } from '../command.js';
-import { namingOptions } from '../store/naming-options.js';
+import { nameOption, namingOptions } from '../store/naming-options.js';
 
 const EXAMPLES = [
   ['ckptree spawn examples/cluster/endless.json', 'its tasks are spread over the workers; `kill` ends it'],
@@ -12,7 +12,7 @@ const EXAMPLES = [
 export function spawnCommand(run: Runner) {
   return newClusterCommand('spawn', 'Start a tree of tasks in the cluster.', EXAMPLES)
     .argument('<spec>', 'what to run: a SPEC.json, see examples/README.md')
-    .addOption(namingOptions.name)
+    .addOption(nameOption('what to call the tree; `events --filter name=NAME` tells what became of it'))
     .addOption(namingOptions.label)
     .addOption(
       new Option(

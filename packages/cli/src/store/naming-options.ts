@@ -4,14 +4,15 @@ type Labels = Readonly<Record<string, string>>;
 
 /** What people call a checkpoint that is made. */
 export const namingOptions = {
-  name: new Option(
-    '--name <name>',
-    'what to call it; a name means the newest checkpoint of that name',
-  ).argParser(parseName),
+  name: nameOption('what to call it; a name means the newest checkpoint of that name'),
   label: new Option('--label <key=value>', 'something to find it by; may be given several times').argParser(
     parseLabel,
   ),
 } as const;
+
+export function nameOption(meaning: string) {
+  return new Option('--name <name>', meaning).argParser(parseName);
+}
 
 /** Which checkpoints are meant. */
 export const labelFilter = new Option(

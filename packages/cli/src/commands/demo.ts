@@ -9,7 +9,7 @@ export function demoCommand(run: Runner) {
   return newCommand(
     'demo',
     'Run a tree of tasks on the workers of a cluster, save it while it runs, kill a worker, restart the tree on the others, ' +
-      'and compare it with an undisturbed run. Takes half a minute and 1 GiB of memory and disk; leaves nothing behind.',
+      'and compare it with an undisturbed run. Takes a minute and 1 GiB of memory and disk; leaves nothing behind.',
     EXAMPLES,
   ).action((options) =>
     run(options, async () => {

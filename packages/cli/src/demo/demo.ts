@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connect, type StartedTree } from '@ckptree/client';
 import { CkptError } from '@ckptree/errors';
-import { LocalCluster } from '@ckptree/local-cluster';
+import { CLUSTER_STOP_MS, LocalCluster } from '@ckptree/local-cluster';
 import type { Outcome, Session } from '../session.js';
 import type { TreeReport } from '../tree/tree-report.js';
 import { CkptreeProcess } from './ckptree-process.js';
@@ -49,6 +49,7 @@ class Demo {
     await writeFile(join(this.#folder, DEMO_TREE.files[0].path), demoText());
     await writeFile(this.#spec, JSON.stringify(DEMO_TREE));
 
+    this.#session.endsWithin(CLUSTER_STOP_MS);
     narrate(story.opening);
     const undisturbed = await this.#runUndisturbed();
     narrate(story.undisturbed(undisturbed));
@@ -59,6 +60,7 @@ class Demo {
         storages: STORAGES,
         restart: false,
         args: { worker: ['--cpus', '1', '--memory', '1G', '--heartbeat', '100ms'] },
+        signal: this.#session.signal,
       }),
     );
     try {

@@ -62,6 +62,10 @@ test('--checkpoint-every saves a running tree again and again, each time only wh
   expect(series[1]?.parent).toBe(series[0]?.id);
   for (const { id } of series.slice(0, 2))
     expect(digests(await report('restart', id))).toEqual(digests({ tasks }));
+
+  const { checkpoint: later } = await report('restart', series[0]!.id, '--checkpoint', '1@3000');
+  const shown = await ckptree(['show', later!.id!, '--json'], { env });
+  expect(documentOf<{ parent?: string }>('show', shown.stdout).parent).toBe(series[0]!.id);
 });
 
 test('a series into a file leaves the last one there', async () => {

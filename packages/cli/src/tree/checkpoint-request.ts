@@ -22,4 +22,6 @@ export type Destination =
       readonly options: StoreOptions;
       readonly name?: string | undefined;
       readonly labels: Readonly<Record<string, string>>;
+      /** The checkpoint, perhaps of this store, that the tree goes on from, as withSource() takes it. */
+      readonly from?: string | undefined;
     };

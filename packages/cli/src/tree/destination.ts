@@ -1,4 +1,7 @@
 import { DumpPool, fileSink, type ImageSink, OutputFile, storeSink } from '@ckptree/checkpoint';
+import { isCkptError } from '@ckptree/errors';
+import type { Store } from '@ckptree/store';
+import { isFile } from '../store/is-file.js';
 import { openStore } from '../store/open-store.js';
 import type { Place } from './checkpoint-report.js';
 import type { Destination } from './checkpoint-request.js';
@@ -34,16 +37,31 @@ async function openFile(path: string, threads: number | undefined): Promise<Open
 }
 
 async function openStoreFor(
-  { options, name, labels }: Extract<Destination, { kind: 'store' }>,
+  { options, name, labels, from }: Extract<Destination, { kind: 'store' }>,
   threads: number | undefined,
 ): Promise<OpenDestination> {
   const store = await openStore(options, { create: true, threads, givesWay: true });
-  const sink = storeSink(store, { ...(name !== undefined && { name }), labels });
+  const parent = from === undefined || isFile(from) ? undefined : await idOf(store, from);
+  const sink = storeSink(store, {
+    ...(name !== undefined && { name }),
+    ...(parent !== undefined && { parent }),
+    labels,
+  });
   return {
     sink: placed(sink, ({ id, sizes }) => ({ id, newBytes: sizes.new, storedBytes: sizes.stored })),
     ready: Promise.resolve(),
     close: () => store.close(),
   };
+}
+
+/** Of what somebody calls a checkpoint; where this store has none of the name, whoever opens it tells. */
+async function idOf(store: Store, text: string): Promise<string | undefined> {
+  try {
+    return (await store.resolve(text)).id;
+  } catch (error) {
+    if (isCkptError(error)) return undefined;
+    throw error;
+  }
 }
 
 /** A sink that tells where the image is in other words. */

@@ -13,8 +13,11 @@ import {
   type TreeRecord,
   worker,
 } from '@ckptree/protocol';
-import { newManifestId } from '@ckptree/store';
+import { newManifestId, Store } from '@ckptree/store';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { put } from '../../../packages/store/test/support/folder.js';
+import { buildImage, pages } from '../../../packages/store/test/support/image.js';
+import { MemoryBackend } from '../../../packages/store/test/support/memory-backend.js';
 import { Telling } from '../dist/cluster/telling.js';
 import { lead } from '../dist/lead.js';
 import { type BareCluster, bareCluster } from './support/bare-cluster.js';
@@ -58,7 +61,13 @@ async function join(): Promise<void> {
 type Parts = Parameters<typeof lead>[0];
 
 /** Leads while something is done. */
-async function leading(work: () => Promise<void>, other: Partial<Records> = {}): Promise<void> {
+async function leading(
+  work: () => Promise<void>,
+  other: Partial<Records> = {},
+  store: Parts['store'] = async () => {
+    throw new CkptError('ENOENT', 'there is no store here');
+  },
+): Promise<void> {
   const publisher = new EventPublisher(connection);
   const end = new AbortController();
   const observer = { lost: () => 0, ended: () => 0, look: () => 0, rest: () => 0 };
@@ -68,9 +77,7 @@ async function leading(work: () => Promise<void>, other: Partial<Records> = {}):
       records: () => ({ ...records, ...other }),
       publisher,
       events: new Telling(publisher, () => undefined),
-      store: async () => {
-        throw new CkptError('ENOENT', 'there is no store here');
-      },
+      store,
       instance: 'coordinator-2',
       observer: observer as unknown as Parts['observer'],
       upkeep: { gc: 0, verify: 0 },
@@ -106,6 +113,35 @@ test('a worker that is heard a little later than the term begins is not lost, no
     await until(() => performance.now() - began > 8_000);
     expect((await records.trees.get(TREE.tree))?.value).toEqual(TREE);
   });
+  await served.stop();
+});
+
+test('a checkpoint that a worker holds and nobody has a record of is told of as it is called, if it is complete', async () => {
+  const store = await Store.initBackend(new MemoryBackend());
+  const image = buildImage([{ pid: 1, ppid: 0, pages: pages(2) }]);
+  const labels = { kind: 'test' };
+  const { id } = await put(store, image, { name: 'nightly', labels });
+  await join();
+  const { held, release } = worker('w1');
+  const served = serveAll(
+    connection,
+    { held, release },
+    {
+      held: async () => ({ trees: [], checkpoints: [{ checkpoint: id, pid: 1, tree: TREE.tree }] }),
+      release: async () => ({}),
+    },
+  );
+  const recorded = async () => (await records.checkpoints.get(id))?.value;
+  await leading(
+    async () => {
+      await until(async () => (await recorded())?.announced === true);
+      expect(await recorded()).toMatchObject({ state: 'completed', request: { name: 'nightly', labels } });
+    },
+    {},
+    async () => store,
+  );
+  for await (const { event } of readEvents(connection, { from: { at: 'beginning' }, follow: false }))
+    if (event.type === 'completed') expect(event).toMatchObject({ checkpoint: id, name: 'nightly', labels });
   await served.stop();
 });
 

@@ -147,8 +147,11 @@ export class Checkpoints {
     if ((await records.get(checkpoint)) !== undefined) return;
     const lost = new CkptError('EPIPE', 'NATS lost the record of the checkpoint; ask for another');
     const listed = await confirmed(this.#parts, checkpoint);
+    // What it was called was in the record, and is in the manifest if there is one.
+    const { name, labels } = listed ?? {};
+    const called = { ...(name !== undefined && { name }), ...(labels !== undefined && { labels }) };
     const record: CheckpointRecord = {
-      ...this.#newRecord({ version: 1, checkpoint, pid, requested: new Date().toISOString() }),
+      ...this.#newRecord({ version: 1, checkpoint, pid, requested: new Date().toISOString(), ...called }),
       tree,
       workers: trees.find(tree)?.workers ?? [worker],
       durationMs: 0,

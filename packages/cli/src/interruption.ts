@@ -39,11 +39,17 @@ export class Interruption {
 
   readonly #onSignal = (name: NodeJS.Signals): void => {
     const ending = name as EndingSignal;
-    if (this.#received !== undefined) process.exit(128 + SIGNALS[ending]);
+    if (this.#received !== undefined) return this.#die(ending);
     this.#received = ending;
-    setTimeout(() => process.exit(128 + SIGNALS[ending]), this.graceMs).unref();
+    setTimeout(() => this.#die(ending), this.graceMs).unref();
     this.#controller.abort(new CkptError('EINTR', `ended by ${ending}`));
   };
+
+  /** By the signal itself: at an exit of Node the process aborts when a thread is in the middle of compressing. */
+  #die(signal: EndingSignal): void {
+    this.dispose();
+    process.kill(process.pid, signal);
+  }
 }
 
 const names = (): EndingSignal[] => Object.keys(SIGNALS) as EndingSignal[];

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { ckptree, scratchFolder, shell } from './support/ckptree.js';
 
@@ -62,6 +63,26 @@ describe('a signal', () => {
       stderr: `ckptree: ended by ${signal}\n`,
     });
     expect(scratch.list()).toEqual(['endless.json', 'quick.img', 'quick.json']);
+  });
+
+  test('and another, in the middle of compressing: that ends it at once, and what was begun is not there', async () => {
+    const params = { memoryMiB: 300, pattern: 'random', forever: true };
+    const spec = scratch.spec('random.json', { memoryMiB: 1024, root: { program: 'idle', params } });
+    const store = scratch.path('store');
+    const drafts = (): string[] => (existsSync(join(store, 'tmp')) ? readdirSync(join(store, 'tmp')) : []);
+    const isAtWork = () => drafts().some((name) => (sizeOf(join(store, 'tmp', name)) ?? 0) > 2 ** 20);
+    const ended = await ckptree(['run', spec, '-c', '1@77000', '--store', store], {
+      meanwhile: (child) =>
+        when(isAtWork, () => {
+          // Of one kind they could come as one.
+          child.kill('SIGTERM');
+          child.kill('SIGINT');
+        }),
+    });
+    expect(ended).toMatchObject({ code: null, signal: expect.stringMatching(/^SIG(INT|TERM)$/), stdout: '' });
+    const listed = await ckptree(['ls', '--store', store, '--json']);
+    expect(JSON.parse(listed.stdout)).toMatchObject({ checkpoints: [] });
+    for (const name of ['random.json', 'store']) rmSync(scratch.path(name), { recursive: true });
   });
 
   test('while tasks run', async () => {

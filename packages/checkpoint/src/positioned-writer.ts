@@ -58,7 +58,10 @@ export class PositionedWriter {
 
   /** Adds a copy of some bytes, at most 256 KiB. */
   addCopy(bytes: Uint8Array): void {
-    if (this.#scratchUsed + bytes.length > SCRATCH_SIZE) this.flush();
+    // A flush in the middle of it would give what is left of it to the next copies.
+    const isRoom =
+      this.#scratchUsed + bytes.length <= SCRATCH_SIZE && this.#pending + bytes.length <= WRITE_SIZE;
+    if (!isRoom) this.flush();
     const copy = this.#scratch.subarray(this.#scratchUsed, this.#scratchUsed + bytes.length);
     copy.set(bytes);
     this.#scratchUsed += bytes.length;

@@ -58,6 +58,31 @@ describe('the positioned writer', () => {
     expect(file.bytes).toHaveLength(3000);
   });
 
+  test('keeps a copy that comes at the end of a write until it is written, whatever is copied behind it', () => {
+    const MIB = 2 ** 20;
+    const few = fc.integer({ min: 1, max: 3000 });
+    const much = fc.integer({ min: MIB - 4000, max: MIB });
+    const given = fc.array(fc.tuple(fc.boolean(), fc.oneof({ weight: 9, arbitrary: few }, much)), {
+      minLength: 1,
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(given, (pieces) => {
+        const { file, writeVector } = hungryFile((offered) => offered);
+        const writer = new PositionedWriter(0, 0, { writeVector });
+        const all = pieces.map(([isCopy, size], index) => {
+          const bytes = new Uint8Array(size).fill(index);
+          if (isCopy && size <= 3000) writer.addCopy(bytes);
+          else writer.add(bytes);
+          return bytes;
+        });
+        writer.flush();
+        expect(Buffer.compare(file.bytes, Buffer.concat(all))).toBe(0);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
   test('takes more copies than its scratch memory holds', () => {
     const { file, writeVector } = hungryFile((offered) => offered);
     const writer = new PositionedWriter(0, 0, { writeVector });

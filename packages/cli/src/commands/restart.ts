@@ -53,7 +53,7 @@ export function restartCommand(run: Runner) {
     .addOption(treeOptions.threads)
     .action((image, options) => {
       const { frozen = false } = options;
-      const request = { options, checkpoint: checkpointOf(options) };
+      const request = { options, checkpoint: checkpointOf(options, image) };
       if (frozen && request.checkpoint !== undefined)
         throw usageError('a tree that is left --frozen never comes to its --checkpoint');
       if (options.nats !== undefined && request.checkpoint !== undefined)

@@ -22,6 +22,6 @@ export type Destination =
       readonly options: StoreOptions;
       readonly name?: string | undefined;
       readonly labels: Readonly<Record<string, string>>;
-      /** The checkpoint, perhaps of this store, that the tree goes on from, as withSource() takes it. */
+      /** The image that the tree goes on from, perhaps a checkpoint of this store, as withSource() takes it. */
       readonly from?: string | undefined;
     };

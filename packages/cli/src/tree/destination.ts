@@ -54,12 +54,12 @@ async function openStoreFor(
   };
 }
 
-/** Of what somebody calls a checkpoint; where this store has none of the name, whoever opens it tells. */
+/** Of what somebody calls a checkpoint; where this store has none of the name, or several, whoever opens it tells. */
 async function idOf(store: Store, text: string): Promise<string | undefined> {
   try {
     return (await store.resolve(text)).id;
   } catch (error) {
-    if (isCkptError(error)) return undefined;
+    if (isCkptError(error) && ['ENOENT', 'EINVAL'].includes(error.code)) return undefined;
     throw error;
   }
 }

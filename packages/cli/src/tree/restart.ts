@@ -16,14 +16,12 @@ export async function restart(
   { options, checkpoint }: TreeRequest,
   session: Session,
 ): Promise<Outcome<TreeReport>> {
-  const to = checkpoint?.to;
-  const going = to?.kind === 'store' ? { ...checkpoint!, to: { ...to, from: image } } : checkpoint;
   return runTree(
     async (kernel) => {
       const { rootPid, contents } = await rebuild(kernel, image, options, session);
       return { rootPid, zombies: contents.tree.tasks.filter(isZombie).map(reportZombie) };
     },
-    { machine: machineOf(options), checkpoint: going },
+    { machine: machineOf(options), checkpoint },
     session,
   );
 }

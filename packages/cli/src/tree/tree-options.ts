@@ -73,9 +73,10 @@ export const loadOptions = ({ threads }: TreeOptions, { signal, progress }: Sess
 
 /**
  * The checkpoint that the command line asks for.
+ * @param from the image that the tree goes on from
  * @throws a usage error, when options are there without those that give them a meaning
  */
-export function checkpointOf(options: TreeOptions): CheckpointRequest | undefined {
+export function checkpointOf(options: TreeOptions, from?: string): CheckpointRequest | undefined {
   const { checkpoint, checkpointEvery: every, output, name, label, container, stop, threads } = options;
   if (checkpoint === undefined) {
     const details = { 'checkpoint-every': every, output, name, label, container, stop };
@@ -89,15 +90,15 @@ export function checkpointOf(options: TreeOptions): CheckpointRequest | undefine
   return {
     at: checkpoint,
     every,
-    to: destinationOf(options),
+    to: destinationOf(options, from),
     container: container ?? false,
     stop: stop ?? false,
     threads,
   };
 }
 
-function destinationOf({ output, name, label, ...options }: TreeOptions): Destination {
-  if (output === undefined) return { kind: 'store', options, name, labels: label ?? {} };
+function destinationOf({ output, name, label, ...options }: TreeOptions, from?: string): Destination {
+  if (output === undefined) return { kind: 'store', options, name, labels: label ?? {}, from };
   if (name !== undefined || label !== undefined)
     throw usageError('--name and --label are for the store; --output FILE puts the checkpoint elsewhere');
   return { kind: 'file', path: output };

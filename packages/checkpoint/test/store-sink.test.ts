@@ -63,18 +63,13 @@ test('what went to a sink last is the parent of what goes there next, whatever i
 
 test('a planned image is read by position, in any order', async () => {
   await fc.assert(
-    fc.asyncProperty(
-      arbitraryTree,
-      fc.double({ min: 0, max: 1, noNaN: true }),
-      fc.nat(20_000),
-      async (of, at, length) => {
-        const image = await imageOf(of);
-        const { source } = await planLayout(planned(of), of);
-        const position = Math.floor(at * image.length);
-        const bytes = await source.read(position, length);
-        expect(Buffer.from(bytes).equals(image.subarray(position, position + length))).toBe(true);
-      },
-    ),
+    fc.asyncProperty(arbitraryTree, fc.nat(1000), fc.nat(20_000), async (of, at, length) => {
+      const image = await imageOf(of);
+      const { source } = await planLayout(planned(of), of);
+      const position = Math.floor((at / 1000) * image.length);
+      const bytes = await source.read(position, length);
+      expect(Buffer.from(bytes).equals(image.subarray(position, position + length))).toBe(true);
+    }),
     { numRuns: 50 },
   );
 });

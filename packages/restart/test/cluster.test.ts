@@ -6,8 +6,9 @@ import { bytesSource, verifyImage } from '@ckptree/image';
 import { Kernel, parseSpec, type SpawnTree, type TaskExit } from '@ckptree/kernel';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type TaskSpec, trees } from './random-tree.js';
+import { shares, type TaskSpec, trees } from './random-tree.js';
 import { Cluster } from './support/cluster.js';
+import { atReachedTick } from './support/reached-tick.js';
 
 const examples = join(import.meta.dirname, '../../../examples');
 const folder = mkdtempSync(join(tmpdir(), 'ckptree-cluster-'));
@@ -39,6 +40,24 @@ const hostOf = (pid: number): Kernel =>
 /** The task of a spec that has forked another one, or is it: a program gives its children the pids behind its own. */
 const ancestorIn = ({ tasks }: SpawnTree, pid: number): number =>
   Math.max(...tasks.map((task) => task.pid).filter((own) => own <= pid));
+
+/** Spawns a tree over the workers and stops one of its tasks, which may be born on the way, at a tick. */
+async function runUntil(
+  tree: SpawnTree,
+  places: Map<number, string>,
+  pid: number,
+  tick: number,
+): Promise<void> {
+  const forests = await cluster.loadSpawned(tree, places);
+  const stopped = hostOf(ancestorIn(tree, pid)).stopAt(pid, tick, { unborn: true });
+  for (const forest of forests) forest.start();
+  try {
+    await stopped;
+  } catch (error) {
+    await cluster.clear();
+    throw error;
+  }
+}
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(1);
@@ -80,10 +99,7 @@ describe('a tree that is spread over three workers', () => {
     const undisturbed = await endsAlone(tree);
     const expected = new Set(undisturbed.map(summary));
     const { ticks } = undisturbed.findLast(({ pid }) => pid === rootPid)!;
-    const forests = await cluster.loadSpawned(tree, scattered(tree));
-    const stopped = hostOf(rootPid).stopAt(rootPid, Math.floor(ticks * share));
-    for (const forest of forests) forest.start();
-    await stopped;
+    await atReachedTick(Math.floor(ticks * share), (tick) => runUntil(tree, scattered(tree), rootPid, tick));
     const { image, merged } = await cluster.checkpoint(rootPid, { container: true });
     expect(await verifyImage(bytesSource(image))).toMatchObject({ findings: [] });
     expect(merged.figures.tasks).toBe(merged.tasks.length);
@@ -105,19 +121,17 @@ describe('a tree that is spread over three workers', () => {
       fc.array(fc.constantFrom(...WORKERS), { minLength: 1, maxLength: 5 }),
       fc.uniqueArray(fc.constantFrom(...WORKERS), { minLength: 1 }),
       fc.nat(),
-      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      shares,
       async (root, where, on, pick, share) => {
         const tree = treeOf(root);
         const all = await endsAlone(tree);
         const chosen = all[pick % all.length]!;
         const places = tree.tasks.map(({ pid }, index) => [pid, where[index % where.length]!] as const);
-        const forests = await cluster.loadSpawned(tree, new Map(places));
-        const pid = ancestorIn(tree, chosen.pid);
-        const stopped = hostOf(pid).stopAt(chosen.pid, Math.floor(chosen.ticks * share), { unborn: true });
-        for (const forest of forests) forest.start();
-        await stopped;
+        await atReachedTick(Math.floor(chosen.ticks * share), (tick) =>
+          runUntil(tree, new Map(places), chosen.pid, tick),
+        );
         // Not less than this: whether a task has its memory for itself is part of its last state.
-        const { image } = await cluster.checkpoint(1, { pid });
+        const { image } = await cluster.checkpoint(1, { pid: ancestorIn(tree, chosen.pid) });
         await cluster.clear();
         cluster.ends.length = 0;
         await cluster.restart(image, on);

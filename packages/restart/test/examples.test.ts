@@ -5,6 +5,7 @@ import { checkpoint, DumpPool } from '@ckptree/checkpoint';
 import { Kernel, parseSpec, type Spec, type TaskExit } from '@ckptree/kernel';
 import { restartImage } from '@ckptree/restart';
 import { afterAll, expect, test } from '@jest/globals';
+import { atReachedTick } from './support/reached-tick.js';
 
 const examples = join(import.meta.dirname, '../../../examples');
 const folder = mkdtempSync(join(tmpdir(), 'ckptree-examples-'));
@@ -51,8 +52,11 @@ test.each(names)('%s ends the same from a checkpoint at any of five ticks', asyn
   const expected = new Set(undisturbed.map(summary));
   const { ticks } = undisturbed.findLast(({ pid }) => pid === rootPid)!;
   for (const share of SHARES) {
-    const stopped = kernel.stopAt(rootPid, Math.floor(ticks * share), { unborn: true });
-    await Promise.all([kernel.spawn(tree), stopped]);
+    await atReachedTick(Math.floor(ticks * share), async (tick) => {
+      await kernel.settled();
+      const stopped = kernel.stopAt(rootPid, tick, { unborn: true });
+      await Promise.all([kernel.spawn(tree), stopped]);
+    });
     await checkpoint(kernel, rootPid, { output: image, pool, leaveFrozen: true });
     await kernel.kill(rootPid);
     await kernel.settled();

@@ -10,8 +10,9 @@ import { openFileSource } from '@ckptree/restart/file-source';
 import { poolEngine, Store } from '@ckptree/store';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type TaskSpec, trees } from './random-tree.js';
+import { shares, type TaskSpec, trees } from './random-tree.js';
 import { flipByte, openFilesIn } from './support/files.js';
+import { atReachedTick } from './support/reached-tick.js';
 
 const MIB = 2 ** 20;
 const SIGKILL = 9;
@@ -130,8 +131,12 @@ const MEMBERS = [1, 2, 3, 4, 5, 6, 7];
 /** Stops tasks at a tick: all others run on, and may have ended when that is looked at. */
 async function stopped(root: TaskSpec, tick: number, pids = [root.pid!]): Promise<void> {
   const stand = pids.map((pid) => kernel.stopAt(pid, tick, { unborn: true }));
-  await spawn(kernel, root);
-  await Promise.all(stand);
+  try {
+    await Promise.all([spawn(kernel, root), ...stand]);
+  } catch (error) {
+    await killAll(kernel);
+    throw error;
+  }
 }
 
 async function frozenFamily(): Promise<void> {
@@ -147,22 +152,18 @@ async function imageOf(where: Kernel): Promise<Buffer> {
 
 describe.each(PLACES)('a tree that is restarted lazily from $place', ({ save }) => {
   test('ends as if it had never been stopped: any tree, any tick', async () => {
-    const law = fc.asyncProperty(
-      trees(text),
-      fc.double({ min: 0, max: 0.9, noNaN: true }),
-      async (root, share) => {
-        const all = await endsDuring(undisturbed, () => spawn(undisturbed, root));
-        const { ticks } = all.find(({ pid }) => pid === 1)!;
-        await stopped(root, Math.floor(ticks * share));
-        const saved = await save(kernel);
-        await killAll(kernel);
-        const ends = await endsDuring(elsewhere, async () => (await restartLazily(saved)).filled);
-        const expected = new Set(all.map(summary));
-        expect(ends.map(summary).filter((end) => !expected.has(end))).toEqual([]);
-        expect(ends.map(({ pid }) => pid)).toContain(1);
-        expect(elsewhere.memory.stats().used).toBe(0);
-      },
-    );
+    const law = fc.asyncProperty(trees(text), shares, async (root, share) => {
+      const all = await endsDuring(undisturbed, () => spawn(undisturbed, root));
+      const { ticks } = all.find(({ pid }) => pid === 1)!;
+      await atReachedTick(Math.floor(ticks * share), (tick) => stopped(root, tick));
+      const saved = await save(kernel);
+      await killAll(kernel);
+      const ends = await endsDuring(elsewhere, async () => (await restartLazily(saved)).filled);
+      const expected = new Set(all.map(summary));
+      expect(ends.map(summary).filter((end) => !expected.has(end))).toEqual([]);
+      expect(ends.map(({ pid }) => pid)).toContain(1);
+      expect(elsewhere.memory.stats().used).toBe(0);
+    });
     await fc.assert(law, { numRuns: 10 });
   });
 

@@ -79,6 +79,9 @@ function programs(text: string): fc.Arbitrary<TaskSpec> {
   );
 }
 
+/** When, as shares of what a task does: all are as likely, while most doubles below 1 are next to 0. */
+export const shares = fc.nat(999).map((thousandths) => thousandths / 1000);
+
 /** Trees of one to five such tasks, of any shape, some in sessions of their own. @param text a file with words */
 export function trees(text: string): fc.Arbitrary<TaskSpec> {
   const node = fc.tuple(programs(text), fc.boolean(), fc.nat(100));

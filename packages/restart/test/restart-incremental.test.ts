@@ -92,8 +92,10 @@ async function saved(store: Store, kernel: Kernel) {
 describe.each(STORES)('a tree that was restarted from a store %s', (_, init) => {
   test('is saved again at the cost of what it has written since, and of nothing in another store', async () => {
     const [store, other] = [await init(), await init()];
-    const memory = { program: 'idle', params: { memoryMiB: 8, forever: true, writesPerTick: 1 } };
-    await spawn({ pid: ROOT, ...memory, children: [memory] }, 5000);
+    // The child runs on while the root is stopped, for longer the busier the machine is: it only holds memory.
+    const holding = { program: 'idle', params: { memoryMiB: 8, forever: true } };
+    const writing = { program: 'idle', params: { ...holding.params, writesPerTick: 1 } };
+    await spawn({ pid: ROOT, ...writing, children: [holding] }, 5000);
     await before.freeze(ROOT);
     const first = await saved(store, before);
     await restartSource(after, await store.source(first.id), { frozen: true });

@@ -20,7 +20,8 @@ import { type RestartOptions, restartImage, restartSource } from '@ckptree/resta
 import { openFileSource } from '@ckptree/restart/file-source';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type TaskSpec, trees } from './random-tree.js';
+import { shares, type TaskSpec, trees } from './random-tree.js';
+import { atReachedTick } from './support/reached-tick.js';
 
 const MIB = 2 ** 20;
 const TIB = 2 ** 40;
@@ -131,24 +132,21 @@ const forktree: TaskSpec = { pid: 1, program: 'forktree', params: { depth: 2, fa
 
 describe('a restarted tree', () => {
   test('ends as if it had never been stopped: any tree, any task, any tick', async () => {
-    const law = fc.asyncProperty(
-      trees(text),
-      fc.nat(),
-      fc.double({ min: 0, max: 0.999, noNaN: true }),
-      async (root, pick, share) => {
-        const all = await exitsDuring(undisturbed, () => spawn(undisturbed, root));
-        expect(all.filter(({ error }) => error !== undefined)).toEqual([]);
-        const chosen = all[pick % all.length]!;
-        const stop = { pid: chosen.pid, tick: Math.floor(chosen.ticks * share) };
-        const { bytes } = await checkpointAt(root, stop, image('law'));
-        expect(bytes).toBeGreaterThan(0);
-        const restarted = await exitsDuring(elsewhere, () => restartImage(elsewhere, image('law')));
-        const expected = new Set(all.map(summary));
-        expect(restarted.map(summary).filter((end) => !expected.has(end))).toEqual([]);
-        expect(restarted.map(({ pid }) => pid)).toContain(chosen.pid);
-        expect(elsewhere.memory.stats().used).toBe(0);
-      },
-    );
+    const law = fc.asyncProperty(trees(text), fc.nat(), shares, async (root, pick, share) => {
+      const all = await exitsDuring(undisturbed, () => spawn(undisturbed, root));
+      expect(all.filter(({ error }) => error !== undefined)).toEqual([]);
+      const chosen = all[pick % all.length]!;
+      const stop = { pid: chosen.pid, tick: Math.floor(chosen.ticks * share) };
+      const { bytes } = await atReachedTick(stop.tick, (tick) =>
+        checkpointAt(root, { ...stop, tick }, image('law')),
+      );
+      expect(bytes).toBeGreaterThan(0);
+      const restarted = await exitsDuring(elsewhere, () => restartImage(elsewhere, image('law')));
+      const expected = new Set(all.map(summary));
+      expect(restarted.map(summary).filter((end) => !expected.has(end))).toEqual([]);
+      expect(restarted.map(({ pid }) => pid)).toContain(chosen.pid);
+      expect(elsewhere.memory.stats().used).toBe(0);
+    });
     await fc.assert(law, { numRuns: 25 });
   });
 
@@ -171,9 +169,9 @@ describe('a restarted tree', () => {
     const law = fc.asyncProperty(trees(text), fc.nat(), fc.nat(60), async (root, pick, tick) => {
       const all = await exitsDuring(undisturbed, () => spawn(undisturbed, root));
       const chosen = all[pick % all.length]!;
-      // Not its last ticks: how many it takes to wait for others is another number each time.
-      const stop = { pid: chosen.pid, tick: Math.min(tick, Math.floor(chosen.ticks / 2)) };
-      await checkpointAt(root, stop, image('law'));
+      await atReachedTick(Math.min(tick, Math.floor(chosen.ticks * 0.9)), (tick) =>
+        checkpointAt(root, { pid: chosen.pid, tick }, image('law')),
+      );
       const { rootPid } = await restartImage(elsewhere, image('law'), { frozen: true });
       await checkpoint(elsewhere, rootPid, { output: image('again'), pool, leaveFrozen: true });
       await killAll(elsewhere);

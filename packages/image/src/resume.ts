@@ -13,10 +13,8 @@ export async function resume(reader: RecordReader, lengths: readonly number[]): 
   for (const length of possible) {
     // What lies further ahead than the window can be looked at by going there only.
     const ahead = length <= PIECE_SIZE ? length : 0;
-    if (ahead === 0) {
-      reader.advance(position + length - reader.position);
-      if (!reader.filled) await reader.fill();
-    }
+    if (ahead === 0) reader.advance(position + length - reader.position);
+    if (!reader.has(ahead + RECORD_HEADER_SIZE)) await reader.fill(ahead + RECORD_HEADER_SIZE);
     if (startsRecord(reader, ahead)) {
       reader.advance(ahead);
       return true;

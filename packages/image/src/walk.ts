@@ -54,10 +54,10 @@ export async function walk(
   let nextProgress = PROGRESS_STEP;
   let last: Header | undefined;
   while (!machine.ended) {
-    // Only here, once in many records, is there anything to wait for.
-    if (!reader.filled) {
+    // Only now and then, once in many records, is there anything to wait for.
+    if (!reader.has(RECORD_HEADER_SIZE)) {
       if (signal?.aborted) throw new CkptError('EINTR', 'reading the image was cancelled', {}, signal.reason);
-      await reader.fill();
+      await reader.fill(RECORD_HEADER_SIZE);
     }
     const header = reader.available < RECORD_HEADER_SIZE ? undefined : readHeader(reader);
     if (last === undefined && header?.type !== RECORD_TYPE.HEADER) {
@@ -84,7 +84,7 @@ export async function walk(
 }
 
 async function hasMore(reader: RecordReader): Promise<boolean> {
-  if (!reader.filled) await reader.fill();
+  if (!reader.has(1)) await reader.fill(1);
   return reader.available > 0;
 }
 
@@ -121,14 +121,26 @@ function takeRecord(reader: RecordReader, machine: Machine, header: Header): Goe
 }
 
 function takeBody(reader: RecordReader, machine: Machine, header: Header, transition: Transition): GoesOn {
+  const wanted = transition.wanted?.(machine.context) ?? header.length - RECORD_HEADER_SIZE;
+  const bytes = RECORD_HEADER_SIZE + wanted;
+  if (reader.has(bytes)) return takeRead(reader, machine, header, transition, bytes);
+  return reader.fill(bytes).then(() => takeRead(reader, machine, header, transition, bytes));
+}
+
+/** @param bytes of the record that are wanted, and are in the window where the image has them */
+function takeRead(
+  reader: RecordReader,
+  machine: Machine,
+  header: Header,
+  transition: Transition,
+  bytes: number,
+): GoesOn {
   const { length, position } = header;
-  const { context } = machine;
-  const wanted = transition.wanted?.(context) ?? length - RECORD_HEADER_SIZE;
-  if (!holds(reader, machine, header, RECORD_HEADER_SIZE + wanted)) return false;
+  if (!holds(reader, machine, header, bytes)) return false;
   const record = new RecordBody(position, length, reader.view, reader.offset + RECORD_HEADER_SIZE);
-  machine.enter(transition.take(context, record));
+  machine.enter(transition.take(machine.context, record));
   if (transition.entries !== undefined) return takeEntries(reader, machine, header, transition.entries);
-  reader.advance(length);
+  reader.advance(length, bytes);
   return true;
 }
 
@@ -142,8 +154,8 @@ async function takeEntries(
   const end = header.position + header.length;
   const most = PIECE_SIZE - (PIECE_SIZE % entries.size);
   while (reader.position < end) {
-    if (!reader.filled) await reader.fill();
     const length = Math.min(most, end - reader.position);
+    if (!reader.has(length)) await reader.fill(length);
     if (!holds(reader, machine, header, length)) return false;
     const { position, view, offset } = reader;
     entries.take(machine.context, { position, length, view, offset });

@@ -111,6 +111,28 @@ describe('an image of ten gigabytes', () => {
   });
 });
 
+test('an image of thousands of small areas is read by little more than its structure', async () => {
+  const [areas, pages] = [3000, 64];
+  const vmas = Array.from({ length: areas }, (_, index) => anonymous(0x1000_0000 + index * 2 ** 20, pages));
+  const source = new LazySource();
+  let structure = 0;
+  let area = 0;
+  for (const { label, bytes } of imageParts(HEAD, [task(10, { mm: mm(vmas, new Map()) })])) {
+    source.addBytes(bytes);
+    structure += bytes.length;
+    if (label !== 'vma') continue;
+    const { start } = vmas[area++]!;
+    const header = pagesHeader(Float64Array.from({ length: pages }, (_, page) => start + page * PAGE_SIZE));
+    source.addBytes(header);
+    structure += header.length;
+    source.add(pages * PAGE_SIZE, (from, to) => new Uint8Array(to - from).fill(7));
+  }
+  const { tree } = await readTree(source);
+  expect(storedPageCount(tree.tasks[0]!.mm!.memory)).toBe(areas * pages);
+  // Of the pages, of which there are 64 times as many bytes, 4 KiB an area at most.
+  expect(source.bytesRead).toBeLessThan(structure + areas * 4096 + 2 ** 20);
+});
+
 test('thousands of tasks are read in few reads, and in the order of the tree', async () => {
   const tasks = [task(10), ...Array.from({ length: 5000 }, (_, index) => zombie(11 + index, 10))];
   const source = new LazySource();

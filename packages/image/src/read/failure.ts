@@ -12,14 +12,15 @@ export async function readFailure(source: ByteSource): Promise<string | undefine
   const reader = new RecordReader(source);
   let afterError = false;
   for (;;) {
-    if (!reader.filled) await reader.fill();
+    const most = RECORD_HEADER_SIZE + LONGEST_FAILURE;
+    if (!reader.has(afterError ? most : RECORD_HEADER_SIZE)) await reader.fill(most);
     const { view, offset, available } = reader;
     if (available < RECORD_HEADER_SIZE) return undefined;
     const type = view.getUint32(offset, true);
     const length = view.getUint32(offset + 4, true);
     if (length < RECORD_HEADER_SIZE) return undefined;
     if (afterError && type === RECORD_TYPE.STRING) {
-      const size = Math.min(available, length, RECORD_HEADER_SIZE + LONGEST_FAILURE) - RECORD_HEADER_SIZE;
+      const size = Math.min(available, length, most) - RECORD_HEADER_SIZE;
       return failureText(new Uint8Array(view.buffer, offset + RECORD_HEADER_SIZE, size));
     }
     afterError = type === RECORD_TYPE.ERROR;

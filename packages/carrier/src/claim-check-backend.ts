@@ -95,10 +95,10 @@ export class ClaimCheckBackend implements ObjectBackend {
     const file = await this.#folder.deposit();
     const running = contentHash().begin();
     return {
-      write: async (bytes) => {
+      write: async (...parts) => {
         // Together: one thread copies while this one hashes.
-        const writing = file.write(bytes);
-        running.update(bytes);
+        const writing = file.write(...parts);
+        for (const part of parts) running.update(part);
         await writing;
       },
       read: (position, length) => file.read(position, length),

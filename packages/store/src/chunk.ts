@@ -62,15 +62,17 @@ export interface ChunkHeader {
   readonly cipher: number;
 }
 
+/** A record in its two parts. */
+export interface ChunkRecord {
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
 /** Bytes of the whole record. */
 export const recordLength = ({ stored }: Pick<ChunkHeader, 'stored'>): number => CHUNK_HEADER_SIZE + stored;
 
-/** The record of a chunk in its two parts. @param id its id, as 32 bytes */
-export function sealChunk(
-  settings: ChunkSettings,
-  id: Uint8Array,
-  content: Uint8Array,
-): { header: Uint8Array; payload: Uint8Array } {
+/** @param id its id, as 32 bytes. @returns the record; the payload is `content` itself when that is to be stored as it is */
+export function sealChunk(settings: ChunkSettings, id: Uint8Array, content: Uint8Array): ChunkRecord {
   const { codec, payload } = compress(settings, content);
   const header = Buffer.alloc(CHUNK_HEADER_SIZE);
   header.set(id, 0);

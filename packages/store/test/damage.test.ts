@@ -37,9 +37,11 @@ function growing(backend: MemoryBackend) {
   const draft = async (name: string): Promise<GrowingObject> => {
     const parts: Uint8Array[] = [];
     return {
-      write: async (bytes) => {
-        written.push(bytes.length);
-        parts.push(bytes);
+      write: async (...more) => {
+        for (const part of more) {
+          written.push(part.length);
+          parts.push(part.slice());
+        }
       },
       read: async (position, length) => Buffer.concat(parts).subarray(position, position + length),
       commit: () => backend.put(name, parts),

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { poolEngine, Store } from '@ckptree/store';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import { type ChunkRecord, sealChunk } from '../dist/chunk.js';
 import { contentHash } from '../dist/content-hash.js';
-import { inlineEngine, sealedSize } from '../dist/put/chunk-engine.js';
+import { inlineEngine, recordsOf, sealedSize } from '../dist/put/chunk-engine.js';
 import { exported, put } from './support/folder.js';
 import { buildImage, pages } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
@@ -15,32 +17,43 @@ describe('threads', () => {
     const inline = inlineEngine(settings);
     const bytes = new Uint8Array(new SharedArrayBuffer(3 * 1024 * 1024));
     for (let index = 0; index < bytes.length; index++) bytes[index] = (index >> 4) ^ (index * 7);
-    const ranges = Uint32Array.of(0, 1024 * 1024, 1024 * 1024, 1_500_000, 1_500_000, bytes.length);
+    // What does not compress stays where it is, among what does.
+    bytes.set(randomBytes(500_000), 1_000_000);
+    const ends = [0, 1_000_000, 1_500_000, bytes.length];
+    const ranges = Uint32Array.from([0, 1, 2].flatMap((index) => [ends[index]!, ends[index + 1]!]));
     const target = (): Uint8Array => new Uint8Array(new SharedArrayBuffer(sealedSize(ranges)));
     const results = [];
     for (const engine of [pool, inline]) {
-      const [recorded, sealed] = [target(), target()];
-      const { ids, lengths } = await engine.record(bytes, ranges, recorded);
-      const sealedLengths = await engine.seal(bytes, ranges, ids, sealed);
-      results.push({ ids, lengths, recorded, sealed, sealedLengths });
+      const [recordTarget, sealTarget] = [target(), target()];
+      const { ids, ...recorded } = await engine.record(bytes, ranges, recordTarget);
+      const sealed = await engine.seal(bytes, ranges, ids, sealTarget);
+      results.push(
+        { ids, ...recorded, records: recordsOf(bytes, ranges, recordTarget, recorded) },
+        { ids, ...sealed, records: recordsOf(bytes, ranges, sealTarget, sealed) },
+      );
     }
-    const [{ ids, lengths, recorded }] = results as [(typeof results)[0]];
-    for (const each of results) {
-      expect(each).toMatchObject({ ids, lengths, sealedLengths: lengths });
-      for (const records of [each.recorded, each.sealed]) expect(Buffer.compare(records, recorded)).toBe(0);
+    const bytesOf = ({ header, payload }: ChunkRecord): Buffer => Buffer.concat([header, payload]);
+    for (const { ids, lengths, plain, records } of results) {
+      expect([ids, lengths]).toEqual([results[0]!.ids, results[0]!.lengths]);
+      expect([...plain]).toEqual([0, 1, 0]);
+      for (const [index, record] of records.entries()) {
+        expect(bytesOf(record).length).toBe(lengths[index]);
+        expect(bytesOf(record).equals(bytesOf(results[0]!.records[index]!))).toBe(true);
+      }
     }
-    const id = Buffer.from(ids.subarray(0, 32)).toString('hex');
-    const content = await pool.open(id, recorded.slice(0, lengths[0]));
-    expect(Buffer.from(content).equals(bytes.subarray(0, 1024 * 1024))).toBe(true);
+    const { ids, records } = results[0]!;
+    for (const [index, record] of records.entries()) {
+      const id = Buffer.from(ids.subarray(index * 32, (index + 1) * 32)).toString('hex');
+      const content = await pool.open(id, new Uint8Array(bytesOf(record)));
+      expect(Buffer.from(content).equals(bytes.subarray(ends[index], ends[index + 1]))).toBe(true);
+    }
   });
 
   test('tell of damage with its code', async () => {
     const content = Buffer.alloc(200_000, 'abc');
     const id = contentHash().digest(content);
-    const target = new Uint8Array(content.length + 100);
-    const ranges = Uint32Array.of(0, content.length);
-    const [length] = await inlineEngine({ codec: 'none', level: 1 }).seal(content, ranges, id, target);
-    const changed = target.slice(0, length);
+    const { header, payload } = sealChunk({ codec: 'none', level: 1 }, id, content);
+    const changed = new Uint8Array(Buffer.concat([header, payload]));
     changed[100]! ^= 1;
     await expect(pool.open(id.toString('hex'), changed)).rejects.toMatchObject({
       code: 'EIO',

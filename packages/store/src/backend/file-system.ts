@@ -19,8 +19,8 @@ export interface OpenedFile {
   readonly fd: number;
   /** @returns bytes read; fewer than asked for only at the end */
   read(target: Uint8Array, position: number): Promise<number>;
-  /** All of the bytes, at the current end. */
-  write(bytes: Uint8Array): Promise<void>;
+  /** All of the bytes, one part behind the other, at the current end. */
+  write(...parts: readonly Uint8Array[]): Promise<void>;
   /** @param dataOnly the bytes and where they are, not when they were written or what names they have */
   sync(dataOnly?: boolean): Promise<void>;
   stat(): Promise<FileStatus>;
@@ -71,14 +71,11 @@ class RealFile implements OpenedFile {
     return done;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#handle.write(
-        bytes,
-        done,
-        Math.min(bytes.length - done, WRITE_SIZE),
-      );
-      done += bytesWritten;
+  async write(...parts: readonly Uint8Array[]): Promise<void> {
+    const rest = [...parts];
+    while (rest.length > 0) {
+      const { bytesWritten } = await this.#handle.writev(firstBytes(rest, WRITE_SIZE));
+      dropBytes(rest, bytesWritten);
     }
   }
 
@@ -112,4 +109,22 @@ function status(stats: Stats): FileStatus {
     uid: Number(stats.uid),
     mtimeMs: Number(stats.mtimeMs),
   };
+}
+
+function firstBytes(parts: readonly Uint8Array[], size: number): Uint8Array[] {
+  const first: Uint8Array[] = [];
+  for (let [index, left] = [0, size]; index < parts.length && left > 0; index++) {
+    const part = parts[index]!.subarray(0, left);
+    first.push(part);
+    left -= part.length;
+  }
+  return first;
+}
+
+/** Takes so many bytes away from the front, and empty parts behind them. */
+function dropBytes(parts: Uint8Array[], size: number): void {
+  let [whole, left] = [0, size];
+  while (whole < parts.length && parts[whole]!.length <= left) left -= parts[whole++]!.length;
+  parts.splice(0, whole);
+  if (left > 0) parts[0] = parts[0]!.subarray(left);
 }

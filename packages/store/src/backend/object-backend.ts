@@ -47,8 +47,8 @@ export interface ObjectBackend {
 
 /** An object on its way into a store: nobody sees anything of it before commit(). Closing it otherwise drops it. */
 export interface GrowingObject {
-  /** Appends; one call at a time. The bytes are read until it resolves. @throws ENOSPC, EIO */
-  write(bytes: Uint8Array): Promise<void>;
+  /** Appends, one part behind the other; one call at a time. They are read until it resolves. @throws ENOSPC, EIO */
+  write(...parts: readonly Uint8Array[]): Promise<void>;
   /** Of what was written: up to `length` bytes at `position`. */
   read(position: number, length: number): Promise<Uint8Array>;
   /**

@@ -63,8 +63,8 @@ export class ObjectDraft implements DraftContent, GrowingObject {
   }
 
   /** Appends. One call at a time. @throws ENOSPC, EIO */
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#file.write(bytes);
+  write(...parts: readonly Uint8Array[]): Promise<void> {
+    return this.#file.write(...parts);
   }
 
   read(position: number, length: number, target?: Uint8Array): Promise<Uint8Array> {

@@ -66,10 +66,10 @@ export class TemporaryFile implements DraftContent {
   }
 
   /** Appends. One call at a time. @throws ENOSPC, EIO */
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(...parts: readonly Uint8Array[]): Promise<void> {
     try {
-      await this.#file.write(bytes);
-      this.#size += bytes.length;
+      await this.#file.write(...parts);
+      for (const { length } of parts) this.#size += length;
       this.#beginWriteback();
     } catch (error) {
       throw this.#folder.failed('could not store', this.#purpose, error);

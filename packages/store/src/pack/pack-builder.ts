@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { GrowingObject } from '../backend/object-backend.js';
-import { CHUNK_HEADER_SIZE, type ChunkHeader, decodeChunkHeader } from '../chunk.js';
+import { type ChunkHeader, type ChunkRecord, decodeChunkHeader } from '../chunk.js';
 import type { ContentHash } from '../content-hash.js';
 import type { ChunkPlace, IndexEntry } from '../index/chunk-place.js';
 import { encodePackEnd, encodePackHeader, PACK_HEADER_SIZE, type PackId } from './pack-format.js';
@@ -34,26 +34,18 @@ export class PackBuilder {
     return this.#size;
   }
 
-  /**
-   * @param bytes   records (header and payload), one behind the other; not to be touched until `written` resolves
-   * @param lengths of each
-   */
-  add(
-    bytes: Uint8Array,
-    lengths: Uint32Array,
-  ): { readonly added: AddedRecord[]; readonly written: Promise<void> } {
-    let start = 0;
-    const added = Array.from(lengths, (length) => {
-      const header = bytes.slice(start, start + CHUNK_HEADER_SIZE);
-      const place = { pack: this.id, offset: this.#size + start, length };
+  /** @param records not to be touched until `written` resolves */
+  add(records: readonly ChunkRecord[]): { readonly added: AddedRecord[]; readonly written: Promise<void> } {
+    const added = records.map(({ header, payload }) => {
+      const place = { pack: this.id, offset: this.#size, length: header.length + payload.length };
       const { id, size } = decodeChunkHeader(header)!;
-      this.#headers.push(header);
+      this.#headers.push(header.slice());
       this.entries.push({ id, ...place });
-      start += length;
+      this.#size += place.length;
       return { id, size, ...place };
     });
-    this.#size += start;
-    return { added, written: this.#next(() => this.#object.write(bytes)) };
+    const parts = joined(records.flatMap(({ header, payload }) => [header, payload]));
+    return { added, written: this.#next(() => this.#object.write(...parts)) };
   }
 
   /** A record that was added. Asked for before close(), it comes, whatever is done meanwhile. */
@@ -85,3 +77,15 @@ export class PackBuilder {
 
 /** Where a record is, and the content that it stands for: its id and bytes. */
 export type AddedRecord = ChunkPlace & Pick<ChunkHeader, 'id' | 'size'>;
+
+/** The same bytes in as few parts as may be: those that lie one behind the other are one. */
+function joined(parts: readonly Uint8Array[]): Uint8Array[] {
+  const all: Uint8Array[] = [];
+  for (const part of parts) {
+    const last = all.at(-1);
+    if (last?.buffer === part.buffer && last.byteOffset + last.length === part.byteOffset)
+      all[all.length - 1] = new Uint8Array(part.buffer, last.byteOffset, last.length + part.length);
+    else all.push(part);
+  }
+  return all;
+}

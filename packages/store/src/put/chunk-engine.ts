@@ -1,4 +1,11 @@
-import { type ChunkSettings, openChunk, RECORD_OVERHEAD, sealChunk } from '../chunk.js';
+import {
+  CHUNK_HEADER_SIZE,
+  type ChunkRecord,
+  type ChunkSettings,
+  openChunk,
+  RECORD_OVERHEAD,
+  sealChunk,
+} from '../chunk.js';
 import { type ChunkId, contentHash, HASH_SIZE } from '../content-hash.js';
 import { type FileStretch, StretchReader } from '../stretch-reader.js';
 import { type SlabPages, type SlabScan, scanSlab } from './scan-slab.js';
@@ -15,12 +22,11 @@ export interface ChunkEngine {
   /** Reads pages, closes them up and hashes them. Nobody may touch the slab until it resolves. @throws as scanSlab() */
   scan(pages: SlabPages): Promise<SlabScan>;
   /**
-   * Makes the records of all ranges, one behind the other in `target`.
+   * Makes the records of all ranges, one behind the other in `target`; see recordsOf().
    * @param ids    of them, HASH_SIZE bytes each
    * @param target of sealedSize() bytes at least; in shared memory when `bytes` are
-   * @returns the length of each
    */
-  seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Uint32Array>;
+  seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Sealed>;
   /** As seal(), of ranges whose ids are not known: for what is most likely new. `bytes` must not change until it resolves. */
   record(bytes: Uint8Array, ranges: Ranges, target: Uint8Array): Promise<Recorded>;
   /**
@@ -39,12 +45,16 @@ export interface ChunkEngine {
   close(): Promise<void>;
 }
 
-/** What became of ranges. */
-export interface Recorded {
+/** The records of ranges. */
+export interface Sealed {
+  readonly lengths: Uint32Array;
+  /** For each, whether its payload is the range as it is (1): then only its header is in the target. */
+  readonly plain: Uint8Array;
+}
+
+export interface Recorded extends Sealed {
   /** HASH_SIZE bytes each. */
   readonly ids: Uint8Array;
-  /** Of the records, one behind the other. */
-  readonly lengths: Uint32Array;
 }
 
 /** Records of chunks with what may lie between them. */
@@ -78,29 +88,50 @@ export function rangesSize(ranges: Ranges): number {
   return size;
 }
 
-/** @returns the lengths of the records in `target` */
+/** What does not pay to compress is not copied, either: that takes longer than hashing it. */
 export function sealRanges(
   settings: ChunkSettings,
   bytes: Uint8Array,
   ranges: Ranges,
   ids: Uint8Array,
   target: Uint8Array,
-): Uint32Array {
+): Sealed {
   const lengths = new Uint32Array(ranges.length / 2);
+  const plain = new Uint8Array(lengths.length);
   let at = 0;
   for (let index = 0; index < lengths.length; index++) {
     const id = ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE);
-    const { header, payload } = sealChunk(
-      settings,
-      id,
-      bytes.subarray(ranges[2 * index], ranges[2 * index + 1]),
-    );
-    target.set(header, at);
-    target.set(payload, at + header.length);
+    const content = bytes.subarray(ranges[2 * index], ranges[2 * index + 1]);
+    const { header, payload } = sealChunk(settings, id, content);
     lengths[index] = header.length + payload.length;
-    at += lengths[index]!;
+    target.set(header, at);
+    at += header.length;
+    if (payload === content) plain[index] = 1;
+    else {
+      target.set(payload, at);
+      at += payload.length;
+    }
   }
-  return lengths;
+  return { lengths, plain };
+}
+
+/** The records that were made of ranges: views of `bytes` and `target`. */
+export function recordsOf(
+  bytes: Uint8Array,
+  ranges: Ranges,
+  target: Uint8Array,
+  { lengths, plain }: Sealed,
+): ChunkRecord[] {
+  let at = 0;
+  return Array.from(lengths, (length, index) => {
+    const header = target.subarray(at, at + CHUNK_HEADER_SIZE);
+    at += CHUNK_HEADER_SIZE;
+    if (plain[index] === 1)
+      return { header, payload: bytes.subarray(ranges[2 * index], ranges[2 * index + 1]) };
+    const payload = target.subarray(at, at + length - CHUNK_HEADER_SIZE);
+    at += payload.length;
+    return { header, payload };
+  });
 }
 
 export function recordRanges(
@@ -110,7 +141,7 @@ export function recordRanges(
   target: Uint8Array,
 ): Recorded {
   const ids = digestRanges(settings, bytes, ranges);
-  return { ids, lengths: sealRanges(settings, bytes, ranges, ids, target) };
+  return { ids, ...sealRanges(settings, bytes, ranges, ids, target) };
 }
 
 /** @param reader brings what is in a file. @returns the sizes of the contents */

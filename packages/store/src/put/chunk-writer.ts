@@ -1,7 +1,14 @@
 import { CkptError } from '@ckptree/errors';
 import { PAGE_SIZE } from '@ckptree/model';
 import type { ObjectBackend } from '../backend/object-backend.js';
-import { type ChunkSettings, decodeChunkHeader, openChunk, RECORD_OVERHEAD } from '../chunk.js';
+import {
+  CHUNK_HEADER_SIZE,
+  type ChunkRecord,
+  type ChunkSettings,
+  decodeChunkHeader,
+  openChunk,
+  RECORD_OVERHEAD,
+} from '../chunk.js';
 import { type ChunkId, type ContentHash, HASH_SIZE, hexId } from '../content-hash.js';
 import { RECIPE_CHUNK } from '../image/recipe.js';
 import type { ChunkIndex } from '../index/chunk-index.js';
@@ -9,7 +16,7 @@ import type { ChunkPlace } from '../index/chunk-place.js';
 import { newPackId, PackBuilder } from '../pack/pack-builder.js';
 import { packName } from '../pack/pack-reader.js';
 import type { StoreContext } from '../store-context.js';
-import { type ChunkEngine, type Ranges, sealedSize } from './chunk-engine.js';
+import { type ChunkEngine, type Ranges, recordsOf, sealedSize } from './chunk-engine.js';
 import { HeldObject } from './held-object.js';
 import { SLAB_SIZE, SlabPool } from './slab-pool.js';
 import type { SpareSlabs } from './spare-slabs.js';
@@ -106,7 +113,8 @@ export class ChunkWriter {
   async add(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array): Promise<void> {
     if (ranges.length === 0) return;
     await this.#withTarget(ranges, async (target) => {
-      await this.#append(target, await this.#engine.seal(bytes, ranges, ids, target));
+      const sealed = await this.#engine.seal(bytes, ranges, ids, target);
+      await this.#append(recordsOf(bytes, ranges, target, sealed));
     });
   }
 
@@ -151,30 +159,27 @@ export class ChunkWriter {
     const ids: ChunkId[] = [];
     await this.#withTarget(ranges, async (target) => {
       const recorded = await this.#engine.record(bytes, ranges, target);
-      const fresh: number[] = [];
-      let [start, end] = [0, 0];
-      for (const [index, length] of recorded.lengths.entries()) {
+      const fresh: ChunkRecord[] = [];
+      for (const [index, record] of recordsOf(bytes, ranges, target, recorded).entries()) {
         const id = hexId(recorded.ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE));
         ids.push(id);
         // Another call may have promised the same content meanwhile.
         if (!(await this.has(id)) && !this.isComing(id)) {
           this.promise(id);
-          target.copyWithin(end, start, start + length);
-          fresh.push(length);
-          end += length;
+          fresh.push(record);
         }
-        start += length;
       }
-      await this.#append(target, Uint32Array.from(fresh));
+      await this.#append(fresh);
     });
     return ids;
   }
 
-  /** @param record as sealChunk() makes it */
+  /** @param record header and payload, one behind the other */
   async addRecord(record: Uint8Array): Promise<void> {
     if (decodeChunkHeader(record) === undefined)
       throw new CkptError('EINVAL', 'a chunk was put together wrongly; it is not stored');
-    await this.#append(record, Uint32Array.of(record.length));
+    const [header, payload] = [record.subarray(0, CHUNK_HEADER_SIZE), record.subarray(CHUNK_HEADER_SIZE)];
+    await this.#append([{ header, payload }]);
   }
 
   /** Everything added is in the store, durably. @throws what putting a pack threw: ENOSPC, EIO, ... */
@@ -206,26 +211,26 @@ export class ChunkWriter {
     }
   }
 
-  /** @param bytes records, one behind the other. @param lengths of each. Resolves when the bytes are needed no more */
-  async #append(bytes: Uint8Array, lengths: Uint32Array): Promise<void> {
+  /** Resolves when the records' bytes are needed no more. */
+  async #append(records: readonly ChunkRecord[]): Promise<void> {
     const writing: Promise<void>[] = [];
-    for (let [first, start] = [0, 0]; first < lengths.length; ) {
+    for (let first = 0; first < records.length; ) {
       while (this.#pack === undefined) await this.#openPack();
       // No await until it is looked at again: another caller could fill and seal the pack meanwhile.
       const pack = this.#pack;
       if (this.#failure !== undefined) throw this.#failure;
-      let [next, end] = [first, start];
-      do end += lengths[next++]!;
-      while (next < lengths.length && pack.size + end - start < this.#packSize);
-      writing.push(this.#addTo(pack, bytes.subarray(start, end), lengths.subarray(first, next)));
+      let [next, size] = [first, 0];
+      do size += CHUNK_HEADER_SIZE + records[next++]!.payload.length;
+      while (next < records.length && pack.size + size < this.#packSize);
+      writing.push(this.#addTo(pack, records.slice(first, next)));
       if (pack.size >= this.#packSize) this.#seal(pack);
-      [first, start] = [next, end];
+      first = next;
     }
     await Promise.all(writing);
   }
 
-  #addTo(builder: PackBuilder, bytes: Uint8Array, lengths: Uint32Array): Promise<void> {
-    const { added, written } = builder.add(bytes, lengths);
+  #addTo(builder: PackBuilder, records: readonly ChunkRecord[]): Promise<void> {
+    const { added, written } = builder.add(records);
     for (const { id, size, ...place } of added) {
       this.#coming.add(id);
       this.#waiting.set(id, { builder, place });

@@ -1,7 +1,7 @@
 import type { ErrorData } from '@ckptree/errors';
 import type { ChunkSettings } from '../chunk.js';
 import type { ChunkId } from '../content-hash.js';
-import type { Ranges, Recorded, RecordPlace, RecordSource } from './chunk-engine.js';
+import type { Ranges, Recorded, RecordPlace, RecordSource, Sealed } from './chunk-engine.js';
 import type { SlabPages, SlabScan } from './scan-slab.js';
 
 /** What a thread is started with. */
@@ -37,11 +37,11 @@ export type EngineRequest = { readonly settings: ChunkSettings } & (
   | { readonly kind: 'start' }
 );
 
-export type EngineResult = Uint8Array | Uint32Array | SlabScan | Recorded;
+export type EngineResult = Uint8Array | Uint32Array | SlabScan | Sealed | Recorded;
 
 /**
- * What a thread answers: a scan, ids and lengths of records, the lengths of records or contents, or a content. A thrown error would lose its
- * code on the way, so failures are data.
+ * What a thread answers: a scan, what became of ranges, the sizes of contents, or a content. A thrown error would lose its code on the way, so
+ * failures are data.
  */
 export type EngineAnswer =
   | { readonly ok: true; readonly result: EngineResult }

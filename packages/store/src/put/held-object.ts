@@ -17,15 +17,8 @@ export class HeldObject implements GrowingObject {
     this.#spares = spares;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      const used = this.#size % SLAB_SIZE;
-      if (used === 0) this.#slabs.push(this.#spares.take(SLAB_SIZE));
-      const part = bytes.subarray(done, done + SLAB_SIZE - used);
-      this.#slabs.at(-1)!.set(part, used);
-      this.#size += part.length;
-      done += part.length;
-    }
+  async write(...parts: readonly Uint8Array[]): Promise<void> {
+    for (const part of parts) this.#append(part);
   }
 
   async read(position: number, length: number): Promise<Uint8Array> {
@@ -48,5 +41,16 @@ export class HeldObject implements GrowingObject {
   async close(): Promise<void> {
     for (const slab of this.#slabs.splice(0)) this.#spares.give(slab);
     this.#size = 0;
+  }
+
+  #append(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      const used = this.#size % SLAB_SIZE;
+      if (used === 0) this.#slabs.push(this.#spares.take(SLAB_SIZE));
+      const part = bytes.subarray(done, done + SLAB_SIZE - used);
+      this.#slabs.at(-1)!.set(part, used);
+      this.#size += part.length;
+      done += part.length;
+    }
   }
 }

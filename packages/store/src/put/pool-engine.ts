@@ -12,6 +12,7 @@ import {
   type RecordPlace,
   type RecordSource,
   rangesSize,
+  type Sealed,
 } from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult, EngineThreadData } from './engine-messages.js';
 import type { SlabPages, SlabScan } from './scan-slab.js';
@@ -68,9 +69,9 @@ export class PoolEngine implements ChunkEngine {
     return (await this.#run({ kind: 'scan', pages })) as SlabScan;
   }
 
-  async seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Uint32Array> {
+  async seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Sealed> {
     if (!isWorthwhile(bytes, ranges)) return this.#inline.seal(bytes, ranges, ids, target);
-    return (await this.#run({ kind: 'seal', bytes, ranges, ids, target })) as Uint32Array;
+    return (await this.#run({ kind: 'seal', bytes, ranges, ids, target })) as Sealed;
   }
 
   async record(bytes: Uint8Array, ranges: Ranges, target: Uint8Array): Promise<Recorded> {

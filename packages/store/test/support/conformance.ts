@@ -1,5 +1,6 @@
 import type { ObjectBackend } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 
 /** What every ObjectBackend must do. @param make an empty one */
 export function backendConformance(name: string, make: () => Promise<ObjectBackend>): void {
@@ -45,6 +46,34 @@ export function backendConformance(name: string, make: () => Promise<ObjectBacke
       await dropped.close();
       expect(await all(backend, 'packs/a')).toBe('abcdefg');
       expect(await backend.list('packs')).toEqual([{ name: 'packs/a', size: 7 }]);
+    });
+
+    test('takes pieces of any size, any number at once', async () => {
+      const backend = await make();
+      const sizes = fc.oneof(
+        fc.nat(100),
+        fc.integer({ min: 2 ** 20 - 60, max: 2 ** 20 + 60 }),
+        fc.constant(0),
+      );
+      const law = fc.asyncProperty(
+        fc.array(fc.array(sizes, { maxLength: 6 }), { maxLength: 3 }),
+        async (writes) => {
+          const draft = await backend.draft?.('packs/a');
+          if (draft === undefined) return;
+          let next = 0;
+          const written: Uint8Array[] = [];
+          for (const pieces of writes) {
+            const parts = pieces.map((size) => new Uint8Array(size).fill(++next));
+            await draft.write(...parts);
+            written.push(...parts);
+          }
+          const whole = Buffer.concat(written);
+          const found = Buffer.from(await draft.read(0, whole.length + 1));
+          await draft.close();
+          expect(found.equals(whole)).toBe(true);
+        },
+      );
+      await fc.assert(law, { numRuns: 20 });
     });
 
     test('of many that put the same name at once, one wins, whole', async () => {

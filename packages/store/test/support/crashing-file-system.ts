@@ -32,10 +32,10 @@ export class CrashingFileSystem implements FileSystem {
     return {
       fd: file.fd,
       read: (target, position) => file.read(target, position),
-      write: async (bytes) => {
+      write: async (...parts) => {
         this.#durability.written(path);
-        await this.#before('write', file, bytes);
-        await file.write(bytes);
+        await this.#before('write', file, Buffer.concat(parts));
+        await file.write(...parts);
       },
       sync: async () => {
         await this.#before('sync');

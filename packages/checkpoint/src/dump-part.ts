@@ -1,11 +1,10 @@
 import { CkptError } from '@ckptree/errors';
 import { batchStart } from '@ckptree/image';
-import { ARENA_FRAMES, type MemorySnapshot } from '@ckptree/model';
+import { ARENA_FRAMES, frameBytes, type MemorySnapshot } from '@ckptree/model';
 import { fillBatch } from './dump-batch.js';
 import { PageArrayChain } from './page-array-chain.js';
 import type { Part } from './parts.js';
 import { PositionedWriter, type WriterOptions } from './positioned-writer.js';
-import { frameBytes } from './snapshot-leaves.js';
 
 /**
  * Writes one part of an image to its place in the file. Pages go from shared memory to the file, without a copy.
@@ -48,10 +47,10 @@ function addPages(writer: PositionedWriter, memory: MemorySnapshot, chain: PageA
         count++;
         continue;
       }
-      if (count > 0) writer.add(frameBytes(memory, first, count));
+      if (count > 0) writer.add(frameBytes(memory.arenas, first, count));
       first = frame;
       count = 1;
     }
   }
-  if (count > 0) writer.add(frameBytes(memory, first, count));
+  if (count > 0) writer.add(frameBytes(memory.arenas, first, count));
 }

@@ -1,11 +1,10 @@
 import { batchStart } from '@ckptree/image';
-import { type ByteSink, PAGE_SIZE } from '@ckptree/model';
+import { type ByteSink, frameBytes, PAGE_SIZE } from '@ckptree/model';
 import { cancelled } from './cancel.js';
 import { fillBatch } from './dump-batch.js';
 import { encodeFailure } from './failure-record.js';
 import { PageArrayChain } from './page-array-chain.js';
 import type { Batch, Plan } from './plan.js';
-import { frameBytes } from './snapshot-leaves.js';
 
 /**
  * Writes the image in one go, page by page, the way the seed does. It is the reference for the parallel dump, and
@@ -54,7 +53,7 @@ class SequentialDump {
     for (const pages of this.#chain.arrays) await this.#write(pages.addressBytes());
     for (const pages of this.#chain.arrays)
       for (const frame of pages.frames.subarray(0, pages.used)) {
-        this.#scratchPage.set(frameBytes(batch.memory, frame, 1));
+        this.#scratchPage.set(frameBytes(batch.memory.arenas, frame, 1));
         await this.#write(this.#scratchPage);
       }
     this.#betweenRecords = true;

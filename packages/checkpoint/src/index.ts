@@ -31,5 +31,5 @@ export { newObjectHash, type ObjectHash, type ObjectTypes } from './objects.js';
 export { OutputFile } from './output-file.js';
 export type { Batch, Plan, PlanFigures, Range, Segment, SegmentKind } from './plan.js';
 export { type PlanOptions, planCheckpoint } from './plan-checkpoint.js';
-export { interruptible, planLayout } from './plan-layout.js';
+export { planLayout } from './plan-layout.js';
 export { storeSink } from './store-sink.js';

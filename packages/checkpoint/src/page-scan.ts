@@ -1,13 +1,13 @@
-import { LEAF_ENTRIES, type MemorySnapshot, offsetInArena, PAGE_SIZE, PTE_FRAME_SHIFT } from '@ckptree/model';
-import type { PageArray } from './page-array.js';
 import {
   arenaHolding,
-  considerPrivatePage,
-  firstLeafFrom,
-  LEAF_SPAN,
-  leafNumber,
-  wordsOf,
-} from './snapshot-leaves.js';
+  LEAF_ENTRIES,
+  type MemorySnapshot,
+  offsetInArena,
+  PAGE_SIZE,
+  PTE_FRAME_SHIFT,
+} from '@ckptree/model';
+import type { PageArray } from './page-array.js';
+import { considerPrivatePage, firstLeafFrom, LEAF_SPAN, leafNumber, wordsOf } from './snapshot-leaves.js';
 
 const NO_WORDS: Int32Array = new Int32Array(0);
 
@@ -89,7 +89,7 @@ export class PageScan {
     this.#address = Math.max(this.#address, leafStart);
     if (this.#address >= this.#end) return false;
     const frame = leaves[this.#leaf + 1]!;
-    this.#words = wordsOf(arenaHolding(this.#memory, frame));
+    this.#words = wordsOf(arenaHolding(this.#memory.arenas, frame));
     const firstEntry = offsetInArena(frame) >>> 2;
     const behind = Math.min(LEAF_ENTRIES, (this.#end - leafStart) / PAGE_SIZE);
     this.#next = firstEntry + (this.#address - leafStart) / PAGE_SIZE;

@@ -35,32 +35,6 @@ export async function planLayout(
   };
 }
 
-/** The same layout, but whoever reads records or pages of it is stopped when `check` throws. */
-export function interruptible<Layout extends Pick<ImageLayout, 'source' | 'memories'>>(
-  layout: Layout,
-  check: () => void,
-): Layout {
-  const { source, memories } = layout;
-  return {
-    ...layout,
-    source: {
-      read(position, length) {
-        check();
-        return source.read(position, length);
-      },
-    },
-    memories: memories.map(({ copyPages, ...memory }) => ({
-      ...memory,
-      ...(copyPages !== undefined && {
-        copyPages(first: number, target: Uint8Array): void {
-          check();
-          copyPages(first, target);
-        },
-      }),
-    })),
-  };
-}
-
 /** @param batches of one address space */
 async function memoryLayout(batches: readonly Batch[], baselineOf: BaselineOf) {
   const { memory } = batches[0]!;

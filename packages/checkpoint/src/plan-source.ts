@@ -1,10 +1,9 @@
 import { batchSize } from '@ckptree/image';
-import { ARENA_FRAMES, type ByteSource, PAGE_SIZE } from '@ckptree/model';
+import { adjacentFrames, type ByteSource, frameBytes, PAGE_SIZE } from '@ckptree/model';
 import { batchHead, batchHeadSize } from './batch-head.js';
 import { fillBatch } from './dump-batch.js';
 import { PageArrayChain } from './page-array-chain.js';
 import type { Batch, Plan } from './plan.js';
-import { frameBytes } from './snapshot-leaves.js';
 
 /** A stretch of the image: records, or a batch. */
 interface Piece {
@@ -102,11 +101,11 @@ function copyPages(target: Uint8Array, { memory }: Batch, frames: Int32Array, fr
     const page = Math.floor((from + done) / PAGE_SIZE);
     const offset = (from + done) % PAGE_SIZE;
     const wanted = Math.ceil((offset + target.length - done) / PAGE_SIZE);
-    const first = frames[page]!;
-    let count = 1;
-    while (count < wanted && frames[page + count] === first + count && (first + count) % ARENA_FRAMES !== 0)
-      count++;
-    const bytes = frameBytes(memory, first, count).subarray(offset, offset + target.length - done);
+    const count = adjacentFrames(frames, page, page + wanted);
+    const bytes = frameBytes(memory.arenas, frames[page]!, count).subarray(
+      offset,
+      offset + target.length - done,
+    );
     target.set(bytes, done);
     done += bytes.length;
   }

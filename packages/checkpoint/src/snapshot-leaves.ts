@@ -1,12 +1,9 @@
-import { CkptError } from '@ckptree/errors';
 import {
-  ARENA_FRAMES,
-  arenaOf,
+  arenaHolding,
   LEAF_ENTRIES,
   LEAF_SHIFT,
   type MemorySnapshot,
   offsetInArena,
-  PAGE_SHIFT,
   PAGE_SIZE,
   PTE_DIRTY,
   PTE_PRESENT,
@@ -21,41 +18,6 @@ export const LEAF_SPAN = 2 ** LEAF_SHIFT;
  * back. A page that is not there, or only was read, is neither faulted in nor saved.
  */
 export const considerPrivatePage = (entry: number): boolean => (entry & PRIVATE_PAGE) === PRIVATE_PAGE;
-
-/** `count` frames from `frame` up as bytes, in place. They must lie in one arena. */
-export function frameBytes(memory: MemorySnapshot, frame: number, count: number): Uint8Array {
-  const arena = arenaHolding(memory, frame + count - 1);
-  return new Uint8Array(arena, offsetInArena(frame), count << PAGE_SHIFT);
-}
-
-/** Copies the contents of frames, `frames[first]` and on, as many as fill the target: neighbours at once. */
-export function copyFrames(
-  memory: MemorySnapshot,
-  frames: Int32Array,
-  first: number,
-  target: Uint8Array,
-): void {
-  const end = first + target.length / PAGE_SIZE;
-  for (let index = first; index < end; ) {
-    const frame = frames[index]!;
-    let count = 1;
-    while (
-      index + count < end &&
-      frames[index + count] === frame + count &&
-      (frame + count) % ARENA_FRAMES !== 0
-    )
-      count++;
-    target.set(frameBytes(memory, frame, count), (index - first) * PAGE_SIZE);
-    index += count;
-  }
-}
-
-export function arenaHolding({ arenas }: MemorySnapshot, frame: number): SharedArrayBuffer {
-  const arena = arenas[arenaOf(frame)];
-  if (arena === undefined || offsetInArena(frame) + PAGE_SIZE > arena.byteLength)
-    throw new CkptError('EFAULT', `the snapshot refers to frame ${frame}, which is in none of its arenas`);
-  return arena;
-}
 
 export const leafNumber = (address: number): number => Math.floor(address / LEAF_SPAN);
 
@@ -102,7 +64,7 @@ export function* leafParts(memory: MemorySnapshot, start: number, end: number): 
     if (address >= end) return;
     const frame = leaves[slot + 1]!;
     yield {
-      words: wordsOf(arenaHolding(memory, frame)),
+      words: wordsOf(arenaHolding(memory.arenas, frame)),
       leaf: offsetInArena(frame) >>> 2,
       from: Math.max(0, (start - address) / PAGE_SIZE),
       to: Math.min(LEAF_ENTRIES, (end - address) / PAGE_SIZE),

@@ -1,7 +1,7 @@
 import type { Manifest, SessionOptions, Store } from '@ckptree/store';
 import { cancelled } from './cancel.js';
 import type { ImageSink } from './image-sink.js';
-import { interruptible, planLayout } from './plan-layout.js';
+import { planLayout } from './plan-layout.js';
 
 /**
  * A store. Pages go from shared memory straight into chunks, frames that tasks share only once; there is no file in
@@ -25,11 +25,10 @@ export function storeSink(
             return source.read(position, length);
           },
         };
-        await session.writeImage(
-          interruptible({ ...layout, source: told }, () => {
-            if (signal?.aborted === true) throw cancelled(signal.reason);
-          }),
-        );
+        const check = (): void => {
+          if (signal?.aborted === true) throw cancelled(signal.reason);
+        };
+        await session.writeImage({ ...layout, source: told, check });
         onProgress?.({ bytes: totalBytes, totalBytes });
       },
       async commit() {

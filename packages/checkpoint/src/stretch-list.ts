@@ -1,6 +1,5 @@
 import { type MemorySnapshot, PAGE_SIZE } from '@ckptree/model';
 import type { Baseline, MemoryLayout } from '@ckptree/store';
-import { copyFrames } from './snapshot-leaves.js';
 
 const MOST_FIRST_CAPACITY = 1024;
 
@@ -77,12 +76,10 @@ export class StretchList {
   }
 
   layout(baseline: Baseline | undefined): Omit<MemoryLayout, 'owner' | 'ppid'> {
-    const frames = this.#frames.slice(0, this.#read);
-    const memory = this.#memory;
     return {
       runs: Float64Array.from(this.#runs),
-      frames,
-      copyPages: (first, target) => copyFrames(memory, frames, first, target),
+      frames: this.#frames.slice(0, this.#read),
+      arenas: this.#memory.arenas,
       ...(baseline !== undefined && { kept: { baseline, ranges: Float64Array.from(this.#ranges) } }),
     };
   }

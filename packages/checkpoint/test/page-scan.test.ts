@@ -1,9 +1,8 @@
-import { ARENA_FRAMES, PAGE_SIZE } from '@ckptree/model';
+import { ARENA_FRAMES, frameBytes, PAGE_SIZE } from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { PageArray } from '../dist/page-array.js';
 import { PageScan } from '../dist/page-scan.js';
-import { frameBytes } from '../dist/snapshot-leaves.js';
 import { AddressSpace, PhysicalMemory } from './support/memory.js';
 
 const LEAF = 512 * PAGE_SIZE;
@@ -100,13 +99,15 @@ describe('a scan', () => {
     expect(found.map(({ frame }) => frame)).toEqual(
       [-2 + 0, -2 + 2, -2 + 3, -2 + 4].map((n) => ARENA_FRAMES + n),
     );
-    expect(found.map(({ frame }) => frameBytes(space.snapshot(), frame, 1)[0])).toEqual([1, 2, 3, 4]);
+    expect(found.map(({ frame }) => frameBytes(space.snapshot().arenas, frame, 1)[0])).toEqual([1, 2, 3, 4]);
   });
 
   test('that meets a frame outside of the arenas says so', () => {
     const physical = new PhysicalMemory(2);
     const outside = { arenas: physical.arenas, leaves: Int32Array.of(0, 2) };
     expect(() => new PageScan(outside, 0, LEAF).skip(1)).toThrow(expect.objectContaining({ code: 'EFAULT' }));
-    expect(() => frameBytes(outside, ARENA_FRAMES, 1)).toThrow(expect.objectContaining({ code: 'EFAULT' }));
+    expect(() => frameBytes(outside.arenas, ARENA_FRAMES, 1)).toThrow(
+      expect.objectContaining({ code: 'EFAULT' }),
+    );
   });
 });

@@ -7,7 +7,7 @@ import { PAGE_SIZE, type TaskTree } from '@ckptree/model';
 import { type Manifest, Store } from '@ckptree/store';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { interruptible, planLayout } from '../dist/plan-layout.js';
+import { planLayout } from '../dist/plan-layout.js';
 import { arbitraryTree } from './support/arbitrary-tree.js';
 import { AddressSpace, PhysicalMemory } from './support/memory.js';
 import { HEAD, imageOf, MemorySink, planned } from './support/planned.js';
@@ -141,21 +141,27 @@ test('what fails or is cancelled leaves nothing that is listed', async () => {
   expect(await store.info()).toMatchObject({ writers: 0 });
 });
 
-test('what is cancelled is not read any further: neither records nor pages', async () => {
-  const space = new AddressSpace(new PhysicalMemory(8));
-  space.setPage(0x1000, { content: Uint8Array.of(7) });
-  const image = tree(task(1, { mm: mm([vma(0x1000, 1)], { memory: space.snapshot() }) }));
-  let cancelled = false;
-  const { source, memories } = interruptible(await planLayout(planned(image), image), () => {
-    if (cancelled) throw new Error('cancelled');
-  });
-  const page = new Uint8Array(PAGE_SIZE);
-  const read = () => source.read(0, 8);
-  const copy = () => memories[0]!.copyPages!(0, page);
-  read();
-  copy();
-  expect(page[0]).toBe(7);
-  cancelled = true;
-  expect(read).toThrow('cancelled');
-  expect(copy).toThrow('cancelled');
+test('what is cancelled is read no further: it is asked for each stretch of some MiB', async () => {
+  const pages = 5000;
+  const space = new AddressSpace(new PhysicalMemory(pages + 20));
+  for (let page = 0; page < pages; page++)
+    space.setPage(0x10_0000 + page * PAGE_SIZE, { content: Uint8Array.of(1, page, page >> 8) });
+  const image = tree(task(1, { mm: mm([vma(0x10_0000, pages)], { memory: space.snapshot() }) }));
+  const checksOf = async (most: number): Promise<number> => {
+    let checks = 0;
+    const check = (): void => {
+      if (++checks === most) throw new Error('cancelled');
+    };
+    const session = await store.begin();
+    try {
+      await session.writeImage({ ...(await planLayout(planned(image), image)), check });
+    } catch (error) {
+      expect(error).toMatchObject({ message: 'cancelled' });
+    } finally {
+      await session.abort();
+    }
+    return checks;
+  };
+  expect(await checksOf(Number.POSITIVE_INFINITY)).toBeGreaterThan(4);
+  expect(await checksOf(3)).toBe(3);
 });

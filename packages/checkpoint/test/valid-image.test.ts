@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto';
 import { collect, newObjectHash } from '@ckptree/checkpoint';
 import { bytesSource, readTree, verifyImage } from '@ckptree/image';
-import { type MemorySnapshot, type Mm, PAGE_SIZE, type StoredPages, type TaskTree } from '@ckptree/model';
+import {
+  frameBytes,
+  type MemorySnapshot,
+  type Mm,
+  PAGE_SIZE,
+  type StoredPages,
+  type TaskTree,
+} from '@ckptree/model';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { PageArray } from '../dist/page-array.js';
 import { PageScan } from '../dist/page-scan.js';
-import { frameBytes } from '../dist/snapshot-leaves.js';
 import { arbitraryTree } from './support/arbitrary-tree.js';
 import { imageOf } from './support/planned.js';
 import { fileTable, mm, openFile, task, tree, vdso } from './support/trees.js';
@@ -22,7 +28,10 @@ function snapshotPages({ vmas, memory }: Mm<MemorySnapshot>): Pages {
     const scan = new PageScan(memory, start, end);
     for (const pages = new PageArray(); scan.fill(pages) > 0; pages.clear())
       for (let index = 0; index < pages.used; index++)
-        found.push([pages.address(index), digest(frameBytes(memory, pages.frames[index]!, 1).slice())]);
+        found.push([
+          pages.address(index),
+          digest(frameBytes(memory.arenas, pages.frames[index]!, 1).slice()),
+        ]);
   }
   return found;
 }

@@ -1,5 +1,6 @@
 export type { ByteSink, ByteSource, StoredPages } from './bytes.js';
 export { type FileDescriptor, type FileTable, FMODE, type OpenFile } from './file.js';
+export { type Arenas, adjacentFrames, arenaHolding, frameBytes } from './frame-bytes.js';
 export { leafStamp, MAX_EPOCH, pageStamp, stampLeaf, stampPage } from './leaf-stamps.js';
 export {
   ARENA_FRAMES,

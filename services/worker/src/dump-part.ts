@@ -1,4 +1,4 @@
-import { type Assignment, interruptible, type PlannedPart, planLayout, planPart } from '@ckptree/checkpoint';
+import { type Assignment, type PlannedPart, planLayout, planPart } from '@ckptree/checkpoint';
 import { asCkptError } from '@ckptree/errors';
 import type { TaskTree } from '@ckptree/model';
 import type { Session, Store, StoredParts } from '@ckptree/store';
@@ -53,12 +53,10 @@ export async function dumpPart(
   const session = await store.begin({ ...(parent !== undefined && { parent }), onProgress: tell });
   try {
     const layout = await planLayout(planned.plan, part, (history) => session.baseline(history));
-    const stored = await session.writeParts(
-      interruptible(layout, () => {
-        if (signal.aborted) throw asCkptError(signal.reason);
-      }),
-      planned.ends,
-    );
+    const check = (): void => {
+      if (signal.aborted) throw asCkptError(signal.reason);
+    };
+    const stored = await session.writeParts({ ...layout, check }, planned.ends);
     tell(planned.plan.size);
     return { session, stored, logicalBytes: planned.plan.size };
   } catch (error) {

@@ -5,6 +5,7 @@ import {
   AT_VECTOR_SIZE,
   type Cut,
   type CutOptions,
+  frameBytes,
   type MemorySnapshot,
   type Mm,
   type OpenFile,
@@ -16,7 +17,6 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { PageArray } from '../../dist/page-array.js';
 import { PageScan } from '../../dist/page-scan.js';
-import { frameBytes } from '../../dist/snapshot-leaves.js';
 import { HEAD, MemorySink } from './planned.js';
 
 /** A source with a tree in it. */
@@ -172,7 +172,7 @@ function digestRange(
   let pages = 0;
   for (; scan.fill(array) > 0; array.clear()) {
     take(array.addressBytes());
-    for (const frame of array.frames.subarray(0, array.used)) take(frameBytes(memory, frame, 1));
+    for (const frame of array.frames.subarray(0, array.used)) take(frameBytes(memory.arenas, frame, 1));
     pages += array.used;
   }
   return pages;

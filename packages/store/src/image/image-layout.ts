@@ -1,5 +1,5 @@
 import { readTree } from '@ckptree/image';
-import type { ByteSource, Mm, StoredPages, TaskTree } from '@ckptree/model';
+import type { Arenas, ByteSource, Mm, StoredPages, TaskTree } from '@ckptree/model';
 import type { Baseline } from './baseline.js';
 import type { TreeSummary } from './manifest.js';
 import type { Owner } from './recipe.js';
@@ -12,6 +12,8 @@ export interface PartLayout {
   readonly source: ByteSource;
   /** In the order of the image. */
   readonly memories: readonly MemoryLayout[];
+  /** Is called before each stretch of some MiB: what it throws ends the put. */
+  readonly check?: () => void;
 }
 
 /** A whole image. */
@@ -33,8 +35,8 @@ export interface MemoryLayout {
    * tasks share are neither hashed nor compared.
    */
   readonly frames?: Int32Array;
-  /** Copies pages of the runs, in place of the source. @param first number of the first one, among all of the runs */
-  readonly copyPages?: (first: number, target: Uint8Array) => void;
+  /** Where those frames are, if they are frames of shared memory: the pages are read there, by threads, in place of the source. */
+  readonly arenas?: Arenas;
 }
 
 /** Pages that are in the store as they are, for they are in the checkpoint before. */

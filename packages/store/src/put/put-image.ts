@@ -132,6 +132,7 @@ class ImagePut {
 
   async *#scannedSlabfuls(): AsyncIterable<ScannedSlabful> {
     for await (const slabful of slabfuls(imagePieces(this.#layout))) {
+      this.#layout.check?.();
       if (slabful.cuts.length === 0) {
         yield { slabful };
         continue;

@@ -1,4 +1,4 @@
-import { PAGE_SIZE } from '@ckptree/model';
+import { type Arenas, PAGE_SIZE } from '@ckptree/model';
 import type { PartLayout } from '../image/image-layout.js';
 import type { ImagePiece } from './image-pieces.js';
 import type { PageStretch } from './scan-slab.js';
@@ -48,23 +48,34 @@ export async function* slabfuls(pieces: AsyncIterable<ImagePiece>): AsyncIterabl
 /** Brings the pages of a slabful into a slab, or says where those who can read them find them. */
 export async function readPages(
   { source }: PartLayout,
-  { pieces }: Slabful,
+  { pieces, cuts }: Slabful,
   slab: Uint8Array,
 ): Promise<readonly PageStretch[]> {
   const stretches: PageStretch[] = [];
-  let at = 0;
+  const all = new Int32Array(pagesOf(cuts));
+  let page = 0;
   for (const piece of pieces) {
     if (piece.kind !== 'pages') continue;
     const { position, firstPage } = piece.cuts[0]!;
     const pages = pagesOf(piece.cuts);
-    const { copyPages } = piece.memory;
-    const target = slab.subarray(at, at + pages * PAGE_SIZE);
-    if (copyPages !== undefined) copyPages(firstPage, target);
-    else if (source.fd !== undefined) stretches.push({ fd: source.fd, position, pages });
-    else target.set(await source.read(position, target.length));
-    at += target.length;
+    const { frames, arenas } = piece.memory;
+    if (frames !== undefined && arenas !== undefined) {
+      all.set(frames.subarray(firstPage, firstPage + pages), page);
+      addFrames(stretches, arenas, all.subarray(0, page + pages), pages);
+    } else if (source.fd !== undefined) stretches.push({ fd: source.fd, position, pages });
+    else slab.set(await source.read(position, pages * PAGE_SIZE), page * PAGE_SIZE);
+    page += pages;
   }
   return stretches;
+}
+
+/** Memories in the same arenas have one stretch: there may be a thousand of them in a slab. @param count of the last frames, which are new */
+function addFrames(stretches: PageStretch[], arenas: Arenas, frames: Int32Array, count: number): void {
+  const last = stretches.at(-1);
+  const goesOn = last !== undefined && 'arenas' in last && last.arenas === arenas;
+  if (goesOn) stretches.pop();
+  const own = goesOn ? last.frames.length + count : count;
+  stretches.push({ arenas, frames: frames.subarray(frames.length - own) });
 }
 
 const pagesOf = (cuts: readonly WindowCut[]): number =>

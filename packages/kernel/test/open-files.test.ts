@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { Descriptors } from '../dist/files/descriptors.js';
 import { O, OpenFiles } from '../dist/files/open-files.js';
@@ -54,6 +56,24 @@ describe('open files', () => {
     files.write(writing, Buffer.from('__'));
     expect(readFileSync(path, 'utf8')).toBe('0123__6789ab');
     expect(files.state(writing.id).pos).toBe(6);
+  });
+
+  test('append behind each other, also where each cpu has opened the same file for itself', async () => {
+    const path = fileWith('');
+    const STEPS = 500;
+    const lines = ['first\n', 'other\n'];
+    const shared = {
+      handle: OpenFiles.create(10).handle,
+      path,
+      gates: new SharedArrayBuffer(STEPS * Int32Array.BYTES_PER_ELEMENT),
+      parties: lines.length,
+    };
+    const url = new URL('./append-race.worker.mjs', import.meta.url);
+    await Promise.all(
+      lines.map((line) => once(new Worker(url, { workerData: { ...shared, line } }), 'message')),
+    );
+    const written = readFileSync(path, 'utf8').split('\n');
+    for (const line of lines) expect(written.filter((one) => `${one}\n` === line)).toHaveLength(STEPS);
   });
 
   test('keep flags of an image that mean nothing here, and leave the host out of it', () => {

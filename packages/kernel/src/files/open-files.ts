@@ -132,7 +132,13 @@ export class OpenFiles implements FilePages {
 
   write(file: FileObject, bytes: Uint8Array): number {
     this.#demand(file, FMODE.WRITE, 'writing');
-    return this.#moving(file, (hostFd, pos) => writeSync(hostFd, bytes, 0, bytes.length, pos), true);
+    const appends = (file.flags & O.APPEND) !== 0;
+    // The host finds the end and writes there in one step: others may append to it by an open file of their own.
+    return this.#moving(
+      file,
+      (hostFd, pos) => writeSync(hostFd, bytes, 0, bytes.length, appends ? null : pos),
+      appends,
+    );
   }
 
   seek(file: FileObject, pos: number): number {
@@ -169,14 +175,16 @@ export class OpenFiles implements FilePages {
     into.fill(0, filled);
   }
 
-  /** Runs `transfer` at the file's position and moves it by what it returns; others that share the file wait. */
-  #moving(file: FileObject, transfer: (hostFd: number, pos: number) => number, appends = false): number {
+  /**
+   * Runs `transfer` at the file's position and moves it by what it returns; others that share the file wait.
+   * @param atEnd the position is that of the file's end
+   */
+  #moving(file: FileObject, transfer: (hostFd: number, pos: number) => number, atEnd = false): number {
     const base = file.id * FILE_WORDS;
     const hostFd = this.#hostFd(file);
     if (hostFd < 0)
       throw new CkptError('EINVAL', `${file.path} is a pseudo file: it has no position`, { path: file.path });
     return new Lock(this.#files, base + FILE.POS_LOCK).hold(() => {
-      const atEnd = appends && (file.flags & O.APPEND) !== 0;
       const pos = atEnd ? fstatSync(hostFd).size : Number(this.#positions[(base + FILE.POS) / 2]!);
       const moved = transfer(hostFd, pos);
       this.#setPosition(file.id, pos + moved);
@@ -212,7 +220,7 @@ export class OpenFiles implements FilePages {
 }
 
 /** What the host is asked for: of other flags that an image has (O_DIRECT, O_DIRECTORY, ...) it might read nothing, or not open. */
-const HOST_FLAGS = O.WRONLY | O.RDWR | O.CREAT;
+const HOST_FLAGS = O.WRONLY | O.RDWR | O.CREAT | O.APPEND;
 
 function openRegular(path: string, flags: number): number {
   // Not blocking: opening a pipe that nobody writes to would wait for ever.

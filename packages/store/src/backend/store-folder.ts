@@ -30,12 +30,7 @@ export class StoreFolder {
   async open(create: boolean): Promise<void> {
     if (create && (await this.#makeFolder(this.path))) await this.#keepName(this.path);
     // The last step of the path to the store may be a link: it is the user's word, not the store's content.
-    const status = await this.fs.lstat(`${this.path}/.`).catch((error: unknown) => {
-      const { code } = asCkptError(error);
-      const sentence = `could not open the folder ${this.path}: ${reasonOf(error)}`;
-      throw new CkptError(code, sentence, { path: this.path }, error);
-    });
-    checkFolder(this.path, status);
+    await this.#checkFolder(this.path, `${this.path}/.`);
   }
 
   /** @param name of an object, checked, or of a subfolder and a file in it */
@@ -53,15 +48,7 @@ export class StoreFolder {
     const path = join(this.path, kind);
     if (create && !this.#durable.has(kind)) await this.#makeSubfolder(kind, path);
     if (this.#checked.has(kind)) return path;
-    try {
-      const status = await this.fs.lstat(path).catch((error: unknown) => {
-        throw this.failed('could not open the folder', path, error);
-      });
-      checkFolder(path, status);
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') throw this.failed('there is no', kind, error);
-      throw error;
-    }
+    await this.#checkFolder(path);
     this.#checked.add(kind);
     return path;
   }
@@ -115,6 +102,19 @@ export class StoreFolder {
     return new CkptError(code, `${what} ${name} in ${this.path}: ${reasonOf(error)}`, { path: name }, error);
   }
 
+  /** @param entry what is looked at, when it is not the path itself @throws as open() */
+  async #checkFolder(path: string, entry = path): Promise<void> {
+    const status = await this.fs.lstat(entry).catch((error: unknown) => {
+      const { code } = asCkptError(error);
+      throw new CkptError(code, `could not open the folder ${path}: ${reasonOf(error)}`, { path }, error);
+    });
+    if (status.kind !== 'folder')
+      throw new CkptError('EINVAL', `${path} is not a folder but a ${status.kind}: this is no store`, {
+        path,
+      });
+    checkOwner(path, 'who could change what is stored; chown it', status);
+  }
+
   async #makeSubfolder(kind: string, path: string): Promise<void> {
     // One that was there and has gone is not made anew: what it held must not count as deleted.
     if (!this.#checked.has(kind)) await this.#makeFolder(path);
@@ -142,12 +142,6 @@ export class StoreFolder {
       throw this.failed('could not make the folder', path, error);
     }
   }
-}
-
-function checkFolder(path: string, status: FileStatus): void {
-  if (status.kind !== 'folder')
-    throw new CkptError('EINVAL', `${path} is not a folder but a ${status.kind}: this is no store`, { path });
-  checkOwner(path, 'who could change what is stored; chown it', status);
 }
 
 /** @throws EPERM it belongs to somebody else, or anybody may write to it */

@@ -31,6 +31,15 @@ describe('a service that runs', () => {
     ).toEqual([listening, ready]);
   });
 
+  test('goes on when nobody reads what it announces', async () => {
+    const service = new ExampleService(['--announce', '--start', '1s']);
+    await service.announced('listening');
+    service.child.stdout?.destroy();
+    await service.announced('ready');
+    expect(await service.logged('the announcement could not be printed')).toMatchObject({ level: 'warn' });
+    expect(await service.get('/readyz')).toMatchObject({ status: 200 });
+  });
+
   test('logs its configuration without its secrets', async () => {
     const env = { CKPTREE_NATS_WORKER_PASSWORD: 'hunter2', CKPTREE_STORE_KEY: 'hunter3' };
     const service = new ExampleService(['--memory', '512M'], env);

@@ -26,6 +26,8 @@ export async function live<Options extends TProperties>(
   const { registry, metrics } = createRegistry({ role, id, version }, readiness);
   const started = readiness.add('started', refuse('it is still starting'));
   const unwatch = watchEventLoop(log);
+  // Who reads announcements may go away, and the disk that they go to be full: without a listener that would end the process.
+  process.stdout.on('error', (err) => log.warn({ err }, 'the announcement could not be printed'));
   let status: StatusServer | undefined;
   let running: Promise<RunningService> | undefined;
   try {

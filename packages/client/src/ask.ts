@@ -10,7 +10,7 @@ import {
   type RequestOf,
   request,
 } from '@ckptree/protocol';
-import { deadlineAfter } from './deadline.js';
+import { deadlineAfter, orBefore } from './deadline.js';
 
 export interface AskOptions {
   /** How long to try in all; default 60 s. */
@@ -35,7 +35,7 @@ export async function ask<D extends Definition>(
   { timeoutMs = TIMEOUT_MS, signal }: AskOptions = {},
 ): Promise<ReplyOf<D>> {
   const deadline = deadlineAfter(timeoutMs);
-  const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+  const either = orBefore(deadline, signal);
   const started = performance.now();
   let last: unknown;
   for (;;) {

@@ -11,7 +11,7 @@ import {
   isTerminal,
 } from '@ckptree/protocol';
 import { type AskOptions, ask } from './ask.js';
-import { deadlineAfter } from './deadline.js';
+import { deadlineAfter, orBefore } from './deadline.js';
 import { eventsOf } from './events.js';
 
 /** A checkpoint that is complete, durable and listed. */
@@ -24,7 +24,7 @@ export interface CompletedCheckpoint {
 export type CheckpointProgress = CheckpointEvent & { readonly sequence: number };
 
 /** How long is waited for the end of a checkpoint, if nothing else is said. */
-const TIMEOUT_MS = 30 * 60_000;
+export const TIMEOUT_MS = 30 * 60_000;
 /** How long the coordinator is asked for a checkpoint whose events may be gone. */
 const ASK_MS = 5_000;
 /** How long a coordinator is waited for that takes a request out of the queue, and how often it is looked for. */
@@ -98,7 +98,7 @@ export class CheckpointHandle implements AsyncIterable<CheckpointProgress> {
 
   async #end({ timeoutMs = TIMEOUT_MS, signal, old = false }: AskOptions & { readonly old?: boolean }) {
     const deadline = deadlineAfter(timeoutMs);
-    const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+    const either = orBefore(deadline, signal);
     const { summary, unknown } = old ? await this.#ended(either) : {};
     if (summary !== undefined) return this.#result(summary);
     for await (const event of this.events({ signal: either })) {

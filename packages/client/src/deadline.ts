@@ -14,3 +14,7 @@ export function deadlineAfter(timeoutMs: number): AbortSignal {
     });
   return AbortSignal.timeout(Math.min(Math.ceil(timeoutMs), LONGEST_MS));
 }
+
+/** Raised at the deadline, or by whoever gives up before. */
+export const orBefore = (deadline: AbortSignal, signal: AbortSignal | undefined): AbortSignal =>
+  signal === undefined ? deadline : AbortSignal.any([deadline, signal]);

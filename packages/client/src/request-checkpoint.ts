@@ -9,7 +9,8 @@ import {
 } from '@ckptree/protocol';
 import { newManifestId } from '@ckptree/store';
 import type { AskOptions } from './ask.js';
-import { CheckpointHandle } from './checkpoint-handle.js';
+import { CheckpointHandle, TIMEOUT_MS } from './checkpoint-handle.js';
+import { deadlineAfter, orBefore } from './deadline.js';
 
 export interface CheckpointOptions extends AskOptions {
   /** Fail with EBUSY when the tree shares an object with tasks outside of it. */
@@ -31,22 +32,45 @@ export interface CheckpointOptions extends AskOptions {
 /** How long a request may take to be accepted, outages of NATS left out. */
 const ACCEPT_MS = 15_000;
 
-/** @returns when the request is accepted: it will be dealt with, whoever dies */
+/**
+ * @returns when the request is accepted: it will be dealt with, whoever dies
+ * @throws as Client.checkpoint()
+ */
 export async function requestCheckpoint(
   connection: Connection,
   pid: number,
   options: CheckpointOptions,
 ): Promise<CheckpointHandle> {
-  const { container, name, labels, leaveFrozen, stop, key, leaseMs, timeoutMs, signal } = options;
+  const { leaveFrozen, stop, key, timeoutMs, signal } = options;
   if (leaveFrozen === true && stop === true)
     throw new CkptError('EINVAL', 'a tree cannot be left frozen and be stopped; choose one', {
       field: 'stop',
     });
+  const waitMs = timeoutMs ?? TIMEOUT_MS;
+  const deadline = deadlineAfter(waitMs);
+  const either = orBefore(deadline, signal);
   const fresh = newManifestId();
-  const id = key === undefined ? fresh : await idOfKey(connection, key, fresh);
-  const request: CheckpointRequest = {
+  try {
+    const id = key === undefined ? fresh : await idOfKey(connection, key, fresh, either);
+    // Also for a key that is known: whoever made it may have died before it sent the request.
+    await queueRequest(connection, requestOf(id, pid, options), { timeoutMs: ACCEPT_MS, signal: either });
+    return new CheckpointHandle(connection, id, {
+      old: id !== fresh,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(signal !== undefined && { signal }),
+    });
+  } catch (error) {
+    if (signal?.aborted === true || !deadline.aborted) throw error;
+    const message = `the checkpoint of task ${pid} was not accepted within ${waitMs} ms; it may be taken all the same`;
+    throw new CkptError('ETIMEDOUT', message, {}, error);
+  }
+}
+
+function requestOf(checkpoint: string, pid: number, options: CheckpointOptions): CheckpointRequest {
+  const { container, name, labels, leaveFrozen, stop, key, leaseMs, timeoutMs } = options;
+  return {
     version: 1,
-    checkpoint: id,
+    checkpoint,
     pid,
     requested: new Date().toISOString(),
     ...(container !== undefined && { container }),
@@ -58,18 +82,16 @@ export async function requestCheckpoint(
     ...(leaseMs !== undefined && { leaseMs }),
     ...(timeoutMs !== undefined && { timeoutMs }),
   };
-  // Also for a key that is known: whoever made it may have died before it sent the request.
-  await queueRequest(connection, request, { timeoutMs: ACCEPT_MS, signal });
-  return new CheckpointHandle(connection, id, {
-    old: id !== fresh,
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(signal !== undefined && { signal }),
-  });
 }
 
 /** The checkpoint that a key stands for: that of whoever came first. */
-async function idOfKey(connection: Connection, key: string, fresh: string): Promise<string> {
-  const { keys } = recordsOf(connection);
+async function idOfKey(
+  connection: Connection,
+  key: string,
+  fresh: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const { keys } = recordsOf(connection, signal);
   const hash = createHash('sha256').update(key).digest('hex');
   if ((await keys.create(hash, { version: 1, id: fresh })) !== undefined) return fresh;
   const known = await keys.get(hash);

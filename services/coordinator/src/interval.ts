@@ -31,9 +31,9 @@ export class Interval {
 
   #wake(): void {
     const now = performance.now();
-    const isDue = now >= this.#due;
-    if (isDue) this.#due = Math.max(this.#due + this.#everyMs, now);
+    const late = now - this.#due;
+    if (late >= 0) this.#due += this.#everyMs * (1 + Math.floor(late / this.#everyMs));
     this.#timer = this.#wait();
-    if (isDue) this.#fire();
+    if (late >= 0) this.#fire();
   }
 }

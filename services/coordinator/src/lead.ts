@@ -27,6 +27,9 @@ import type { TreeParts } from './tree/tree-parts.js';
 import { Trees } from './tree/trees.js';
 import { Upkeep, type UpkeepParts } from './upkeep.js';
 
+/** How long the request of a schedule may take to be accepted; what an outage takes is not counted. */
+const QUEUE_MS = 5_000;
+
 export interface LeadParts {
   readonly connection: Connection;
   /** Those in which nothing is written any more once the signal is raised. */
@@ -104,7 +107,7 @@ async function leadUntilTheEnd(parts: LeadParts, term: Term, atEnd: (() => unkno
   };
   const checkpoints = new Checkpoints({ ...treeParts, records: records.checkpoints, onEnd }, term);
   const schedules = await Schedules.begin({
-    queue: (request) => queueRequest(connection, request),
+    queue: (request, signal) => queueRequest(connection, request, { timeoutMs: QUEUE_MS, signal }),
     records: records.schedules,
     locate: (pid) => table.locate(pid),
     isRunning: (id) => checkpoints.running.some(({ checkpoint }) => checkpoint === id),

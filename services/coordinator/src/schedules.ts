@@ -21,8 +21,8 @@ const MOST_OF_MESSAGE = 1_000;
 type Outcome = Pick<Schedule, 'last' | 'lastRun' | 'lastError'>;
 
 export interface SchedulesParts {
-  /** Resolves when it will be dealt with. */
-  readonly queue: (request: CheckpointRequest) => Promise<unknown>;
+  /** Resolves when it will be dealt with. @param signal raised when it is not to be dealt with any more */
+  readonly queue: (request: CheckpointRequest, signal: AbortSignal) => Promise<unknown>;
   readonly records: Records['schedules'];
   /** @throws ESRCH no such task runs */
   readonly locate: (pid: number) => Promise<unknown>;
@@ -42,7 +42,7 @@ export class Schedules {
   readonly #timers = new Map<string, Cron | Interval>();
   /** Resolves when the last change was made, or was not. */
   #last: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  readonly #end = new AbortController();
 
   private constructor(parts: SchedulesParts) {
     this.#parts = parts;
@@ -106,7 +106,7 @@ export class Schedules {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#end.abort(new CkptError('EINTR', 'this coordinator leads no longer'));
     for (const id of [...this.#timers.keys()]) this.#stop(id);
   }
 
@@ -118,7 +118,7 @@ export class Schedules {
   }
 
   #start(schedule: Schedule): void {
-    if (this.#closed) return;
+    if (this.#end.signal.aborted) return;
     const { schedule: id, everyMs, cron } = schedule;
     this.#schedules.set(id, schedule);
     const fire = () => void this.#fire(id).catch(this.#parts.onError);
@@ -160,7 +160,7 @@ export class Schedules {
 
   async #request({ schedule: id, pid, name, labels, container }: Schedule, now: Date): Promise<string> {
     const checkpoint = newManifestId(now);
-    await this.#parts.queue({
+    const request: CheckpointRequest = {
       version: 1,
       checkpoint,
       pid,
@@ -168,7 +168,8 @@ export class Schedules {
       ...(name !== undefined && { name }),
       labels: { ...labels, schedule: id },
       ...(container !== undefined && { container }),
-    });
+    };
+    await this.#parts.queue(request, this.#end.signal);
     return checkpoint;
   }
 

@@ -1,5 +1,14 @@
 import { CkptError } from '@ckptree/errors';
-import { type CheckpointRequest, queueRequest, recordsOf, type Schedule } from '@ckptree/protocol';
+import { testServer } from '@ckptree/nats-server/testing';
+import {
+  type CheckpointRequest,
+  Connection,
+  ensureCluster,
+  queueRequest,
+  recordsOf,
+  type Schedule,
+  takeRequests,
+} from '@ckptree/protocol';
 import { newManifestId } from '@ckptree/store';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Schedules, type SchedulesParts } from '../dist/schedules.js';
@@ -168,6 +177,39 @@ describe('the schedules that a leader keeps', () => {
     expect(kept.list()[0]!.lastError).toBeUndefined();
     await kept.ended({ checkpoint, state: 'cancelled', request } as never);
     expect(kept.list()[0]!.lastError).toMatchObject({ code: 'EINTR' });
+  });
+
+  test('do not ask any more when the term is over for what an outage held up', async () => {
+    const nats = await testServer();
+    const connection = await Connection.open({ url: nats.url, name: 'test' });
+    try {
+      await ensureCluster(connection);
+      let asked = false;
+      const kept = await begin({
+        records: recordsOf(connection).schedules,
+        queue: async (request, signal) => {
+          await until(() => !connection.connected);
+          asked = true;
+          return queueRequest(connection, request, { timeoutMs: 5_000, signal });
+        },
+      });
+      await kept.put({ schedule: 'held-up', pid: 1, everyMs: DAY_MS });
+      await nats.server.stop();
+      await until(() => asked);
+      kept.close();
+      await nats.server.start();
+      const last = newManifestId();
+      const requested = new Date().toISOString();
+      await queueRequest(connection, { version: 1, checkpoint: last, pid: 2, requested });
+      for await (const { request, ack } of takeRequests(connection)) {
+        await ack();
+        expect(request.checkpoint).toBe(last);
+        break;
+      }
+    } finally {
+      await connection.close();
+      await nats.remove();
+    }
   });
 
   test('are due when their interval is over since the newest checkpoint, however long it is', async () => {

@@ -95,6 +95,7 @@ export class TreeKeeper {
 
   async #lookAtAll(): Promise<void> {
     await this.undoHalfStarted();
+    await this.#parts.trees.forgetOld().catch((error) => this.#tell(error));
     const failing = new Set<string>();
     for (const tree of this.#parts.trees.running) {
       if (this.#closed) return;

@@ -24,14 +24,11 @@ export class Trees {
   /** @throws EINTR `signal` */
   static async load(records: Records['trees'], signal?: AbortSignal): Promise<Trees> {
     const trees = new Trees(records);
-    const oldest = Date.now() - REMEMBERED_MS;
     for (const { key, value } of await records.list(signal)) {
-      if (value.ended !== undefined && Date.parse(value.ended) < oldest) await records.delete(key);
-      else {
-        trees.#trees.set(key, value);
-        if (value.state === 'starting') trees.halfStarted.add(key);
-      }
+      trees.#trees.set(key, value);
+      if (value.state === 'starting') trees.halfStarted.add(key);
     }
+    await trees.forgetOld();
     return trees;
   }
 
@@ -91,17 +88,26 @@ export class Trees {
     });
   }
 
+  /** Forgets trees that ended long ago. */
+  async forgetOld(): Promise<void> {
+    const oldest = new Date(Date.now() - REMEMBERED_MS).toISOString();
+    for (const { tree, ended } of this.all)
+      if (ended !== undefined && ended < oldest) await this.#inTurn(tree, () => this.#forget(tree));
+  }
+
   /** A tree that never ran has no record; but a worker that was lost, and may come back with its part, is to find out. */
   remove(tree: string): Promise<void> {
     return this.#inTurn(tree, async () => {
       const { key: _, ...record } = this.get(tree);
       if ((record.lost ?? []).length > 0) await this.put(ended(record));
-      else {
-        await this.#records.delete(tree);
-        this.#trees.delete(tree);
-      }
+      else await this.#forget(tree);
       this.halfStarted.delete(tree);
     });
+  }
+
+  async #forget(tree: string): Promise<void> {
+    await this.#records.delete(tree);
+    this.#trees.delete(tree);
   }
 
   #inTurn(tree: string, work: () => Promise<void>): Promise<void> {

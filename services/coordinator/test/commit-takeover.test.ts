@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CkptError } from '@ckptree/errors';
 import {
   type CheckpointRecord,
   type Connection,
@@ -179,6 +180,37 @@ test('a worker that lives, and did not say that it has let go, is told again', a
   } finally {
     clearInterval(beats);
     answer();
+    await served.stop();
+  }
+});
+
+test('a tree that its checkpoint stops is killed also on a worker that had too much to do when it was told', async () => {
+  const id = newManifestId();
+  const tree = 't-00000000000a';
+  const requested = new Date().toISOString();
+  const signals: string[] = [];
+  const served = serve(connection, worker('w3').signal, async ({ signal }) => {
+    signals.push(signal);
+    if (signals.length === 1) throw new CkptError('EAGAIN', 'there is too much to do; try again');
+    return { tasks: 1 };
+  });
+  const { trees, workers } = recordsOf(connection);
+  await trees.put(tree, {
+    version: 1,
+    tree,
+    rootPid: 70,
+    workers: ['w3'],
+    state: 'running',
+    created: requested,
+  });
+  await workers.put('w3', heartbeat('w3'));
+  try {
+    const request = { version: 1, checkpoint: id, pid: 70, requested, stop: true } as const;
+    const left: Partial<CheckpointRecord> = { state: 'completed', tree, request };
+    await expect(takeOver(id, left)).resolves.toMatchObject({ announced: true });
+    expect(signals).toEqual(['kill', 'kill']);
+    expect(await eventsOf(id)).toEqual(['completed']);
+  } finally {
     await served.stop();
   }
 });

@@ -35,7 +35,7 @@ test('a checkpoint that is given up while its tasks are being stopped is known n
 
   const again = await checkpoints.prepare(hosted, request);
   expect(checkpoints.find('c')).toBe(again);
-  expect(again.resume(false)).toMatchObject({ leaseEnded: false });
+  expect(again.resume()).toMatchObject({ leaseEnded: false });
   await checkpoints.close();
   expect(checkpoints.all).toEqual([]);
 });

@@ -64,9 +64,9 @@ export class HeldCheckpoint {
     return this.#failure;
   }
 
-  resume(leaveFrozen: boolean): Resumed {
+  resume(): Resumed {
     if (this.#resumed === undefined) {
-      this.#resumed = this.cut.resume({ leaveFrozen });
+      this.#resumed = this.cut.resume();
       this.#parts.observer.resumed(this.cut.timing, this.#resumed);
     }
     if (this.#state === 'prepared') this.#state = 'held';

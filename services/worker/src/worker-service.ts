@@ -85,8 +85,8 @@ function checkpointHandlers({ trees, checkpoints, shelf }: WorkerParts) {
       const { cut } = await checkpoints.prepare(trees.get(tree), request);
       return { tasks: cut.tasks, ...cut.timing };
     },
-    resume: async ({ checkpoint, leaveFrozen }) => {
-      const { stoodStillUs, leaseEnded } = checkpoints.get(checkpoint).resume(leaveFrozen ?? false);
+    resume: async ({ checkpoint }) => {
+      const { stoodStillUs, leaseEnded } = checkpoints.get(checkpoint).resume();
       return { downtimeUs: stoodStillUs, expired: leaseEnded };
     },
     abort: async ({ checkpoint }) => {

@@ -11,7 +11,9 @@ export const CheckpointRequest = Type.Object({
   container: Type.Optional(
     Type.Boolean({ description: 'Fail when the tree shares an object with tasks outside.' }),
   ),
-  leaveFrozen: Type.Optional(Type.Boolean({ description: 'The tasks stay frozen until they are thawed.' })),
+  leaveFrozen: Type.Optional(
+    Type.Boolean({ description: 'The tasks stay frozen until they are thawed; if it fails, they run on.' }),
+  ),
   stop: Type.Optional(Type.Boolean({ description: 'The tasks are killed once the checkpoint is complete.' })),
   name: Type.Optional(Name()),
   labels: Type.Optional(Labels),

@@ -124,10 +124,7 @@ export const workerMessages = {
 
   resume: message({
     summary: 'Lets the tasks run on. The snapshot is kept until `release`.',
-    request: {
-      checkpoint: CheckpointId(),
-      leaveFrozen: Type.Optional(Type.Boolean({ description: 'They stay frozen until they are thawed.' })),
-    },
+    request: { checkpoint: CheckpointId() },
     reply: {
       downtimeUs: Us('How long the tasks stood still.'),
       expired: Type.Boolean({ description: 'The lease had ended before: the tasks ran already.' }),

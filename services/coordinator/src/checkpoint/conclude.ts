@@ -1,5 +1,5 @@
 import { isCkptError } from '@ckptree/errors';
-import { retrying } from '@ckptree/protocol';
+import { type CheckpointRecord, retrying, type Signal } from '@ckptree/protocol';
 import { ask } from '../cluster/fan-out.js';
 import { signalTasks } from '../tree/signal-tasks.js';
 import type { RecordKeeper } from './record-keeper.js';
@@ -8,11 +8,13 @@ import { eventId, ofCheckpoint } from './tell.js';
 
 /** A worker that lives is told again to let go when it has not answered for so long, and for so long in all. */
 const [RELEASE_ATTEMPT_MS, RELEASE_MS] = [5_000, 30_000];
+/** The same when it is told to end its tasks, or to let them run. */
+const SIGNAL_MS = 30_000;
 
 /**
- * The last of a checkpoint that is over. One that has failed is taken out of the store, and a tree that was to be stopped is killed,
- * before its last event is told: whoever hears of it finds nothing listed, and the pids free. Until the event is told and the workers
- * are let go, and that is noted, it may be done again, also by whoever leads next.
+ * The last of a checkpoint that is over. One that has failed is taken out of the store and leaves no task frozen, and a tree that was
+ * to be stopped is killed, before its last event is told: whoever hears of it finds nothing listed, and the tasks running, or their
+ * pids free. Until the event is told and the workers are let go, and that is noted, it may be done again, also by whoever leads next.
  * @throws what the store throws when it cannot take the manifest out: nothing is told then
  */
 export async function conclude(
@@ -22,7 +24,7 @@ export async function conclude(
   if (keeper.record.announced === true) return;
   await takeBack(parts, keeper);
   try {
-    await stopTree(parts, keeper);
+    await signalTree(parts, keeper, term);
   } finally {
     await Promise.all([announce(parts, keeper), release(parts, keeper, term)]);
     await keeper.change({ announced: true });
@@ -40,12 +42,22 @@ async function takeBack({ store }: StepParts, { record }: RecordKeeper): Promise
   }
 }
 
-async function stopTree(parts: StepParts, { record }: RecordKeeper): Promise<void> {
-  const { state, request, tree } = record;
-  if (state !== 'completed' || request.stop !== true || tree === undefined) return;
-  // Its pids may be those of its own restart by now.
-  const running = parts.trees.find(tree) !== undefined && (await treeOf(parts, request.pid)) === tree;
-  if (running) await signalTasks(parts, request.pid, 'kill');
+/** Ends the tasks of a checkpoint that was to stop them; lets those run again that one which failed was to leave frozen. */
+async function signalTree(parts: StepParts, { record }: RecordKeeper, term: AbortSignal): Promise<void> {
+  const { request, tree } = record;
+  const what = signalFor(record);
+  if (what === undefined || tree === undefined) return;
+  await retrying(parts.connection, { timeoutMs: SIGNAL_MS, signal: term }, async () => {
+    // Its pids may be those of its own restart by now.
+    const running = parts.trees.find(tree) !== undefined && (await treeOf(parts, request.pid)) === tree;
+    if (running) await signalTasks(parts, request.pid, what, { signal: term });
+  });
+}
+
+function signalFor({ state, request, figures }: CheckpointRecord): Signal | undefined {
+  if (state === 'completed') return request.stop === true ? 'kill' : undefined;
+  // Before all stood still none was frozen: see prepare().
+  return request.leaveFrozen === true && figures?.prepareMs !== undefined ? 'thaw' : undefined;
 }
 
 /** The tree that a task belongs to, if it runs. */

@@ -1,6 +1,14 @@
 import { asCkptError, CkptError, isCkptError } from '@ckptree/errors';
-import { type Connection, isUnanswered, type RequestOf, retrying, type worker } from '@ckptree/protocol';
+import {
+  type CheckpointFigures,
+  type Connection,
+  isUnanswered,
+  type RequestOf,
+  retrying,
+  type worker,
+} from '@ckptree/protocol';
 import { ask, isUnreachable, onAll, tellAll } from '../cluster/fan-out.js';
+import { signalTasks } from '../tree/signal-tasks.js';
 import type { StepParts, Underway } from './step-parts.js';
 import { eventId, ofCheckpoint } from './tell.js';
 
@@ -29,10 +37,13 @@ export async function prepare(parts: StepParts, { keeper, signal }: Underway): P
   try {
     // Of everything that belongs to the tree: which tasks are below the one that is saved is known when all stand still.
     const body = { checkpoint, pid: request.pid, tree, roots: [rootPid], leaseMs };
-    const leaveFrozen = request.leaveFrozen ?? false;
-    const { figures, downtimeUs } = await parts.workers.whileAlive(workers, signal, (signal) =>
-      cut(connection, workers, { body, leaveFrozen, resumeMs: limits.describeMs, signal }),
-    );
+    const { figures, downtimeUs } = await parts.workers.whileAlive(workers, signal, async (signal) => {
+      const lease = { startedAt: performance.now(), leaseMs };
+      const figures = await cut(connection, workers, { body, lease, signal });
+      if (request.leaveFrozen === true) await leaveFrozen(parts, { keeper, figures, lease, signal });
+      const resumed = await resume(connection, workers, { checkpoint, timeoutMs: limits.describeMs, signal });
+      return { figures, downtimeUs: most(resumed, ({ downtimeUs }) => downtimeUs) };
+    });
     const whole = { ...figures, downtimeUs };
     await keeper.change({ state: 'dumping', figures: whole });
     const { record } = keeper;
@@ -44,48 +55,79 @@ export async function prepare(parts: StepParts, { keeper, signal }: Underway): P
   }
 }
 
+/** How long the tasks stand still at most, in milliseconds, and since when, by performance.now(). */
+interface Lease {
+  readonly startedAt: number;
+  readonly leaseMs: number;
+}
+
+/** Has all workers stop their tasks. @returns figures of the cut, which is there */
 async function cut(
   connection: Connection,
   workers: readonly string[],
   {
     body,
-    leaveFrozen,
-    resumeMs,
+    lease,
     signal,
-  }: {
-    readonly body: PrepareRequest;
-    readonly leaveFrozen: boolean;
-    readonly resumeMs: number;
-    readonly signal: AbortSignal;
-  },
+  }: { readonly body: PrepareRequest; readonly lease: Lease; readonly signal: AbortSignal },
 ) {
-  const { checkpoint, leaseMs } = body;
-  const started = performance.now();
-  const deadline = started + leaseMs;
+  const deadline = lease.startedAt + lease.leaseMs;
   const prepared = await onAll(workers, (id) => prepareOn(connection, id, { body, deadline, signal }));
-  const prepareMs = performance.now() - started;
-  if (prepareMs > leaseMs)
-    throw new CkptError(
-      'ETIMEDOUT',
-      `the workers took ${Math.round(prepareMs)} ms to stop the tasks; the lease is ${leaseMs} ms`,
-    );
-  // The cut is there: a worker that does not say at once that its tasks go on is asked again.
-  const resumed = await Promise.all(
-    workers.map((id) =>
-      retrying(connection, { timeoutMs: resumeMs, signal }, (leftMs) => {
-        const options = { timeoutMs: Math.min(ATTEMPT_MS, leftMs), signal };
-        return ask(connection, id, 'resume', { checkpoint, leaveFrozen }, options);
-      }),
-    ),
-  );
-  const figures = {
+  return {
     workers: workers.length,
     tasks: sum(prepared, ({ tasks }) => tasks),
     freezeUs: most(prepared, ({ freezeUs }) => freezeUs),
     snapshotUs: most(prepared, ({ snapshotUs }) => snapshotUs),
-    prepareMs,
+    prepareMs: tookWithin(lease),
   };
-  return { figures, downtimeUs: most(resumed, ({ downtimeUs }) => downtimeUs) };
+}
+
+/**
+ * Freezes the tasks that are saved, and no others, before they are let go: none of them runs from the cut on. That it may have done so
+ * stands in the record before: if the checkpoint fails, whoever concludes it lets them run.
+ */
+async function leaveFrozen(
+  parts: StepParts,
+  {
+    keeper,
+    figures,
+    lease,
+    signal,
+  }: Pick<Underway, 'keeper' | 'signal'> & { readonly figures: CheckpointFigures; readonly lease: Lease },
+): Promise<void> {
+  await keeper.change({ figures });
+  await signalTasks(parts, keeper.record.request.pid, 'freeze', { signal });
+  tookWithin(lease);
+}
+
+/** The cut is there: a worker that does not say at once that its tasks go on is asked again. */
+function resume(
+  connection: Connection,
+  workers: readonly string[],
+  {
+    checkpoint,
+    timeoutMs,
+    signal,
+  }: { readonly checkpoint: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+) {
+  return Promise.all(
+    workers.map((id) =>
+      retrying(connection, { timeoutMs, signal }, (leftMs) => {
+        const options = { timeoutMs: Math.min(ATTEMPT_MS, leftMs), signal };
+        return ask(connection, id, 'resume', { checkpoint }, options);
+      }),
+    ),
+  );
+}
+
+/** @returns milliseconds @throws ETIMEDOUT the lease is over: some of the tasks may run */
+function tookWithin({ startedAt, leaseMs }: Lease): number {
+  const tookMs = performance.now() - startedAt;
+  if (tookMs <= leaseMs) return tookMs;
+  throw new CkptError(
+    'ETIMEDOUT',
+    `the workers took ${Math.round(tookMs)} ms to stop the tasks; the lease is ${leaseMs} ms`,
+  );
 }
 
 /**

@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session, SessionOptions } from '@ckptree/store';
 import type { StepParts, Underway } from './step-parts.js';
+
+/** What a session has to end when the term is over. */
+const END_MS = 2_000;
 
 /**
  * Does something while a session keeps what is stored from being collected, and ends that. Storage that does not answer
@@ -12,10 +16,12 @@ export async function withSession(
   options: SessionOptions,
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
+  let onRaised = (): void => undefined;
   const raised = new Promise<undefined>((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    onRaised = () => resolve(undefined);
   });
+  if (signal.aborted) onRaised();
+  signal.addEventListener('abort', onRaised);
   const begun = store().then((open) => open.begin(options));
   try {
     const session = await Promise.race([begun, raised]);
@@ -27,7 +33,11 @@ export async function withSession(
       () => undefined, // told above
     );
     ended.catch(() => undefined); // told below, unless nobody waits
-    // Whose term is over may be about to end, and to close the store.
-    await (term.aborted ? ended : Promise.race([ended, raised]));
+    // Whose term is over may be about to end, and to close the store: for that it waits a little.
+    const enough = term.aborted ? sleep(END_MS, undefined, { ref: false }) : raised;
+    await Promise.race([ended, enough]).finally(() =>
+      // A signal is kept as long as somebody listens to it and those that it was made of live.
+      signal.removeEventListener('abort', onRaised),
+    );
   }
 }

@@ -1,3 +1,4 @@
+import { CkptError } from '@ckptree/errors';
 import type { Connection } from '@ckptree/protocol';
 import { poolEngine, type Secret, Store } from '@ckptree/store';
 import type { CarrierObserver } from './observer.js';
@@ -18,14 +19,19 @@ export interface StoreAccessOptions {
 export class StoreAccess {
   readonly #open: () => Promise<Store>;
   #store: Promise<Store> | undefined;
+  #isOpen = false;
+  readonly #end = new AbortController();
 
   constructor(connection: Connection, { volume, threads, secrets, observer }: StoreAccessOptions) {
     this.#open = async () => {
       const backend = await openCarrier(connection, {
         ...(volume !== undefined && { volume }),
         ...(observer !== undefined && { observer }),
+        signal: this.#end.signal,
       });
-      return Store.openBackend(backend, { engine: poolEngine(threads), secrets });
+      const store = await Store.openBackend(backend, { engine: poolEngine(threads), secrets });
+      this.#isOpen = true;
+      return store;
     };
   }
 
@@ -40,7 +46,9 @@ export class StoreAccess {
     }
   }
 
+  /** What is under way comes to its end; but storage that does not answer is not waited for to open the store. */
   async close(): Promise<void> {
+    if (!this.#isOpen) this.#end.abort(new CkptError('EINTR', 'the store is not needed any more'));
     const opened = await Promise.allSettled([this.#store]);
     for (const result of opened) if (result.status === 'fulfilled') await result.value?.close();
   }

@@ -18,7 +18,13 @@ export {
   type StoredEvent,
 } from './connection/read-events.js';
 export { CONTROL_KEYS, type Records, recordsOf } from './connection/records.js';
-export { type Exchange, exchange, type RequestOptions, request } from './connection/request.js';
+export {
+  type Exchange,
+  exchange,
+  interruptible,
+  type RequestOptions,
+  request,
+} from './connection/request.js';
 export {
   type QueuedRequest,
   queueRequest,

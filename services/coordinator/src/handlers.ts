@@ -1,5 +1,11 @@
 import { CkptError } from '@ckptree/errors';
-import { type CheckpointRecord, type coordinator, type Handlers, pageByPid } from '@ckptree/protocol';
+import {
+  type CheckpointRecord,
+  type coordinator,
+  type Handlers,
+  interruptible,
+  pageByPid,
+} from '@ckptree/protocol';
 import type { Checkpoints } from './checkpoint/checkpoints.js';
 import type { Retention } from './retention.js';
 import type { Schedules } from './schedules.js';
@@ -65,7 +71,10 @@ export function coordinatorHandlers(parts: HandlerParts): CoordinatorHandlers {
           throw new CkptError('EINVAL', 'which policy is to be set? say it', { field: '/policy' });
         await retention.set(policy);
       }
-      const forgotten = action === 'apply' ? await retention.apply(dryRun) : undefined;
+      const forgotten =
+        action === 'apply'
+          ? await interruptible(retention.apply(dryRun), signal, 'applying the retention policy')
+          : undefined;
       return {
         policy: retention.policy,
         ...(forgotten !== undefined && { forgotten }),

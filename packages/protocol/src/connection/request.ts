@@ -65,8 +65,12 @@ export async function exchange<D extends Definition>(
   return readReply(endpoint, await interruptible(answer, signal, name));
 }
 
-/** Gives up waiting when the signal says so; what comes later is dropped. */
-async function interruptible<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
+/** Gives up waiting when the signal says so; what comes later is dropped. @throws what `work` throws; EINTR `signal` */
+export async function interruptible<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+  what: string,
+): Promise<T> {
   if (signal === undefined) return work;
   const interrupted = () =>
     new CkptError('EINTR', `${what} was given up before it was answered`, {}, signal.reason);

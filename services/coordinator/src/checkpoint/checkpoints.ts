@@ -146,7 +146,7 @@ export class Checkpoints {
     const { records, trees } = this.#parts;
     if ((await records.get(checkpoint)) !== undefined) return;
     const lost = new CkptError('EPIPE', 'NATS lost the record of the checkpoint; ask for another');
-    const listed = await confirmed(this.#parts, checkpoint);
+    const listed = await confirmed(this.#parts, checkpoint, this.#term.signal);
     // What it was called was in the record, and is in the manifest if there is one.
     const { name, labels } = listed ?? {};
     const called = { ...(name !== undefined && { name }), ...(labels !== undefined && { labels }) };

@@ -1,5 +1,5 @@
 import { isCkptError } from '@ckptree/errors';
-import { type CheckpointRecord, retrying, type Signal } from '@ckptree/protocol';
+import { type CheckpointRecord, interruptible, retrying, type Signal } from '@ckptree/protocol';
 import { ask } from '../cluster/fan-out.js';
 import { signalTasks } from '../tree/signal-tasks.js';
 import type { RecordKeeper } from './record-keeper.js';
@@ -22,7 +22,7 @@ export async function conclude(
   { keeper, term }: Pick<Underway, 'keeper' | 'term'>,
 ): Promise<void> {
   if (keeper.record.announced === true) return;
-  await takeBack(parts, keeper);
+  await interruptible(takeBack(parts, keeper), term, `taking back checkpoint ${keeper.record.checkpoint}`);
   try {
     await signalTree(parts, keeper, term);
   } finally {

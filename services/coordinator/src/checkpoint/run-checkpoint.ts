@@ -1,5 +1,6 @@
 import { isTransient } from '@ckptree/carrier';
 import { CkptError, errorToData } from '@ckptree/errors';
+import { interruptible } from '@ckptree/protocol';
 import type { Manifest, Session } from '@ckptree/store';
 import { commit } from './commit.js';
 import { conclude } from './conclude.js';
@@ -117,7 +118,7 @@ async function fail(parts: StepParts, underway: Underway, reason: unknown): Prom
   const { keeper, term } = underway;
   if (!keeper.isOver && !term.aborted && keeper.record.state === 'committing') {
     // Whether the manifest was put is known to the store alone; what is listed is complete, whatever came after.
-    const listed = await confirmed(parts, keeper.record.checkpoint);
+    const listed = await confirmed(parts, keeper.record.checkpoint, term);
     if (listed !== undefined) return complete(parts, underway, sizesTold(listed));
   }
   await giveUp(parts, underway, reason);
@@ -133,19 +134,23 @@ async function giveUp(parts: StepParts, { keeper, signal, term }: Underway, reas
 
 /**
  * The manifest of a checkpoint, if it is listed and will stay so.
- * @throws what the store throws when it cannot be asked now
+ * @throws what the store throws when it cannot be asked now; EINTR `term`
  */
-export async function confirmed(
+export function confirmed(
   { store }: Pick<StepParts, 'store'>,
   checkpoint: string,
+  term: AbortSignal,
 ): Promise<Manifest | undefined> {
-  const session = await (await store()).begin();
-  try {
-    return await session.confirm(checkpoint);
-  } catch (error) {
-    if (isTransient(error)) throw error;
-    return undefined;
-  } finally {
-    await session.end();
-  }
+  const confirm = async (): Promise<Manifest | undefined> => {
+    const session = await (await store()).begin();
+    try {
+      return await session.confirm(checkpoint);
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      return undefined;
+    } finally {
+      await session.end();
+    }
+  };
+  return interruptible(confirm(), term, `looking for checkpoint ${checkpoint}`);
 }

@@ -1,7 +1,7 @@
 import { CkptError } from '@ckptree/errors';
 import { readTree } from '@ckptree/image';
 import type { StoredPages, TaskTree } from '@ckptree/model';
-import type { coordinator, ReplyOf, RequestOf } from '@ckptree/protocol';
+import { type coordinator, interruptible, type ReplyOf, type RequestOf } from '@ckptree/protocol';
 import { placeImage, workersOf } from '@ckptree/restart';
 import { tellAll } from '../cluster/fan-out.js';
 import { livingRows } from './living-rows.js';
@@ -18,8 +18,13 @@ export async function restart(
   request: RequestOf<Restart>,
   startedBy: StartedBy,
 ): Promise<ReplyOf<Restart>> {
-  const store = await parts.store();
-  const { tree: image } = await readTree((await store.source(request.checkpoint)).withoutPages());
+  const { checkpoint } = request;
+  // Storage that does not answer holds up nobody who leads no longer.
+  const image = await interruptible(
+    imageOf(parts, checkpoint),
+    startedBy.signal,
+    `reading checkpoint ${checkpoint}`,
+  );
   const choose = async (starting: ReadonlySet<number>) => {
     const wanted = new Set(image.tasks.map(({ pid }) => pid));
     const pid = [...wanted].find((one) => starting.has(one));
@@ -29,6 +34,11 @@ export async function restart(
     return { chosen: image, pids: wanted };
   };
   return parts.startingPids.during(choose, (tree) => start(parts, tree, request, startedBy));
+}
+
+async function imageOf({ store }: TreeParts, checkpoint: string): Promise<TaskTree<StoredPages>> {
+  const source = await (await store()).source(checkpoint);
+  return (await readTree(source.withoutPages())).tree;
 }
 
 async function start(

@@ -8,6 +8,7 @@ import {
   EventPublisher,
   readEvents,
   recordsOf,
+  type Served,
   serve,
   worker,
 } from '@ckptree/protocol';
@@ -184,33 +185,51 @@ test('a worker that lives, and did not say that it has let go, is told again', a
   }
 });
 
-test('a tree that its checkpoint stops is killed also on a worker that had too much to do when it was told', async () => {
-  const id = newManifestId();
-  const tree = 't-00000000000a';
-  const requested = new Date().toISOString();
-  const signals: string[] = [];
-  const served = serve(connection, worker('w3').signal, async ({ signal }) => {
-    signals.push(signal);
-    if (signals.length === 1) throw new CkptError('EAGAIN', 'there is too much to do; try again');
-    return { tasks: 1 };
+describe('a tree that runs', () => {
+  const told: string[] = [];
+  let busy = 0;
+  let served: Served;
+  beforeAll(async () => {
+    served = serve(connection, worker('w3').signal, async ({ signal }) => {
+      told.push(signal);
+      if (busy-- > 0) throw new CkptError('EAGAIN', 'there is too much to do; try again');
+      return { tasks: 1 };
+    });
+    const { trees, workers } = recordsOf(connection);
+    await trees.put(TREE, {
+      version: 1,
+      tree: TREE,
+      rootPid: 70,
+      workers: ['w3'],
+      state: 'running',
+      created,
+    });
+    await workers.put('w3', heartbeat('w3'));
   });
-  const { trees, workers } = recordsOf(connection);
-  await trees.put(tree, {
-    version: 1,
-    tree,
-    rootPid: 70,
-    workers: ['w3'],
-    state: 'running',
-    created: requested,
+  afterAll(() => served.stop());
+
+  const created = new Date().toISOString();
+  const TREE = 't-00000000000a';
+  const left = (record: Partial<CheckpointRecord>, request: Partial<CheckpointRecord['request']>) => {
+    const checkpoint = newManifestId();
+    const asked = { version: 1, checkpoint, pid: 70, requested: created, ...request } as const;
+    told.length = 0;
+    return takeOver(checkpoint, { tree: TREE, ...record, request: asked });
+  };
+
+  test('is killed by its checkpoint also on a worker that had too much to do when it was told', async () => {
+    busy = 1;
+    await expect(left({ state: 'completed' }, { stop: true })).resolves.toMatchObject({ announced: true });
+    expect(told).toEqual(['kill', 'kill']);
   });
-  await workers.put('w3', heartbeat('w3'));
-  try {
-    const request = { version: 1, checkpoint: id, pid: 70, requested, stop: true } as const;
-    const left: Partial<CheckpointRecord> = { state: 'completed', tree, request };
-    await expect(takeOver(id, left)).resolves.toMatchObject({ announced: true });
-    expect(signals).toEqual(['kill', 'kill']);
-    expect(await eventsOf(id)).toEqual(['completed']);
-  } finally {
-    await served.stop();
-  }
+
+  test('goes on when the leader died that may have frozen it for its checkpoint, and stays as it is when it had not', async () => {
+    const failed = { state: 'failed', announced: true };
+    const preparing = (figures: CheckpointRecord['figures']) =>
+      left({ state: 'preparing', ...(figures !== undefined && { figures }) }, { leaveFrozen: true });
+    await expect(preparing({ prepareMs: 1 })).resolves.toMatchObject(failed);
+    expect(told).toEqual(['thaw']);
+    await expect(preparing(undefined)).resolves.toMatchObject(failed);
+    expect(told).toEqual([]);
+  });
 });

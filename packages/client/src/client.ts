@@ -59,6 +59,8 @@ export type Retention = Omit<ReplyOf<typeof coordinator.retention.definition>, '
 
 const DEFAULT_URL = 'nats://127.0.0.1:4222';
 const RESTART_TIMEOUT_MS = 600_000;
+/** As many as there may be: for each page all workers are asked for all. */
+const ENDS_OF_PAGE = 5_000;
 
 /**
  * A client of a cluster. Requests find the coordinator that leads, and the next one when it dies; all fail with an error
@@ -155,7 +157,7 @@ export class Client {
    */
   async ends(tree: string, options: AskOptions = {}): Promise<EndList> {
     const pages = await allPages((page) =>
-      ask(this.connection, coordinator.ends, { tree, ...page }, options),
+      ask(this.connection, coordinator.ends, { tree, limit: ENDS_OF_PAGE, ...page }, options),
     );
     // As long as tasks run, what is behind a page may have grown since.
     const running = pages[0]?.running ?? 0;

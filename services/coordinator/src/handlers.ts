@@ -38,10 +38,16 @@ export function coordinatorHandlers(parts: HandlerParts): CoordinatorHandlers {
     restart: (request) =>
       starts.once(request.key, 'restart', (key) => restart(parts, request, { key, signal })),
     ps: async ({ tree, pid, ...page }) => {
-      const listing =
-        pid === undefined ? await table.list(tree === undefined ? {} : { tree }) : await table.subtree(pid);
-      const { rows, ...rest } = pageOf(listing, page);
-      return { tasks: rows, ...rest };
+      if (pid !== undefined) {
+        const { rows, ...rest } = pageOf(await table.subtree(pid), page);
+        return { tasks: rows, ...rest };
+      }
+      const { rows, missing, next } = await table.page(tree === undefined ? {} : { tree }, page);
+      return {
+        tasks: rows,
+        ...(next !== undefined && { next }),
+        ...(missing.length > 0 && { missing }),
+      };
     },
     signal: async ({ pid, signal: what }) => ({ tasks: await signalTasks(parts, pid, what, { signal }) }),
     cancel: async ({ checkpoint }) => ({ state: await checkpoints.cancel(checkpoint) }),

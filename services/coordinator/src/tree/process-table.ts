@@ -1,5 +1,5 @@
 import { CkptError, isCkptError } from '@ckptree/errors';
-import type { Connection, TaskEnd, TaskRow } from '@ckptree/protocol';
+import { type Connection, pageByPid, type TaskEnd, type TaskRow } from '@ckptree/protocol';
 import { ask, isUnreachable } from '../cluster/fan-out.js';
 import type { Workers } from '../cluster/workers.js';
 import type { Trees } from './trees.js';
@@ -30,6 +30,11 @@ export interface Listing<Row> {
   readonly missing: string[];
 }
 
+export interface TaskPage extends Listing<TaskRow> {
+  /** There is more behind this pid. */
+  readonly next?: number;
+}
+
 export interface Ends extends Listing<TaskEnd> {
   /** Tasks that had not ended. */
   readonly running: number;
@@ -50,6 +55,27 @@ export class ProcessTable {
     const { tree } = filter;
     const ids = tree === undefined ? this.#alive() : this.workersOf(tree);
     return this.#gather(ids, (id) => this.#rowsOf(id, filter));
+  }
+
+  /** As many rows as are asked for of all workers, or of a tree's: see pageByPid(). No worker tells more of them. */
+  async page(
+    { tree }: { readonly tree?: string },
+    asked: { readonly after?: number; readonly limit?: number },
+  ): Promise<TaskPage> {
+    const ids = tree === undefined ? this.#alive() : this.workersOf(tree);
+    // Behind this pid a worker has rows that it did not tell.
+    let toldTo = Number.POSITIVE_INFINITY;
+    const listing = await this.#gather(ids, async (id) => {
+      const { tasks, next = toldTo } = await this.#ask(id, 'ps', {
+        ...(tree !== undefined && { tree }),
+        ...asked,
+      });
+      toldTo = Math.min(toldTo, next);
+      return tasks;
+    });
+    const told = listing.rows.filter(({ pid }) => pid <= toldTo);
+    const { rows, next = toldTo } = pageByPid(told, asked);
+    return { rows, missing: listing.missing, ...(Number.isFinite(next) && { next }) };
   }
 
   /** A task with all below it, depth-first order not kept: ascending by pid. @throws ESRCH no such task */

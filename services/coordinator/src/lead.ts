@@ -137,6 +137,8 @@ async function leadUntilTheEnd(parts: LeadParts, term: Term, atEnd: (() => unkno
   onJoined = (worker) => strays.takeIn(worker);
   for (const { worker } of workers.list()) onJoined(worker);
   await untilAllTreesAreKnown({ records, strays }, term);
+  // Whoever asks for one that was left is to find it, and can cancel it.
+  await checkpoints.takeOver();
   const { restart, ...handlers } = coordinatorHandlers({
     ...treeParts,
     checkpoints,

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from '@ckptree/client';
 import { CkptError } from '@ckptree/errors';
 import {
   type CheckpointRecord,
@@ -261,3 +263,52 @@ test.each([
     expect((await checkpoints.get(id))?.value).toMatchObject({ state: 'failed' });
   },
 );
+
+test('a checkpoint that was left is cancelled by the next leader, however long it takes to read what was left', async () => {
+  const id = newManifestId();
+  await records.checkpoints.create(id, { ...left(id), state: 'dumping' });
+  const { checkpoints } = records;
+  const slow = {
+    list: async (signal?: AbortSignal) => {
+      await sleep(1_000);
+      return checkpoints.list(signal);
+    },
+    get: checkpoints.get.bind(checkpoints),
+    update: checkpoints.update.bind(checkpoints),
+  };
+  const client = await connect({ url: bare.url });
+  const others = { checkpoints: slow as unknown as Records['checkpoints'] };
+  const storageIsAway = () => new Promise<never>(() => undefined);
+  await leading(
+    async () => {
+      await expect(client.cancel(id)).resolves.toBe('cancelled');
+    },
+    others,
+    storageIsAway,
+  );
+  await client.close();
+});
+
+test('the checkpoints that ended last are told, and not all records read for that', async () => {
+  const ids = [newManifestId(new Date(1e12)), newManifestId(new Date(2e12))];
+  for (const id of ids)
+    await records.checkpoints.create(id, { ...left(id), state: 'cancelled', announced: true });
+  const { checkpoints } = records;
+  let listed = 0;
+  const counted = {
+    list: (signal?: AbortSignal) => {
+      listed++;
+      return checkpoints.list(signal);
+    },
+  };
+  const client = await connect({ url: bare.url });
+  await leading(
+    async () => {
+      for (let asked = 0; asked < 2; asked++)
+        expect((await client.checkpoints()).map(({ checkpoint }) => checkpoint)).toEqual(ids.toReversed());
+      expect(listed).toBe(1);
+    },
+    { checkpoints: counted as unknown as Records['checkpoints'] },
+  );
+  await client.close();
+});

@@ -87,7 +87,7 @@ function streamsOf(options: ClusterOptions): Partial<StreamConfig>[] {
       duplicate_window: nanos(HOUR_MS),
     },
     bucket(BUCKETS.workers, { ...common, max_age: nanos(workerTtlMs) }),
-    bucket(BUCKETS.checkpoints, common),
+    bucket(BUCKETS.checkpoints, { ...common, max_age: nanos(WEEK_MS) }),
     bucket(BUCKETS.trees, common),
     bucket(BUCKETS.control, common),
     bucket(BUCKETS.keys, { ...common, max_age: nanos(WEEK_MS) }),

@@ -22,8 +22,8 @@ import { eventId, ofCheckpoint } from './tell.js';
 const ACCEPT_MS = 5_000;
 /** After so long, one whose record could not be written is gone on with. */
 const AGAIN_MS = 1_000;
-/** Records of checkpoints that are over are remembered for so long; the store has those that were completed. */
-const REMEMBERED_MS = 7 * 24 * 3_600_000;
+/** Of those that are over, so many that ended last are listed; the store has all that were completed. */
+const LISTED = 1_000;
 
 export interface CheckpointsParts extends StepParts {
   readonly records: Records['checkpoints'];
@@ -53,6 +53,9 @@ export class Checkpoints {
   /** The newest completed checkpoint of each task, by pid. */
   readonly #newest = new Map<number, Pick<CheckpointRecord, 'checkpoint' | 'tree'>>();
 
+  /** Those that ended last, the first of them first. */
+  readonly #ended = new Map<string, CheckpointRecord>();
+
   constructor(parts: CheckpointsParts, term: Term) {
     this.#parts = parts;
     this.#term = term;
@@ -62,9 +65,8 @@ export class Checkpoints {
     return [...this.#running.values()].map(({ keeper }) => keeper.record);
   }
 
-  /** Finishes, or fails, what other leaders left, and takes new requests until the term ends. */
+  /** Takes new requests until the term ends, when what was left is taken over. */
   async lead(): Promise<void> {
-    await this.#takeOver();
     const { signal } = this.#term;
     const { connection, onError } = this.#parts;
     const requests = takeRequests(connection, { signal, ackWaitMs: ACCEPT_MS, onInvalid: onError });
@@ -100,10 +102,9 @@ export class Checkpoints {
   async list({ checkpoint, active = false }: { readonly checkpoint?: string; readonly active?: boolean }) {
     if (checkpoint !== undefined) return [await this.#stored(checkpoint)];
     if (active) return this.running.toReversed();
-    const entries = await this.#parts.records.list();
-    return entries
-      .map(({ value }) => value)
-      .sort((one, other) => (one.checkpoint < other.checkpoint ? 1 : -1));
+    return [...this.running, ...this.#ended.values()].sort((one, other) =>
+      one.checkpoint < other.checkpoint ? 1 : -1,
+    );
   }
 
   async #stored(checkpoint: string): Promise<CheckpointRecord> {
@@ -117,10 +118,10 @@ export class Checkpoints {
     );
   }
 
-  async #takeOver(): Promise<void> {
+  /** Begins to finish, or to fail, what other leaders left. What was asked for before is known when it resolves. */
+  async takeOver(): Promise<void> {
     const { records, onError } = this.#parts;
-    const oldest = Date.now() - REMEMBERED_MS;
-    for (const { key, value, revision } of await records.list(this.#term.signal)) {
+    for (const { value, revision } of await records.list(this.#term.signal)) {
       if (this.#term.signal.aborted) return;
       if (value.state === 'completed') this.#remember(value);
       if (!isTerminal(value.state) || value.announced !== true) {
@@ -134,7 +135,7 @@ export class Checkpoints {
             onError(error);
           },
         );
-      } else if (Date.parse(value.updated) < oldest) await records.delete(key);
+      } else this.#noteEnded(value);
     }
   }
 
@@ -228,6 +229,7 @@ export class Checkpoints {
       }
     if (this.#term.signal.aborted) return;
     this.#remember(keeper.record);
+    this.#noteEnded(keeper.record);
     onEnd(keeper.record);
   }
 
@@ -245,6 +247,12 @@ export class Checkpoints {
         if (isTakenOver(error)) return false;
       }
     }
+  }
+
+  #noteEnded(record: CheckpointRecord): void {
+    this.#ended.set(record.checkpoint, record);
+    const [first] = this.#ended.keys();
+    if (this.#ended.size > LISTED && first !== undefined) this.#ended.delete(first);
   }
 
   /** They come in any order. */

@@ -39,3 +39,16 @@ test('may be done again where the disk would not have room for a second stream o
   await expect(ensureCluster(connection, options)).resolves.toBeUndefined();
   await nats.remove();
 });
+
+test('records of checkpoints expire, also in a cluster that was made when they did not', async () => {
+  const nats = await TestNats.start();
+  const { streams } = await (await nats.raw()).jetstreamManager();
+  const connection = await nats.open();
+  await ensureCluster(connection);
+  const name = 'KV_ckptree-checkpoints';
+  const { config } = await streams.info(name);
+  await streams.update(name, { ...config, max_age: 0 });
+  await ensureCluster(connection);
+  expect((await streams.info(name)).config.max_age).toBe(7 * 24 * 3_600 * 1e9);
+  await nats.remove();
+});

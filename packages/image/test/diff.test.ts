@@ -279,3 +279,49 @@ test('a comparison can be cancelled', async () => {
     code: 'EINTR',
   });
 });
+
+test('of more differences than anybody reads the first are listed, and the others counted', async () => {
+  const areas = 30_000;
+  const apart = (first: number) => [
+    task(10, {
+      mm: mm(
+        Array.from({ length: areas }, (_, index) => anonymous(first + index * 0x4000, 1)),
+        new Map(),
+      ),
+      files: fileTable([]),
+    }),
+  ];
+  const report = await diff(apart(0x1000_0000), apart(0x1000_2000));
+  const [space] = report.addressSpaces;
+  expect(space!.vmas[0]).toMatchObject({ vma: '10000000-10001000', onlyIn: 'a' });
+  expect(space!.vmas.length).toBe(10_000);
+  expect(report.moreDifferences).toBe(2 * areas - 10_000);
+  expect(formatDiff(report)).toContain('... and 50000 differences more, which are not listed\n');
+});
+
+test('of pages that differ one by one the first runs are listed, and all are counted', async () => {
+  const start = 0x1000_0000;
+  const [areas, pages] = [12, 2_000];
+  const scattered = (value: number) => [
+    task(10, {
+      mm: mm(
+        Array.from({ length: areas }, (_, area) => anonymous(start + area * 2 ** 24, pages)),
+        new Map(
+          Array.from({ length: (areas * pages) / 2 }, (_, index) => {
+            const [area, page] = [Math.floor(index / (pages / 2)), (index % (pages / 2)) * 2];
+            return [
+              start + area * 2 ** 24 + page * PAGE_SIZE,
+              new Uint8Array(PAGE_SIZE).fill(value),
+            ] as const;
+          }),
+        ),
+      ),
+      files: fileTable([]),
+    }),
+  ];
+  const report = await diff(scattered(1), scattered(2));
+  expect(report.pages).toMatchObject({ differ: (areas * pages) / 2 });
+  const { vmas } = report.addressSpaces[0]!;
+  expect(vmas.map(({ pages: { runs } = { runs: [] } }) => runs.length)).toEqual(Array(10).fill(1000));
+  expect(report.moreDifferences).toBe(2);
+});

@@ -3,10 +3,12 @@ import { hex } from '../printable.js';
 import type { PageComparer, PageOutcome } from './compare-pages.js';
 import type { Describer } from './describe.js';
 import { differences } from './fields.js';
+import { type Listing, MOST_LISTED } from './listing.js';
 import type { AddressSpaceDifference, DiffReport, PageDifferences, VmaDifference } from './report.js';
 
-/** Runs of pages that are listed for one vma. */
+/** Runs of pages that are listed for one vma, and for an address space. */
 const MOST_RUNS = 1000;
+const MOST_RUNS_OF_MM = MOST_LISTED;
 
 /** The same of both images. */
 export interface Sides<T> {
@@ -14,13 +16,20 @@ export interface Sides<T> {
   readonly b: T;
 }
 
-/** How two address spaces differ; counts their pages into `totals`. */
+interface Diffing {
+  readonly comparer: PageComparer;
+  readonly listing: Listing;
+  /** Pages are counted here. */
+  readonly totals: DiffReport['pages'];
+}
+
+/** How two address spaces differ. */
 export async function diffMm(
   mms: Sides<Mm<StoredPages>>,
   describe: Sides<Describer>,
-  comparer: PageComparer,
-  totals: DiffReport['pages'],
+  { comparer, listing, totals }: Diffing,
 ): Promise<Pick<AddressSpaceDifference, 'fields' | 'vmas'>> {
+  let runs = 0;
   const vmas = matchVmas(mms);
   const ofA = new AscendingVmas(vmas.filter(({ a }) => a !== undefined));
   const ofB = new AscendingVmas(vmas.filter(({ b }) => b !== undefined));
@@ -32,12 +41,15 @@ export async function diffMm(
     const vma = (how === 'onlyInB' ? ofB : ofA).at(address);
     vma.pages ??= { differ: 0, onlyInA: 0, onlyInB: 0, runs: [] };
     vma.pages[how] += pages;
-    addRun(vma.pages.runs, { address, pages, how });
+    if (runs < MOST_RUNS_OF_MM && addRun(vma.pages.runs, { address, pages, how })) runs++;
   }
-  return {
-    fields: differences(describe.a.mm(mms.a), describe.b.mm(mms.b)),
-    vmas: vmas.map((vma) => describeVma(vma, describe)).filter(isDifferent),
-  };
+  const fields = listing.some(differences(describe.a.mm(mms.a), describe.b.mm(mms.b)));
+  const listed: VmaDifference[] = [];
+  for (const vma of vmas) {
+    const difference = describeVma(vma, describe);
+    if (isDifferent(difference) && listing.takes(entriesOf(difference))) listed.push(difference);
+  }
+  return { fields, vmas: listed };
 }
 
 interface MatchedVma {
@@ -69,13 +81,15 @@ class AscendingVmas {
   }
 }
 
+/** @returns whether there is one run more */
 function addRun(
   runs: PageDifferences['runs'],
   { address, pages, how }: PageOutcome & { how: PageDifferences['runs'][number]['how'] },
-): void {
+): boolean {
   const last = runs.at(-1);
   if (last?.how === how && Number(last.address) + last.pages * PAGE_SIZE === address) last.pages += pages;
-  else if (runs.length < MOST_RUNS) runs.push({ address: hex(address), pages, how });
+  else if (runs.length < MOST_RUNS) return runs.push({ address: hex(address), pages, how }) > 0;
+  return false;
 }
 
 function describeVma({ a, b, pages }: MatchedVma, describe: Sides<Describer>): VmaDifference {
@@ -90,3 +104,7 @@ function describeVma({ a, b, pages }: MatchedVma, describe: Sides<Describer>): V
 
 const isDifferent = ({ onlyIn, fields, pages }: VmaDifference): boolean =>
   onlyIn !== undefined || fields.length > 0 || pages !== undefined;
+
+/** A vma by itself, or all that differs in it. */
+const entriesOf = ({ fields, pages }: VmaDifference): number =>
+  Math.max(1, fields.length + (pages?.runs.length ?? 0));

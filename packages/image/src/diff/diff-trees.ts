@@ -5,6 +5,7 @@ import { PageComparer } from './compare-pages.js';
 import { type Describer, describeHead, describer } from './describe.js';
 import { diffMm, type Sides } from './diff-mm.js';
 import { differences } from './fields.js';
+import { Listing } from './listing.js';
 import type { DiffReport, FieldDifference } from './report.js';
 
 /** An image to compare. The source is read at any place, so a forward-only one will not do. */
@@ -22,7 +23,7 @@ interface ImageTask {
 /**
  * How two images differ: every field of the head, the tasks, files and address spaces, and every page, whose contents
  * are read in step from both. Tasks are matched by pid; an address space or file table is compared with that of the
- * same task. Of page contents 1 MiB is held at a time. `options.onProgress` is told the bytes of page contents that
+ * same task. Of page contents 1 MiB is held at a time, and of what differs MOST_LISTED entries. `options.onProgress` is told the bytes of page contents that
  * both have and that are compared.
  * @throws EINTR `options.signal` was aborted; EIO a source ends before its contents; what the sources throw
  */
@@ -32,23 +33,28 @@ export async function diffTrees(a: DiffSide, b: DiffSide, options: ReadOptions =
   const pairs = matchTasks(tasks);
   const pages = { compared: 0, differ: 0, onlyInA: 0, onlyInB: 0 };
   const comparer = new PageComparer(a.source, b.source, options);
-  const addressSpaces: DiffReport['addressSpaces'] = [];
-  for (const pair of sharedPairs(pairs, ({ mm }) => mm)) {
-    const { fields, vmas } = await diffMm(pair, describe, comparer, pages);
-    if (fields.length > 0 || vmas.length > 0)
-      addressSpaces.push({ pids: pair.pids, a: pair.a.id, b: pair.b.id, fields, vmas });
-  }
+  const listing = new Listing();
   const report = {
-    head: differences(describeHead(a.contents), describeHead(b.contents)),
-    tasksOnlyInA: onlyIn(tasks.a, tasks.b),
-    tasksOnlyInB: onlyIn(tasks.b, tasks.a),
+    head: listing.some(differences(describeHead(a.contents), describeHead(b.contents))),
+    tasksOnlyInA: listing.some(onlyIn(tasks.a, tasks.b)),
+    tasksOnlyInB: listing.some(onlyIn(tasks.b, tasks.a)),
     tasks: pairs
-      .map((pair) => ({ pid: pair.pid, comm: pair.a.task.comm, fields: diffTasks(pair, describe) }))
+      .map((pair) => ({
+        pid: pair.pid,
+        comm: pair.a.task.comm,
+        fields: listing.some(diffTasks(pair, describe)),
+      }))
       .filter(({ fields }) => fields.length > 0),
-    fileTables: diffFileTables(pairs, describe),
-    addressSpaces,
+    fileTables: diffFileTables(pairs, describe, listing),
+    addressSpaces: [] as DiffReport['addressSpaces'],
   };
-  return { equal: Object.values(report).every((list) => list.length === 0), ...report, pages };
+  for (const pair of sharedPairs(pairs, ({ mm }) => mm)) {
+    const { fields, vmas } = await diffMm(pair, describe, { comparer, listing, totals: pages });
+    if (fields.length > 0 || vmas.length > 0)
+      report.addressSpaces.push({ pids: pair.pids, a: pair.a.id, b: pair.b.id, fields, vmas });
+  }
+  const equal = Object.values(report).every((list) => list.length === 0);
+  return { equal, ...report, moreDifferences: listing.more, pages };
 }
 
 const byPid = ({ tree, taskRecords }: ImageContents): Map<number, ImageTask> =>
@@ -85,13 +91,17 @@ function diffTasks({ a, b, places }: TaskPair, describe: Sides<Describer>) {
   );
 }
 
-function diffFileTables(pairs: readonly TaskPair[], describe: Sides<Describer>): DiffReport['fileTables'] {
+function diffFileTables(
+  pairs: readonly TaskPair[],
+  describe: Sides<Describer>,
+  listing: Listing,
+): DiffReport['fileTables'] {
   return sharedPairs<FileTable>(pairs, ({ files }) => files)
     .map(({ a, b, pids }) => ({
       pids,
       a: a.id,
       b: b.id,
-      fields: diffDescriptors({ a: a.descriptors, b: b.descriptors }, describe),
+      fields: diffDescriptors({ a: a.descriptors, b: b.descriptors }, describe, listing),
     }))
     .filter(({ fields }) => fields.length > 0);
 }
@@ -100,6 +110,7 @@ function diffFileTables(pairs: readonly TaskPair[], describe: Sides<Describer>):
 function diffDescriptors(
   { a, b }: Sides<readonly FileDescriptor[]>,
   describe: Sides<Describer>,
+  listing: Listing,
 ): FieldDifference[] {
   const found: FieldDifference[] = [];
   for (let [atA, atB] = [0, 0]; atA < a.length || atB < b.length; ) {
@@ -107,7 +118,7 @@ function diffDescriptors(
     const inA = a[atA]?.fd === fd ? a[atA++] : undefined;
     const inB = b[atB]?.fd === fd ? b[atB++] : undefined;
     const described = [inA && describe.a.descriptor(inA), inB && describe.b.descriptor(inB)] as const;
-    found.push(...differences(...described, `descriptors.${fd}`));
+    found.push(...listing.some(differences(...described, `descriptors.${fd}`)));
   }
   return found;
 }

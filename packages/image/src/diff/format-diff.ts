@@ -25,6 +25,9 @@ export function formatDiff(report: DiffReport): string {
       ...fieldLines(fields),
       ...vmas.flatMap(vmaLines),
     ]),
+    ...(report.moreDifferences > 0
+      ? [`... and ${report.moreDifferences} differences more, which are not listed`]
+      : []),
     summary(report),
   ];
   return `${lines.join('\n')}\n`;

@@ -1,4 +1,5 @@
 import { type Static, Type } from '@ckptree/schema';
+import { MOST_LISTED } from './listing.js';
 
 /** The document that `diffTrees` gives, as JSON Schema and as type. */
 
@@ -64,6 +65,10 @@ export const DIFF_SCHEMA = Type.Object(
     tasks: Type.Array(Type.Object({ pid: Pid, comm: Type.String(), fields: Type.Array(Field) }, strict)),
     fileTables: Type.Array(Type.Object(Shared, strict)),
     addressSpaces: Type.Array(Type.Object({ ...Shared, vmas: Type.Array(Vma) }, strict)),
+    moreDifferences: Type.Integer({
+      minimum: 0,
+      description: `how many more entries there would be: some ${MOST_LISTED} are listed`,
+    }),
     pages: Type.Object(
       { compared: Count, differ: Count, onlyInA: Count, onlyInB: Count },
       { ...strict, description: 'of the address spaces that both images have' },

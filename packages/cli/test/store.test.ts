@@ -185,6 +185,27 @@ test('damage is found, named and repaired', async () => {
   expect((await store.run('store', 'repair')).stdout).toBe('There was nothing to repair.\n');
 });
 
+test('a checkpoint whose manifest is damaged is named to whoever asks for it by name', async () => {
+  const store = storeAt('damaged-manifest');
+  const { id } = await store.report<Checkpoint>('import', 'import', image, '--name', 'a');
+  const manifest = join(store.folder, 'manifests', id);
+  writeFileSync(manifest, readFileSync(manifest).subarray(1));
+  for (const args of [
+    ['restart'],
+    ['inspect'],
+    ['verify'],
+    ['export', '-o', scratch.path('b.img')],
+    ['rm'],
+  ]) {
+    const { code, stderr } = await store.run(...args, 'a');
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: `ckptree: EIO: a may mean checkpoint ${id}, which cannot be read: manifests/${id} is damaged: its content has another hash; \`ckptree store verify\` on its folder tells more, and \`ckptree store repair\` takes it out\n`,
+    });
+  }
+  expect(await store.report('rm', 'rm', id)).toMatchObject({ forgotten: [id], kept: 0 });
+});
+
 test('an encrypted store opens with any of its keys, and with nothing else', async () => {
   const store = storeAt('secret', { CKPTREE_PASSPHRASE: 'correct horse' });
   expect(await store.report('store-init', 'store', 'init', '--encrypt')).toMatchObject({ encrypted: true });

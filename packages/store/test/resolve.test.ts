@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { CkptError } from '@ckptree/errors';
 import { bytesSource } from '@ckptree/image';
 import { Store } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
@@ -69,5 +70,40 @@ describe('of many checkpoints', () => {
     await session.importImage(bytesSource(buildImage([{ pid: 1, ppid: 0, pages: pages(1) }])));
     const { id } = await session.commit();
     expect((await store.resolve(name)).id).toBe(id);
+  });
+
+  test('one whose manifest is damaged is named, with what to do', async () => {
+    const { backend, store, ids } = await putSeveral();
+    const [, , damaged = ''] = ids;
+    backend.objects.get(`manifests/${damaged}`)![5]! ^= 1;
+    const complaint = (who: string) => ({
+      code: 'EIO',
+      message: `${who} cannot be read: manifests/${damaged} is damaged: its content has another hash; \`ckptree store verify\` on its folder tells more, and \`ckptree store repair\` takes it out`,
+    });
+    for (const text of [damaged, damaged.slice(0, -1), damaged.slice(-8), damaged.slice(-8, -1)])
+      await expect(store.resolve(text)).rejects.toMatchObject(complaint(`checkpoint ${damaged}`));
+    // Nobody knows its name: it may be a newer one of a name that older ones have.
+    for (const name of ['number 2', 'number 0', 'nobody'])
+      await expect(store.resolve(name)).rejects.toMatchObject(
+        complaint(`${name} may mean checkpoint ${damaged}, which`),
+      );
+    expect((await store.resolve('number 3')).id).toBe(ids[3]);
+    expect((await store.resolve(ids[0]!)).id).toBe(ids[0]);
+    await store.repair();
+    expect((await store.resolve('number 0')).id).toBe(ids[0]);
+    await expect(store.resolve('number 2')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('one whose manifest may not be read is no reason to repair anything', async () => {
+    const { backend, store, ids } = await putSeveral();
+    const read = backend.read.bind(backend);
+    backend.read = async (name, ...range) => {
+      if (name === `manifests/${ids[4]}`) throw new CkptError('EPERM', `cannot open ${name}: not allowed`);
+      return read(name, ...range);
+    };
+    await expect(store.resolve('number 0')).rejects.toMatchObject({
+      code: 'EPERM',
+      message: `number 0 may mean checkpoint ${ids[4]}, which cannot be read: cannot open manifests/${ids[4]}: not allowed; say by an id which one is meant`,
+    });
   });
 });

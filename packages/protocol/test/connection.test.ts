@@ -109,9 +109,32 @@ describe('a connection', () => {
     await expect(opening).resolves.toMatchObject({ connected: true });
   });
 
-  test('with a wrong password, or none, is refused at once', async () => {
-    await expect(nats.open({ user: 'all', password: 'wrong' })).rejects.toMatchObject({ code: 'EPERM' });
-    await expect(nats.open()).rejects.toMatchObject({ code: 'EPERM' });
+  test('with a wrong password, or none, is refused at once, with the server, the user and what to do', async () => {
+    const refused = (who: string, advice: string) => ({
+      code: 'EPERM',
+      message: `the NATS server at ${nats.url} does not let in ${who} ('Authorization Violation'); give user and password by ${advice}`,
+    });
+    const here = 'the options `user` and `password`';
+    await expect(nats.open({ user: 'all', password: 'wrong' })).rejects.toMatchObject(
+      refused('the user all with this password', here),
+    );
+    await expect(nats.open()).rejects.toMatchObject(
+      refused('anybody without a password, and none was given', here),
+    );
+    await expect(nats.open({ passwordFrom: '--password' })).rejects.toMatchObject(
+      refused('anybody without a password, and none was given', '--password'),
+    );
+    await expect(nats.open({ token: 'wrong' })).rejects.toMatchObject(refused('who has this token', here));
+  });
+
+  test('takes no password from the address, and no message repeats it', async () => {
+    const url = nats.url.replace('//', '//all:secret@');
+    for (const each of [url, [nats.url, url], `${nats.url},${url}`])
+      await expect(nats.open({ url: each, passwordFrom: '--password' })).rejects.toMatchObject({
+        code: 'EINVAL',
+        message:
+          'user and password are not taken from the address of a NATS server; give user and password by --password',
+      });
   });
 
   test('with options that contradict each other is refused', async () => {

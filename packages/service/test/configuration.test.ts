@@ -1,7 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Type } from '@ckptree/schema';
-import { bytes, choice, duration, path, readConfig, secret, wholeNumber } from '@ckptree/service';
+import {
+  bytes,
+  choice,
+  commonOptions,
+  duration,
+  path,
+  readConfig,
+  secret,
+  wholeNumber,
+} from '@ckptree/service';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ExampleService, scratchFolder } from './support/service.js';
@@ -66,6 +75,19 @@ describe('configuration', () => {
     });
     expect(read(['--store', 'x', 'y'])).toMatchObject({ code: 'EINVAL' });
     expect(read(['--store'])).toMatchObject({ code: 'EINVAL' });
+  });
+
+  test('an address of NATS has no password in it, and no message shows the one that it has', () => {
+    const nats = (url: string) => readConfig(PROGRAM, commonOptions('worker'), ['--nats', url], {});
+    expect(nats('nats://a:4222,tls://b:4222')).toMatchObject({ kind: 'config' });
+    for (const url of [
+      'nats://all:hunter2@a:4222',
+      'nats://b,nats://all:hun,ter2@a',
+      'nats://all:hun@ter2@a',
+    ])
+      expect(() => nats(url)).toThrow(
+        /^--nats must be an address .*, without user and password, .*\/\.\.\.@a/,
+      );
   });
 
   test('a secret comes from its variable or from the first line of a file, and no message shows it', () => {

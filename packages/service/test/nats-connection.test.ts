@@ -81,7 +81,14 @@ describe('the connection of a service to NATS', () => {
       const env = { CKPTREE_NATS_WORKER_PASSWORD: 'wrong' };
       const service = new ExampleService(['--connect', '--nats', strict.url], env);
       expect(await service.ended).toMatchObject({ code: 1 });
-      expect(service.log.find(({ level }) => level === 'fatal')).toMatchObject({ err: { code: 'EPERM' } });
+      expect(service.log.find(({ level }) => level === 'fatal')).toMatchObject({
+        err: {
+          code: 'EPERM',
+          message: expect.stringMatching(
+            /does not let in the user worker .*; give user and password by .*CKPTREE_NATS_WORKER_PASSWORD$/,
+          ),
+        },
+      });
       const right = { CKPTREE_NATS_WORKER_PASSWORD: 'pwworker' };
       await new ExampleService(['--connect', '--nats', strict.url], right).announced('ready');
     } finally {

@@ -63,6 +63,8 @@ export function connectOptions(options: ClusterOptions): ConnectOptions {
   };
   return {
     name: 'ckptree',
+    passwordFrom:
+      '--nats-user NAME, unless it is client, and --nats-password-file FILE or CKPTREE_NATS_CLIENT_PASSWORD',
     ...(nats !== undefined && { url: nats }),
     ...(password !== undefined && { user: natsUser, password }),
     ...(Object.keys(tls).length > 0 && { tls }),

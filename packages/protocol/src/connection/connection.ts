@@ -8,7 +8,7 @@ import {
   type NatsConnection,
 } from './nats.js';
 import { describe, fromNats } from './nats-error.js';
-import { backoff, type ConnectionOptions, natsOptions, type Observation } from './options.js';
+import { backoff, type ConnectionOptions, natsOptions, notLetIn, type Observation } from './options.js';
 import { connect } from './transport.js';
 
 /** Only modules of this folder look behind a connection. */
@@ -166,7 +166,7 @@ async function firstConnection(options: ConnectionOptions, delay: () => number):
         what: 'connecting',
         timeoutMs: connectTimeoutMs,
       });
-      if (known.code === 'EPERM') throw known;
+      if (known.code === 'EPERM') throw notLetIn(options, error);
       if (performance.now() >= deadline)
         throw new CkptError(
           'ETIMEDOUT',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { at, CkptError } from '@ckptree/errors';
 import { credsAuthenticator, type NatsOptions } from './nats.js';
+import { describe } from './nats-error.js';
 
 export interface TlsOptions {
   /** Files in PEM: who is trusted, and who we are. */
@@ -19,6 +20,8 @@ export interface ConnectionOptions {
   readonly token?: string;
   /** A file as `nsc` writes it. */
   readonly credsFile?: string;
+  /** How people give user and password, for messages that tell them to. Default: these options. */
+  readonly passwordFrom?: string;
   readonly tls?: TlsOptions | true;
   /** Where replies come; a role's permissions may ask for one: `_INBOX_client`. */
   readonly inboxPrefix?: string;
@@ -63,14 +66,21 @@ export function backoff(): { readonly next: () => number; readonly reset: () => 
   };
 }
 
-/** @throws EINVAL options that exclude each other; ENOENT, EPERM a file of them cannot be read */
+/** @throws EINVAL options that exclude each other, or are not used; ENOENT, EPERM a file of them cannot be read */
 export function natsOptions(options: ConnectionOptions, reconnectDelayHandler: () => number): NatsOptions {
-  const { url, name, user, password, token, credsFile, tls, inboxPrefix } = options;
+  const { url, name, user, password, token, credsFile, passwordFrom, tls, inboxPrefix } = options;
+  const servers = typeof url === 'string' ? url.split(',') : [...url];
+  // The client would leave them out without a word, and messages have the address.
+  if (servers.some((server) => server.includes('@')))
+    throw new CkptError(
+      'EINVAL',
+      `user and password are not taken from the address of a NATS server; ${giveThem(passwordFrom)}`,
+    );
   const ways = [user, token, credsFile].filter((way) => way !== undefined);
   if (ways.length > 1)
     throw new CkptError('EINVAL', 'a user, a token and a creds file are given for NATS; give one of them');
   return {
-    servers: typeof url === 'string' ? url.split(',') : [...url],
+    servers,
     name,
     reconnect: true,
     maxReconnectAttempts: -1,
@@ -90,6 +100,27 @@ export function natsOptions(options: ConnectionOptions, reconnectDelayHandler: (
     ...(inboxPrefix !== undefined && { inboxPrefix }),
   };
 }
+
+/** The server at first wants to know who this is. */
+export function notLetIn(options: ConnectionOptions, error: unknown): CkptError {
+  const { url, user, token, credsFile, passwordFrom } = options;
+  const who =
+    user !== undefined
+      ? `the user ${user} with this password`
+      : token !== undefined
+        ? 'who has this token'
+        : credsFile !== undefined
+          ? `the user of ${credsFile}`
+          : 'anybody without a password, and none was given';
+  return new CkptError(
+    'EPERM',
+    `the NATS server at ${String(url)} does not let in ${who} (${describe(error).message}); ${giveThem(passwordFrom)}`,
+    {},
+    error,
+  );
+}
+
+const giveThem = (by = 'the options `user` and `password`'): string => `give user and password by ${by}`;
 
 /** They are read at each connection, for they may be renewed. Whether they are there is known before the first. */
 function filesOf(tls: TlsOptions): TlsOptions {

@@ -5,7 +5,7 @@ import { choice, duration, onOff, path, secret, text, wholeNumber } from './opti
 
 /** As packages/protocol has the ids of instances, which are tokens of subjects. */
 const ID = '^[a-z0-9][a-z0-9-]{0,62}$';
-const NATS_URLS = '^(nats|tls|ws|wss)://[^\\s,]+(,(nats|tls|ws|wss)://[^\\s,]+)*$';
+const NATS_URLS = '^(nats|tls|ws|wss)://[^\\s,@]+(,(nats|tls|ws|wss)://[^\\s,@]+)*$';
 
 /** The options that every service has. */
 export const commonOptions = (role: Role) => ({
@@ -49,7 +49,7 @@ export const natsOptions = (user: NatsUser) => ({
     {
       description: 'address of NATS; several with commas',
       placeholder: 'url',
-      expected: 'an address such as nats://127.0.0.1:4222, or several with commas',
+      expected: 'an address such as nats://127.0.0.1:4222, without user and password, or several with commas',
       variables: ['NATS_URL'],
       default: 'nats://127.0.0.1:4222',
     },

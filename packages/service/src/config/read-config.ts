@@ -97,9 +97,12 @@ function refusal(
 function faultOf(option: NamedOption, given: Given | undefined): string {
   const { flag, variables, hints } = option;
   if (given === undefined) return `${flag} is missing; give it, or set ${variables[0]}`;
-  const value = hints.secret ? '' : `, not ${JSON.stringify(given.text.slice(0, 200))}`;
+  const value = hints.secret ? '' : `, not ${JSON.stringify(withoutUser(given.text).slice(0, 200))}`;
   return `${given.origin} must be ${expectationOf(option)}${value}`;
 }
+
+/** An address may have a password in it by mistake. */
+const withoutUser = (text: string): string => text.replace(/:\/\/.*@/s, '://...@');
 
 /** The configuration as it may be logged: secrets are told only to be there. */
 export function withoutSecrets(options: TProperties, config: Readonly<Record<string, unknown>>) {

@@ -57,6 +57,7 @@ function connectionOptions(role: Role, config: NatsConfig): ConnectionOptions {
     name: config.id,
     // The only inboxes that the permissions of the role let it listen at.
     inboxPrefix: `_INBOX_${role}`,
+    passwordFrom: `--nats-user NAME, unless it is ${role}, and --nats-password-file FILE or CKPTREE_NATS_${role.toUpperCase()}_PASSWORD`,
     ...(user !== undefined && { user }),
     ...(pass !== undefined && { password: pass }),
     ...(tls !== undefined && { tls }),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { byteSize, parsePid, parseTaskAtTick, wholeNumber } from '../dist/arguments.js';
+import { eventsFrom } from '../dist/cluster/events-from.js';
 
 describe('PID@TICK', () => {
   test('gives back what was written', () => {
@@ -72,4 +73,22 @@ test('whole numbers keep to their range', () => {
     expect(() => parse(text)).toThrow(/must be/);
   expect(parsePid('4194303')).toBe(4_194_303);
   expect(() => parsePid('0')).toThrow(/from 1 to 4194303/);
+});
+
+test('the place from which events are told', () => {
+  for (const text of ['beginning', 'now'] as const) expect(eventsFrom(text)).toBe(text);
+  // It goes on behind that one.
+  expect(eventsFrom('1234')).toEqual({ sequence: 1235 });
+  expect(eventsFrom('2026-11-23T12:00:00Z')).toEqual({ time: new Date(Date.UTC(2026, 10, 23, 12)) });
+  for (const [text, ms] of [
+    ['10m', 600_000],
+    ['7d', 7 * 86_400_000],
+  ] as const) {
+    const earliest = Date.now() - ms;
+    const { time } = eventsFrom(text) as { time: Date };
+    expect(time.getTime()).toBeGreaterThanOrEqual(earliest);
+    expect(time.getTime()).toBeLessThanOrEqual(Date.now() - ms);
+  }
+  for (const text of ['', '10x', '-10m', '1.5h', '0m', '999999999d', 'yesterday', '2026-13-01'])
+    expect(() => eventsFrom(text)).toThrow(/must be/);
 });

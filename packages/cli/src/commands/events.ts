@@ -7,6 +7,7 @@ const EXAMPLES = [
   ['ckptree events', 'all that is remembered'],
   ['ckptree events --follow', 'from now on, until Ctrl-C'],
   ['ckptree events --follow --from 1234', 'go on behind an event that was seen'],
+  ['ckptree events --from 10m', 'what happened in the last ten minutes'],
   ['ckptree events --from 2026-11-23T12:00:00Z --filter type=failed', 'what failed since noon'],
   ['ckptree events --filter root=1 --filter label=app=db --json', 'for programs: a line of JSON each'],
 ] as const;
@@ -17,7 +18,7 @@ export function eventsCommand(run: Runner) {
     .addOption(
       new Option(
         '--from <where>',
-        'beginning, now, the sequence of an event, or a time (ISO 8601)',
+        'beginning, now, the sequence of an event, a time (ISO 8601), or how long ago, such as 10m (default: now with --follow, else beginning)',
       ).argParser(eventsFrom),
     )
     .addOption(

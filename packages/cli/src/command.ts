@@ -43,7 +43,7 @@ export function newCommand(name: string, summary: string, examples: readonly Exa
 /** A command line, and what it is good for. */
 export type Example = readonly [command: string, purpose: string];
 
-function formatExamples(examples: readonly Example[]): string {
+export function formatExamples(examples: readonly Example[]): string {
   const width = Math.max(...examples.map(([command]) => command.length));
   const lines = examples.map(([command, purpose]) =>
     width > 60 ? `  ${command}\n      ${purpose}` : `  ${command.padEnd(width)}  ${purpose}`,

@@ -4,6 +4,7 @@ import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import type { Runner, ServiceRunner } from './command.js';
 import { cancelCommand } from './commands/cancel.js';
 import { checkpointCommand } from './commands/checkpoint.js';
+import { completionCommand } from './commands/completion.js';
 import { coreCommand } from './commands/core.js';
 import { demoCommand } from './commands/demo.js';
 import { diffCommand } from './commands/diff.js';
@@ -46,7 +47,8 @@ export function buildProgram(run: Runner, be: ServiceRunner): Command {
     // Complaints are printed like all other errors.
     .configureOutput({ outputError: () => undefined });
   for (const command of Object.values(COMMANDS)) program.addCommand(inherit(command(run, be), program));
-  program.addCommand(inherit(helpCommand(program), program));
+  for (const command of [completionCommand, helpCommand])
+    program.addCommand(inherit(command(program), program));
   return program;
 }
 

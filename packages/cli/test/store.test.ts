@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { ckptree, documentOf, REPOSITORY, STACK, scratchFolder, shell } from './support/ckptree.js';
@@ -144,8 +144,13 @@ describe('a checkpoint in the store', () => {
     });
     expect(await store.report('store-forget', ...last)).toMatchObject({ forgotten: [first.id], kept: 1 });
     expect(await store.report('rm', 'rm', 'nightly')).toMatchObject({ forgotten: [second.id], kept: 0 });
-    expect(await store.report('store-gc', 'store', 'gc', '--dry-run')).toMatchObject({ dryRun: true });
-    expect(await store.report('store-gc', 'store', 'gc')).toMatchObject({ liveChunks: 0, waitingPacks: [] });
+    const planned = await store.report('store-gc', 'store', 'gc', '--dry-run');
+    expect((await store.run('store', 'gc', '--dry-run')).stdout).toMatch(
+      /^\d.* would be given back from \d packs?\.\n$/,
+    );
+    const collected = await store.report('store-gc', 'store', 'gc');
+    expect(collected).toMatchObject({ liveChunks: 0, waitingPacks: [] });
+    expect(planned).toEqual({ ...collected, dryRun: true });
     expect(await store.report('store-info', 'store', 'info')).toMatchObject({ checkpoints: 0, packBytes: 0 });
   });
 });
@@ -178,6 +183,11 @@ test('damage is found, named and repaired', async () => {
   expect(documentOf('store-verify', stdout)).toMatchObject({ ok: false, damaged: [{ name: 'a' }] });
   expect((await store.run('store', 'verify', '--read-data')).stdout).toMatch(
     /\nThe store is damaged: .*\n`ckptree store repair` saves what is sound\.\n$/,
+  );
+  mkdirSync(join(store.folder, 'condemned'));
+  writeFileSync(join(store.folder, 'condemned', readdirSync(packs)[0]!), '');
+  expect((await store.run('store', 'gc')).stdout).toMatch(
+    /^There is nothing to give back\.\n1 pack left to the next gc: something in there is damaged, and `ckptree store repair` saves/,
   );
   expect(await store.report('store-repair', 'store', 'repair')).toMatchObject({ left: [] });
   // What is lost is lost: nobody is sent to a repair that has been made.

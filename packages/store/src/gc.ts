@@ -18,7 +18,7 @@ export interface GcOptions {
   readonly minLiveShare?: number;
   /** How long to wait for writers that began before; what is still held then is left to the next time. */
   readonly waitMs?: number;
-  /** Change nothing; say what would be given up. */
+  /** Change nothing; say what would be given back. */
   readonly dryRun?: boolean;
   /** Ends it where it is, with the signal's reason; what is not done is left to the next collection. */
   readonly signal?: AbortSignal;
@@ -31,7 +31,7 @@ export interface GcReport {
   /** Bytes of the deleted packs, and of what was written anew because it was still needed. */
   readonly freedBytes: number;
   readonly rewrittenBytes: number;
-  /** Packs that are given up and wait for writers to end. */
+  /** Packs that are given up, and stay until writers have ended, or, when no writer is waited for, because something in them is damaged. */
   readonly waitingPacks: readonly PackId[];
   readonly waitingFor: readonly LeaseInfo[];
 }
@@ -60,7 +60,7 @@ export async function collectGarbage(context: StoreContext, options: GcOptions):
   await index.refresh();
   const live = await liveChunks(context, signal);
   const condemned = await chooseCondemned(context, live, options);
-  if (options.dryRun) return report(context, live, condemned, []);
+  if (options.dryRun) return wouldBe(context, live, condemned, signal);
   for (const pack of condemned) {
     signal?.throwIfAborted();
     await backend.put(objectName(KIND.condemned, pack), []);
@@ -69,7 +69,7 @@ export async function collectGarbage(context: StoreContext, options: GcOptions):
   // Only now: a writer that is not in this list began later, and saw the marks.
   const before = await liveLeases(backend, owners);
   const waitingFor = await waitForEnd(context, before, options);
-  if (waitingFor.length > 0) return report(context, live, condemned, waitingFor);
+  if (waitingFor.length > 0) return waiting(context, live, condemned, waitingFor);
   return evacuateAndDelete(context, condemned, signal);
 }
 
@@ -218,7 +218,8 @@ async function dropStaleMarks({ backend }: StoreContext): Promise<void> {
   for (const { name } of marks) if (!there.has(condemnedId(name))) await backend.delete(name);
 }
 
-const report = (
+/** Nothing was given back. */
+const waiting = (
   { index }: StoreContext,
   live: IdSet,
   waitingPacks: readonly PackId[],
@@ -231,3 +232,35 @@ const report = (
   waitingPacks: waitingPacks.filter((pack) => index.packs.has(pack)),
   waitingFor,
 });
+
+/** What comes of it when all goes well, and nobody writes meanwhile. */
+async function wouldBe(
+  { index }: StoreContext,
+  live: IdSet,
+  condemned: readonly PackId[],
+  signal: AbortSignal | undefined,
+): Promise<GcReport> {
+  const deletedPacks = condemned.filter((pack) => index.packs.has(pack));
+  const gone = new Set(deletedPacks);
+  // Of the chunk that the entries are of: what it takes to copy it; nothing if it is in a pack that stays.
+  let [rewrittenBytes, last, toCopy] = [0, '', 0];
+  for await (const entries of index.entries()) {
+    signal?.throwIfAborted();
+    for (const { id, pack, length } of entries) {
+      if (!live.has(id)) continue;
+      if (id !== last) {
+        rewrittenBytes += toCopy;
+        [last, toCopy] = [id, length];
+      }
+      if (!gone.has(pack)) toCopy = 0;
+    }
+  }
+  return {
+    liveChunks: live.size,
+    deletedPacks,
+    freedBytes: deletedPacks.reduce((sum, pack) => sum + (index.packs.get(pack)?.size ?? 0), 0),
+    rewrittenBytes: rewrittenBytes + toCopy,
+    waitingPacks: [],
+    waitingFor: [],
+  };
+}

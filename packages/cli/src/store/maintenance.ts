@@ -78,7 +78,7 @@ export const GcReport = Type.Object(
     freedBytes: Type.Integer({ description: 'Bytes of the deleted packs.' }),
     rewrittenBytes: Type.Integer({ description: 'Of these, what was needed and written anew.' }),
     waitingPacks: Type.Array(Type.String(), {
-      description: 'Given up, and left to the next gc because writers are at work.',
+      description: 'Given up, and left to the next gc because writers are at work, or something is damaged.',
     }),
     waitingFor: Type.Array(Type.String(), { description: 'These writers.' }),
   },
@@ -104,12 +104,14 @@ export function gc(dryRun: boolean, options: StoreOptions, { signal }: Session):
 }
 
 export function formatGc(report: GcReport, { strong }: Palette): string {
-  const { dryRun, deletedPacks, freedBytes, rewrittenBytes, waitingPacks } = report;
+  const { dryRun, deletedPacks, freedBytes, rewrittenBytes, waitingPacks, waitingFor } = report;
   const freed = strong(formatBytes(Math.max(0, freedBytes - rewrittenBytes)));
+  const why =
+    waitingFor.length > 0
+      ? 'writers are at work'
+      : 'something in there is damaged, and `ckptree store repair` saves what is sound';
   const waiting =
-    waitingPacks.length === 0
-      ? ''
-      : `${plural(waitingPacks.length, 'pack')} left to the next gc: writers are at work.\n`;
+    waitingPacks.length === 0 ? '' : `${plural(waitingPacks.length, 'pack')} left to the next gc: ${why}.\n`;
   if (deletedPacks.length === 0) return `There is nothing to give back.\n${waiting}`;
   return `${freed} ${dryRun ? 'would be' : 'were'} given back from ${plural(deletedPacks.length, 'pack')}.\n${waiting}`;
 }

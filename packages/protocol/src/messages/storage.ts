@@ -46,7 +46,9 @@ const GcReport = Type.Object({
   deletedPacks: Count('Packs that were deleted.'),
   freedBytes: Count('Their bytes.'),
   rewrittenBytes: Count('Bytes of them that were still needed, and were written anew.'),
-  waitingPacks: Count('Packs that will be deleted when the writers who may use them have ended.'),
+  waitingPacks: Count(
+    'Packs that are given up, and stay until writers have ended, or because something in them is damaged.',
+  ),
   waitingFor: Count('Those writers.'),
 });
 const VerifyReport = Type.Object({

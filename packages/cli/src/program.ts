@@ -118,11 +118,12 @@ Exit codes:
   128+ the signal that ended the command: 130 after Ctrl-C, 143 after SIGTERM; up, events --follow and services end so with 0
 
 Environment:
-  NO_COLOR            no colours
-  NATS_URL            where the cluster is; ls, show and restart then mean it, and not the store of this machine
-  CKPTREE_STORE       the folder of the store, unless --store says another
-  CKPTREE_PASSPHRASE  opens an encrypted store
-  CKPTREE_DEBUG       debug output of a checkpoint on stderr: mm, page, obj, file, rw, or all; separated by commas
+  NO_COLOR                      no colours
+  NATS_URL                      where the cluster is; ls, show and restart then mean it, and not the store of this machine
+  CKPTREE_NATS_CLIENT_PASSWORD  the password of the NATS user there
+  CKPTREE_STORE                 the folder of the store, unless --store says another
+  CKPTREE_PASSPHRASE            opens an encrypted store
+  CKPTREE_DEBUG                 debug output of a checkpoint on stderr: mm, page, obj, file, rw, or all; separated by commas
 
 Errors are told as CODE: sentence, with one of these codes:
 ${errorList()}`;

@@ -32,3 +32,11 @@ test('whoever gives no password, or a wrong one, is told where it is given', asy
   expect(inAddress).toMatchObject({ code: 1, stderr: expect.stringContaining(advice) });
   expect(inAddress.stderr).not.toContain('hunter2');
 });
+
+test('a cluster is not started with a password in its address, which is told to nobody', async () => {
+  const url = nats.url.replace('//', '//client:hunter2@');
+  const { code, stdout, stderr } = await ckptree(['up', '--nats', url, '--data', scratch.path('data')]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^ckptree: EINVAL: user and password are not taken from the address .*_PASSWORD/);
+  expect(stderr).not.toContain('hunter2');
+});

@@ -27,7 +27,14 @@ describe('help', () => {
   test('tells the exit codes, the environment and every error code', async () => {
     const { code, stdout, stderr } = await ckptree(['--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const told of ['Exit codes:', 'NO_COLOR', 'CKPTREE_DEBUG', 'EBUSY', 'ENOSYS'])
+    for (const told of [
+      'Exit codes:',
+      'NO_COLOR',
+      'CKPTREE_NATS_CLIENT_PASSWORD',
+      'CKPTREE_DEBUG',
+      'EBUSY',
+      'ENOSYS',
+    ])
       expect(stdout).toContain(told);
   });
 

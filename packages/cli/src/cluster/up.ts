@@ -4,6 +4,7 @@ import { type Static, Type } from '@ckptree/schema';
 import type { Palette } from '../output/palette.js';
 import { plural } from '../output/quantities.js';
 import type { Outcome, Session } from '../session.js';
+import { usageError } from '../usage-error.js';
 
 export const UpReport = Type.Object(
   {
@@ -31,6 +32,11 @@ export async function up(options: UpOptions, session: Session): Promise<Outcome<
   const { workers, storage, coordinators, nats, carrier } = options;
   const data = resolve(options.data);
   const url = nats ?? (process.env.NATS_URL || undefined);
+  // It would be told here, and be seen by all in the command lines of the services.
+  if (url?.includes('@'))
+    throw usageError(
+      'user and password are not taken from the address of a NATS server; services take them from CKPTREE_NATS_WORKER_PASSWORD and the like',
+    );
   if (url !== undefined)
     session.say(`using the NATS server at ${url}, as ${nats === undefined ? 'NATS_URL' : '--nats'} says`);
   session.endsWithin(CLUSTER_STOP_MS);

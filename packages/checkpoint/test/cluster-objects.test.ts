@@ -146,7 +146,11 @@ describe('parts are refused when', () => {
 
   test('the task is in none of them', () => {
     expect(() => mergeParts(parts, { pid: 9, rootPid: 1 })).toThrow(
-      expect.objectContaining({ code: 'ESRCH', fields: { pid: 9 } }),
+      expect.objectContaining({
+        code: 'ESRCH',
+        message: 'task 9 had ended when its tree was stopped for the checkpoint',
+        fields: { pid: 9 },
+      }),
     );
   });
 

@@ -68,8 +68,8 @@ const ENDS_OF_PAGE = 5_000;
  *
  * @example
  * const client = await connect({ url: 'nats://127.0.0.1:4222' });
- * const { rootPid } = await client.spawn({ root: { program: 'forktree', params: { depth: 3 } } });
- * const checkpoint = await client.checkpoint(rootPid, { name: 'nightly' });
+ * const { rootPid } = await client.spawn({ root: { program: 'idle', params: { forever: true } } });
+ * const checkpoint = await client.checkpoint(rootPid, { name: 'nightly', stop: true });
  * await checkpoint.done;
  * await client.restart(checkpoint.id, { on: 'worker-2' });
  * await client.close();

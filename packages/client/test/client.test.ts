@@ -19,7 +19,7 @@ const task = (pid: number): TaskRow => ({
 });
 
 describe('trees', () => {
-  test('README: are spawned, checkpointed, restarted', async () => {
+  test('are spawned, checkpointed, restarted', async () => {
     const restarts: RequestOf<typeof coordinator.restart.definition>[] = [];
     await server.coordinatorWith(
       {

@@ -56,7 +56,10 @@ class Order {
     this.#orphans = new Uint8Array(count);
     this.#numberTasks();
     const found = this.#numbers.get(pid);
-    if (found === undefined) throw new CkptError('ESRCH', `task ${pid} is in no part of its tree`, { pid });
+    if (found === undefined)
+      throw new CkptError('ESRCH', `task ${pid} had ended when its tree was stopped for the checkpoint`, {
+        pid,
+      });
     // The threads of a group are one thing: none is saved without the others.
     this.#top = this.#leaderOf(found) ?? found;
     this.#findParents();

@@ -325,3 +325,30 @@ test('of pages that differ one by one the first runs are listed, and all are cou
   expect(vmas.map(({ pages: { runs } = { runs: [] } }) => runs.length)).toEqual(Array(10).fill(1000));
   expect(report.moreDifferences).toBe(2);
 });
+
+test('the last run that is listed is told in full', async () => {
+  const start = 0x1000_0000;
+  const [areas, pages, last] = [10, 2_000, 400];
+  // Every second page of each area but the end of the last one, which differs in one piece.
+  const differing = (value: number) => [
+    task(10, {
+      mm: mm(
+        Array.from({ length: areas }, (_, area) => anonymous(start + area * 2 ** 24, pages + last)),
+        new Map(
+          Array.from({ length: areas }, (_, area) => area).flatMap((area) => {
+            const single = Array.from({ length: pages / 2 }, (_, index) => 2 * index);
+            const whole = Array.from({ length: last }, (_, index) => pages - 1 + index);
+            return [...single, ...(area === areas - 1 ? whole : [])].map(
+              (page) =>
+                [start + area * 2 ** 24 + page * PAGE_SIZE, new Uint8Array(PAGE_SIZE).fill(value)] as const,
+            );
+          }),
+        ),
+      ),
+      files: fileTable([]),
+    }),
+  ];
+  const report = await diff(differing(1), differing(2));
+  const runs = report.addressSpaces[0]!.vmas.at(-1)!.pages!.runs;
+  expect(runs.at(-1)).toMatchObject({ pages: last + 1 });
+});

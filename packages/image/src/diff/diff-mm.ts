@@ -41,7 +41,8 @@ export async function diffMm(
     const vma = (how === 'onlyInB' ? ofB : ofA).at(address);
     vma.pages ??= { differ: 0, onlyInA: 0, onlyInB: 0, runs: [] };
     vma.pages[how] += pages;
-    if (runs < MOST_RUNS_OF_MM && addRun(vma.pages.runs, { address, pages, how })) runs++;
+    const most = Math.min(MOST_RUNS, vma.pages.runs.length + MOST_RUNS_OF_MM - runs);
+    if (addRun(vma.pages.runs, { address, pages, how }, most)) runs++;
   }
   const fields = listing.some(differences(describe.a.mm(mms.a), describe.b.mm(mms.b)));
   const listed: VmaDifference[] = [];
@@ -81,14 +82,15 @@ class AscendingVmas {
   }
 }
 
-/** @returns whether there is one run more */
+/** @param most runs that there may be. @returns whether there is one more */
 function addRun(
   runs: PageDifferences['runs'],
   { address, pages, how }: PageOutcome & { how: PageDifferences['runs'][number]['how'] },
+  most: number,
 ): boolean {
   const last = runs.at(-1);
   if (last?.how === how && Number(last.address) + last.pages * PAGE_SIZE === address) last.pages += pages;
-  else if (runs.length < MOST_RUNS) return runs.push({ address: hex(address), pages, how }) > 0;
+  else if (runs.length < most) return runs.push({ address: hex(address), pages, how }) > 0;
   return false;
 }
 

@@ -73,13 +73,16 @@ function digestRanges(settings: ChunkSettings, bytes: Uint8Array, ranges: Ranges
   const hash = contentHash(settings.idKey);
   const ids = new Uint8Array((ranges.length / 2) * HASH_SIZE);
   for (let index = 0; index < ranges.length; index += 2)
-    ids.set(hash.digest(bytes.subarray(ranges[index], ranges[index + 1])), (index / 2) * HASH_SIZE);
+    ids.set(hash.digest(rangeAt(bytes, ranges, index / 2)), (index / 2) * HASH_SIZE);
   return ids;
 }
 
 /** Bytes that the records of ranges may take. */
 export const sealedSize = (ranges: Ranges): number =>
   rangesSize(ranges) + (ranges.length / 2) * RECORD_OVERHEAD;
+
+const rangeAt = (bytes: Uint8Array, ranges: Ranges, index: number): Uint8Array =>
+  bytes.subarray(ranges[2 * index], ranges[2 * index + 1]);
 
 /** Bytes of all ranges together. */
 export function rangesSize(ranges: Ranges): number {
@@ -101,7 +104,7 @@ export function sealRanges(
   let at = 0;
   for (let index = 0; index < lengths.length; index++) {
     const id = ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE);
-    const content = bytes.subarray(ranges[2 * index], ranges[2 * index + 1]);
+    const content = rangeAt(bytes, ranges, index);
     const { header, payload } = sealChunk(settings, id, content);
     lengths[index] = header.length + payload.length;
     target.set(header, at);
@@ -126,8 +129,7 @@ export function recordsOf(
   return Array.from(lengths, (length, index) => {
     const header = target.subarray(at, at + CHUNK_HEADER_SIZE);
     at += CHUNK_HEADER_SIZE;
-    if (plain[index] === 1)
-      return { header, payload: bytes.subarray(ranges[2 * index], ranges[2 * index + 1]) };
+    if (plain[index] === 1) return { header, payload: rangeAt(bytes, ranges, index) };
     const payload = target.subarray(at, at + length - CHUNK_HEADER_SIZE);
     at += payload.length;
     return { header, payload };

@@ -1,13 +1,14 @@
-import { asCkptError, CkptError } from '@ckptree/errors';
+import { CkptError } from '@ckptree/errors';
 import type { ByteSink } from '@ckptree/model';
 import { FolderBackend } from './backend/folder-backend.js';
-import { type ObjectBackend, objectExists } from './backend/object-backend.js';
+import type { ObjectBackend } from './backend/object-backend.js';
 import type { CodecName } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
 import { openRecords } from './chunk-records.js';
 import { createConfig, newConfig, readConfig, type StoreConfig } from './config.js';
 import { contentHash } from './content-hash.js';
-import { isDamage, isGone, isUnreadable } from './faults.js';
+import { isGone, isUnreadable } from './faults.js';
+import { findCheckpoint, newestNamed, type Unreadable } from './find-checkpoint.js';
 import { type ForgetPolicy, forgottenBy } from './forget-policy.js';
 import { collectGarbage, type GcOptions, type GcReport } from './gc.js';
 import {
@@ -181,7 +182,7 @@ export class Store {
 
   /** Begins a checkpoint. Without a parent, the newest one of the same name is taken. */
   async begin(options: SessionOptions = {}): Promise<Session> {
-    const parent = options.parent ?? (await this.#newest(options.name)).named?.id;
+    const parent = options.parent ?? (await newestNamed(this.#context, options.name)).named?.id;
     return Session.begin(this.#context, parent === undefined ? options : { ...options, parent });
   }
 
@@ -209,28 +210,8 @@ export class Store {
    * @throws ENOENT none; EINVAL several; EIO, EBADMSG, EPERM, ... its manifest cannot be read, or that of a newer one, which may have
    *   the name
    */
-  async resolve(text: string): Promise<Manifest> {
-    const { backend } = this.#context;
-    if (isManifestId(text) && (await objectExists(backend, manifestName(text)))) return this.#asked(text);
-    const ids = await listManifestIds(backend);
-    const matching =
-      text === '' ? [] : ids.filter((id) => id.startsWith(text) || id.split('-')[1]!.startsWith(text));
-    if (matching.length === 1 && NO_NAME.test(text)) return this.#asked(matching[0]!);
-    const { named, unreadable } = await this.#newest(text);
-    if (named === undefined && matching.length === 1) return this.#asked(matching[0]!);
-    if (named === undefined && matching.length > 1) {
-      const [shown, more] = [matching.slice(0, SHOWN), matching.length - SHOWN];
-      const others = more > 0 ? ` and ${more} more` : '';
-      throw new CkptError('EINVAL', `${text} may mean ${shown.join(', ')}${others}; say more of the id`);
-    }
-    if (unreadable !== undefined)
-      throw notToBeRead(`${text} may mean checkpoint ${unreadable.id}, which`, unreadable);
-    if (named === undefined)
-      throw new CkptError(
-        'ENOENT',
-        `the store has no checkpoint ${text}; \`ckptree ls\` shows those that it has`,
-      );
-    return named;
+  resolve(text: string): Promise<Manifest> {
+    return findCheckpoint(this.#context, text);
   }
 
   /** The image of a checkpoint, byte for byte, read by position in any order. @throws ENOENT, EIO, EBADMSG */
@@ -322,59 +303,6 @@ export class Store {
   #manifest(id: string): Promise<Manifest> {
     return readManifest(this.#context.backend, id, this.#context.documentKey);
   }
-
-  /** That of a checkpoint which somebody asked for. */
-  async #asked(id: string): Promise<Manifest> {
-    try {
-      return await this.#manifest(id);
-    } catch (error) {
-      throw isUnreadable(error) ? notToBeRead(`checkpoint ${id}`, { id, error }) : error;
-    }
-  }
-
-  /** The newest checkpoint of a name, and of those that are newer and cannot be read, so that nobody knows their names, the newest. */
-  async #newest(
-    name: string | undefined,
-  ): Promise<{ readonly named?: Manifest; readonly unreadable?: Unreadable }> {
-    if (name === undefined) return {};
-    const ids = (await listManifestIds(this.#context.backend, true)).reverse();
-    let unreadable: Unreadable | undefined;
-    for (let at = 0, count = 1; at < ids.length; at += count, count = Math.min(2 * count, LANES)) {
-      const found = await Promise.all(ids.slice(at, at + count).map((id) => this.#looked(id)));
-      for (const one of found) {
-        if (one === undefined) continue;
-        if ('error' in one) unreadable ??= one;
-        else if (one.name === name) return { named: one, ...(unreadable && { unreadable }) };
-      }
-    }
-    return { ...(unreadable && { unreadable }) };
-  }
-
-  /** undefined when it was just forgotten. */
-  async #looked(id: string): Promise<Manifest | Unreadable | undefined> {
-    try {
-      return await this.#manifest(id);
-    } catch (error) {
-      if (isUnreadable(error)) return { id, error };
-      if (isGone(error)) return undefined;
-      throw error;
-    }
-  }
-}
-
-/** What a checkpoint is whose manifest cannot be read nobody knows. */
-interface Unreadable {
-  readonly id: string;
-  readonly error: unknown;
-}
-
-/** @param who is that checkpoint: the subject of the sentence */
-function notToBeRead(who: string, { id, error }: Unreadable): CkptError {
-  const { code, message } = asCkptError(error);
-  const help = isDamage(error)
-    ? '`ckptree store verify` on its folder tells more, and `ckptree store repair` takes it out'
-    : 'say by an id which one is meant';
-  return new CkptError(code, `${who} cannot be read: ${message}; ${help}`, { path: manifestName(id) }, error);
 }
 
 /** Bytes that are exported at once. */
@@ -401,12 +329,3 @@ async function* piecesOf(image: StoredImage, buffers: SlabPool): AsyncIterable<E
     yield { buffer, reading };
   }
 }
-
-/** Says so much of an id that it is no name: the date and some of the time, or all of the random part. */
-const NO_NAME = /^(?:[0-9]{8}t[0-9]*(?:-[0-9a-f]*)?|[0-9a-f]{8})$/;
-
-/** Manifests that are read at once, at most, by who looks for a name: the first ones are most likely to have it. */
-const LANES = 32;
-
-/** Of so many ids that may be meant, so many are named. */
-const SHOWN = 5;

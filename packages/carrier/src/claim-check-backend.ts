@@ -2,12 +2,14 @@ import { CkptError } from '@ckptree/errors';
 import { type Connection, request, storage } from '@ckptree/protocol';
 import {
   checkObjectName,
-  contentHash,
   FolderBackend,
   type GrowingObject,
   hexId,
   type ObjectBackend,
   type ObjectInfo,
+  PartsHash,
+  type PartsProof,
+  partBytes,
   type TemporaryFile,
 } from '@ckptree/store';
 import { NatsBackend } from './nats-backend.js';
@@ -25,7 +27,7 @@ export interface ClaimCheckOptions extends PatienceOptions {
 
 /**
  * A store on a volume that this host shares with the storage services. Large objects are written to `incoming/` there,
- * and only their name, size and hash are sent; a service checks the file and gives it its place. Reads go
+ * and only their name, size and hash are sent (of a pack, a hash that those of its chunks make up); a service checks the file and gives it its place. Reads go
  * straight to the volume.
  */
 export class ClaimCheckBackend implements ObjectBackend {
@@ -93,12 +95,12 @@ export class ClaimCheckBackend implements ObjectBackend {
   async draft(name: string, lease?: string): Promise<GrowingObject> {
     checkObjectName(name);
     const file = await this.#folder.deposit();
-    const running = contentHash().begin();
+    const hash = new PartsHash();
     return {
       write: async (...parts) => {
         // Together: one thread copies while this one hashes.
-        const writing = file.write(...parts);
-        for (const part of parts) running.update(part);
+        const writing = file.write(...parts.map(partBytes));
+        for (const part of parts) hash.add(part);
         await writing;
       },
       read: (position, length) => file.read(position, length),
@@ -106,7 +108,7 @@ export class ClaimCheckBackend implements ObjectBackend {
         if (file.size <= this.#smallBytes)
           return this.#remote.put(name, [await file.read(0, file.size)], lease);
         await file.sync();
-        return this.#adopt(name, file, hexId(running.digest()), lease);
+        return this.#adopt(name, file, hash.finish(), lease);
       },
       close: () => file.close(),
     };
@@ -130,10 +132,17 @@ export class ClaimCheckBackend implements ObjectBackend {
   #adopt(
     name: string,
     { name: incoming, size }: TemporaryFile,
-    hash: string,
+    { hash, parts }: PartsProof,
     lease?: string,
   ): Promise<boolean> {
-    const body = { name, incoming, size, hash, ...(lease !== undefined && { lease }) };
+    const body = {
+      name,
+      incoming,
+      size,
+      hash: hexId(hash),
+      ...(parts !== undefined && { parts }),
+      ...(lease !== undefined && { lease }),
+    };
     return this.#remote.create(name, size, 'volume', (attempt) =>
       request(
         this.#connection,

@@ -12,7 +12,7 @@ async function threadsThatGiveWay(work: string): Promise<number> {
     import { poolEngine } from '${import.meta.resolve('@ckptree/store')}';
 
     const shared = () => new Uint8Array(new SharedArrayBuffer(2 ** 21));
-        const record = (engine) => engine.record(shared(), Uint32Array.of(0, 2 ** 20), shared());
+        const record = (engine) => engine.record([shared()], shared());
     ${work};
     const usual = getPriority(process.pid);
     const givesWay = (thread) => getPriority(Number(thread)) > usual;

@@ -144,6 +144,12 @@ export function decodeChunkHeader(bytes: Uint8Array): ChunkHeader | undefined {
   return sound ? header : undefined;
 }
 
+/** BLAKE3 of the payload, where its header says it: that of a content which is stored as it is, in a store without keys, is the id. */
+export function payloadHash(header: Uint8Array): Uint8Array | undefined {
+  const { codec, cipher } = decodeChunkHeader(header)!;
+  return codec === CODEC.none && cipher === CIPHER.none ? header.subarray(0, HASH_SIZE) : undefined;
+}
+
 /** The first bytes in a stretch of a pack that look like the header of a chunk. */
 export function findChunkHeader(
   bytes: Uint8Array,

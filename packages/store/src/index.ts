@@ -8,6 +8,7 @@ export {
   type ObjectBackend,
   type ObjectInfo,
   type OpenObject,
+  partBytes,
 } from './backend/object-backend.js';
 export type { ObjectDraft } from './backend/object-draft.js';
 export type { DraftContent, TemporaryFile } from './backend/temporary-file.js';
@@ -41,6 +42,7 @@ export type { StoredImage } from './image/stored-image.js';
 export type { KeyInfo, Secret } from './keys.js';
 export { type LeaseInfo, withLease } from './lease.js';
 export { hostOwners, type Owners } from './owner.js';
+export { hashInParts, PartsHash, type PartsProof } from './parts-hash.js';
 export { type ChunkEngine, inlineEngine } from './put/chunk-engine.js';
 export { poolEngine } from './put/pool-engine.js';
 export type { RepairOptions, RepairReport } from './repair.js';

@@ -6,6 +6,7 @@ import {
   FolderBackend,
   type GrowingObject,
   type ObjectBackend,
+  partBytes,
   realFileSystem,
   Store,
 } from '@ckptree/store';
@@ -38,7 +39,7 @@ function growing(backend: MemoryBackend) {
     const parts: Uint8Array[] = [];
     return {
       write: async (...more) => {
-        for (const part of more) {
+        for (const part of more.map(partBytes)) {
           written.push(part.length);
           parts.push(part.slice());
         }

@@ -20,16 +20,16 @@ describe('threads', () => {
     // What does not compress stays where it is, among what does.
     bytes.set(randomBytes(500_000), 1_000_000);
     const ends = [0, 1_000_000, 1_500_000, bytes.length];
-    const ranges = Uint32Array.from([0, 1, 2].flatMap((index) => [ends[index]!, ends[index + 1]!]));
-    const target = (): Uint8Array => new Uint8Array(new SharedArrayBuffer(sealedSize(ranges)));
+    const contents = [0, 1, 2].map((index) => bytes.subarray(ends[index], ends[index + 1]));
+    const target = (): Uint8Array => new Uint8Array(new SharedArrayBuffer(sealedSize(contents)));
     const results = [];
     for (const engine of [pool, inline]) {
       const [recordTarget, sealTarget] = [target(), target()];
-      const { ids, ...recorded } = await engine.record(bytes, ranges, recordTarget);
-      const sealed = await engine.seal(bytes, ranges, ids, sealTarget);
+      const { ids, ...recorded } = await engine.record(contents, recordTarget);
+      const sealed = await engine.seal(contents, ids, sealTarget);
       results.push(
-        { ids, ...recorded, records: recordsOf(bytes, ranges, recordTarget, recorded) },
-        { ids, ...sealed, records: recordsOf(bytes, ranges, sealTarget, sealed) },
+        { ids, ...recorded, records: recordsOf(contents, recordTarget, recorded) },
+        { ids, ...sealed, records: recordsOf(contents, sealTarget, sealed) },
       );
     }
     const bytesOf = ({ header, payload }: ChunkRecord): Buffer => Buffer.concat([header, payload]);
@@ -45,7 +45,7 @@ describe('threads', () => {
     for (const [index, record] of records.entries()) {
       const id = Buffer.from(ids.subarray(index * 32, (index + 1) * 32)).toString('hex');
       const content = await pool.open(id, new Uint8Array(bytesOf(record)));
-      expect(Buffer.from(content).equals(bytes.subarray(ends[index], ends[index + 1]))).toBe(true);
+      expect(Buffer.from(content).equals(contents[index]!)).toBe(true);
     }
   });
 
@@ -82,5 +82,5 @@ test('threads that are being started for work that does not come end with the en
   // Neither throws later on.
   engine.prepare(2 ** 30);
   const bytes = new Uint8Array(new SharedArrayBuffer(2 ** 20));
-  await expect(engine.record(bytes, Uint32Array.of(0, 2 ** 20), bytes)).rejects.toThrow(/closed/);
+  await expect(engine.record([bytes], bytes)).rejects.toThrow(/closed/);
 });

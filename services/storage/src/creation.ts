@@ -3,6 +3,7 @@ import {
   contentHash,
   type DraftContent,
   type FolderBackend,
+  hashInParts,
   hexId,
   type ObjectDraft,
   type Owners,
@@ -32,12 +33,22 @@ export interface CreationComponents {
 
 const PIECE = 1024 * 1024;
 
-/** Gives a draft its name, once it is found to be what its name says. The draft is the caller's to close. */
+/** What a content is known by. */
+export interface Fingerprint {
+  /** See hashOf(). */
+  readonly hash: string;
+  readonly parts?: readonly number[] | undefined;
+}
+
+/**
+ * Gives a draft its name, once it is found to be what its name says. The draft is the caller's to close.
+ * @param fingerprint of the draft
+ */
 export async function create(
   { folder, owners, admission, observer }: CreationComponents,
   { name, lease, again }: CreationRequest,
   draft: ObjectDraft,
-  hash: () => Promise<string>,
+  fingerprint: () => Promise<Fingerprint>,
 ): Promise<CreationReply> {
   const started = performance.now();
   await admission.content(name, draft);
@@ -45,25 +56,38 @@ export async function create(
   const created = await (lease === undefined ? commit() : withLease(folder, owners, lease, commit));
   if (created) observer.stored(name, (performance.now() - started) / 1000);
   if (created || again !== true) return { created };
-  return { created, same: (await hash()) === (await storedHash(folder, name, draft.size)) };
+  const { hash, parts } = await fingerprint();
+  return { created, same: hash === (await storedHash(folder, name, draft.size, parts)) };
 }
 
 /** The hash of an object of this size that is in the store; undefined when there is none. */
-async function storedHash(folder: FolderBackend, name: string, size: number): Promise<string | undefined> {
+async function storedHash(
+  folder: FolderBackend,
+  name: string,
+  size: number,
+  parts: readonly number[] | undefined,
+): Promise<string | undefined> {
   try {
     // One byte more: a longer object is another one.
     const behind = await folder.read(name, size, 1);
     if (behind.length > 0) return undefined;
-    return await hashOf({ size, read: (position, length) => folder.read(name, position, length) });
+    return await hashOf({ size, read: (position, length) => folder.read(name, position, length) }, parts);
   } catch (error) {
     if (isCkptError(error) && error.code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-/** BLAKE3 of all of it. While a piece is hashed, the next one is read: into two buffers in turn, since fresh memory is slow. */
-export async function hashOf({ size, read }: Pick<DraftContent, 'size' | 'read'>): Promise<string> {
-  const hash = contentHash().begin();
+/**
+ * BLAKE3 of all of it, or of the hashes of its parts. While a piece is hashed, the next one is read: into two buffers in turn, since
+ * fresh memory is slow.
+ * @param parts bytes of each
+ */
+export async function hashOf(
+  { size, read }: Pick<DraftContent, 'size' | 'read'>,
+  parts?: readonly number[],
+): Promise<string> {
+  const hash = parts === undefined ? contentHash().begin() : hashInParts(parts);
   const buffers = [0, 1].map(() => Buffer.allocUnsafeSlow(Math.min(PIECE, size)));
   const readAt = (at: number): Promise<Uint8Array> =>
     read(at, Math.min(PIECE, size - at), buffers[(at / PIECE) % 2]);

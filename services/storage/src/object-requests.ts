@@ -7,6 +7,7 @@ import {
   type CreationReply,
   type CreationRequest,
   create,
+  type Fingerprint,
   hashOf,
 } from './creation.js';
 import { Gate } from './gate.js';
@@ -61,7 +62,7 @@ export function objectRequests(
     try {
       await draft.write(payload);
       observer.received(payload.length);
-      return await create(components, request, draft, () => hashOf(content));
+      return await create(components, request, draft, async () => ({ hash: await hashOf(content) }));
     } finally {
       await draft.close();
     }
@@ -95,10 +96,10 @@ export function objectRequests(
     put: (request, { payload }) =>
       budget.hold(payload.length, () => gates.put.run(() => put(request, payload))),
 
-    adopt: ({ incoming, size, hash, ...request }) =>
+    adopt: ({ incoming, size, hash, parts, ...request }) =>
       gates.adopt.run(async () => {
         try {
-          const reply = await adopt(components, request, { incoming, size, hash });
+          const reply = await adopt(components, request, { incoming, size, hash, parts });
           observer.adopted(size);
           return reply;
         } catch (error) {
@@ -109,20 +110,23 @@ export function objectRequests(
   };
 }
 
-interface Claim {
+interface Claim extends Fingerprint {
   readonly incoming: string;
   readonly size: number;
-  readonly hash: string;
 }
 
 async function adopt(
   components: CreationComponents,
   request: CreationRequest,
-  { incoming, size, hash }: Claim,
+  { incoming, size, hash, parts }: Claim,
 ): Promise<CreationReply> {
   const { folder, admission } = components;
   admission.name(request.name, size);
   admission.lease(request.name, request.lease);
+  if (parts !== undefined && parts.reduce((sum, bytes) => sum + bytes, 0) !== size)
+    throw new CkptError('EINVAL', `the parts of ${incoming} do not make up its ${size} bytes`, {
+      field: '/parts',
+    });
   const draft = await folder.adopt(request.name, incoming);
   try {
     if (draft.size !== size)
@@ -130,9 +134,9 @@ async function adopt(
         field: '/size',
       });
     const content: DraftContent = { size, read: (...args) => draft.read(...args) };
-    if ((await hashOf(content)) !== hash)
+    if ((await hashOf(content, parts)) !== hash)
       throw new CkptError('EIO', `${incoming} has another hash than was claimed`, { field: '/hash' });
-    return await create(components, request, draft, async () => hash);
+    return await create(components, request, draft, async () => ({ hash, parts }));
   } finally {
     await draft.close();
   }

@@ -116,7 +116,7 @@ export class UploadTable {
     try {
       this.#components.admission.lease(name, creation.lease);
       const draft = await upload.complete(hash);
-      const reply = await create(this.#components, { name, ...creation }, draft, async () => hash);
+      const reply = await create(this.#components, { name, ...creation }, draft, async () => ({ hash }));
       this.#remember(id, reply);
       return reply;
     } finally {

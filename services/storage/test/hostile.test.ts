@@ -203,6 +203,29 @@ describe('claim checks that lie', () => {
     await unharmed();
   });
 
+  test('about the parts that make up the hash', async () => {
+    const { bytes } = await soundPack();
+    const name = `packs/${packId()}`;
+    await writeFile(join(path, 'incoming', 'in-parts'), bytes, { mode: 0o600 });
+    before = await everything();
+    const half = Math.floor(bytes.length / 2);
+    const [first, second] = [bytes.subarray(0, half), bytes.subarray(half)].map((part) =>
+      contentHash().digest(part),
+    );
+    const hash = hexId(contentHash().digest(first!, second!));
+    const inParts = (parts: number[], over: object = {}) =>
+      claim(name, 'in-parts', bytes, { hash, parts, ...over });
+    for (const parts of [[half], [half, bytes.length], [half, bytes.length - half, 1], [0, bytes.length]])
+      await expect(inParts(parts)).rejects.toMatchObject({ code: 'EINVAL' });
+    await expect(inParts(new Array(5000).fill(1))).rejects.toMatchObject({ code: 'EINVAL' });
+    const others = [half + 1, bytes.length - half - 1];
+    await expect(inParts(others)).rejects.toMatchObject({ code: 'EIO' });
+    // That of all bytes is not that of the parts.
+    const whole = { hash: hashOf(bytes) };
+    await expect(inParts([half, bytes.length - half], whole)).rejects.toMatchObject({ code: 'EIO' });
+    await unharmed();
+  });
+
   test('with names that lead elsewhere, links, folders, and files that others may write', async () => {
     const { bytes } = await soundPack();
     const name = `packs/${packId()}`;

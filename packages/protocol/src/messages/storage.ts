@@ -185,7 +185,16 @@ export const storageMessages = {
         description: 'Name of the file in `incoming/`. It is durable already.',
       }),
       size: Count('Its bytes.'),
-      hash: Hash('BLAKE3 of its bytes.'),
+      hash: Hash(
+        'BLAKE3 of its bytes; with `parts`, of the BLAKE3 hashes (32 bytes each) of these, one behind the other.',
+      ),
+      parts: Type.Optional(
+        Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), {
+          minItems: 1,
+          maxItems: 4_096,
+          description: 'Bytes of each part that was hashed by itself; they make up the file.',
+        }),
+      ),
       ...creation,
     },
     reply: { created: Created, same: Same },

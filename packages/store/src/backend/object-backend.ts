@@ -45,10 +45,15 @@ export interface ObjectBackend {
   strays?(kind: string): Promise<string[]>;
 }
 
+/** Bytes of an object, with their BLAKE3 hash where that is known anyway: whoever has to prove what was written need not hash them. */
+export type ObjectPart = Uint8Array | { readonly bytes: Uint8Array; readonly hash: Uint8Array };
+
+export const partBytes = (part: ObjectPart): Uint8Array => (part instanceof Uint8Array ? part : part.bytes);
+
 /** An object on its way into a store: nobody sees anything of it before commit(). Closing it otherwise drops it. */
 export interface GrowingObject {
   /** Appends, one part behind the other; one call at a time. They are read until it resolves. @throws ENOSPC, EIO */
-  write(...parts: readonly Uint8Array[]): Promise<void>;
+  write(...parts: readonly ObjectPart[]): Promise<void>;
   /** Of what was written: up to `length` bytes at `position`. */
   read(position: number, length: number): Promise<Uint8Array>;
   /**

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { CkptError } from '@ckptree/errors';
 import { KIND } from '../layout.js';
 import type { OpenedFile } from './file-system.js';
-import type { GrowingObject } from './object-backend.js';
+import { type GrowingObject, type ObjectPart, partBytes } from './object-backend.js';
 import { checkOwner, codeOf, type StoreFolder } from './store-folder.js';
 import { type DraftContent, TemporaryFile } from './temporary-file.js';
 
@@ -63,8 +63,8 @@ export class ObjectDraft implements DraftContent, GrowingObject {
   }
 
   /** Appends. One call at a time. @throws ENOSPC, EIO */
-  write(...parts: readonly Uint8Array[]): Promise<void> {
-    return this.#file.write(...parts);
+  write(...parts: readonly ObjectPart[]): Promise<void> {
+    return this.#file.write(...parts.map(partBytes));
   }
 
   read(position: number, length: number, target?: Uint8Array): Promise<Uint8Array> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { GrowingObject } from '../backend/object-backend.js';
-import { type ChunkHeader, type ChunkRecord, decodeChunkHeader } from '../chunk.js';
+import type { GrowingObject, ObjectPart } from '../backend/object-backend.js';
+import { type ChunkHeader, type ChunkRecord, decodeChunkHeader, payloadHash } from '../chunk.js';
 import type { ContentHash } from '../content-hash.js';
 import type { ChunkPlace, IndexEntry } from '../index/chunk-place.js';
 import { encodePackEnd, encodePackHeader, PACK_HEADER_SIZE, type PackId } from './pack-format.js';
@@ -44,7 +44,7 @@ export class PackBuilder {
       this.#size += place.length;
       return { id, size, ...place };
     });
-    const parts = joined(records.flatMap(({ header, payload }) => [header, payload]));
+    const parts = joined(records.flatMap(partsOf));
     return { added, written: this.#next(() => this.#object.write(...parts)) };
   }
 
@@ -78,14 +78,22 @@ export class PackBuilder {
 /** Where a record is, and the content that it stands for: its id and bytes. */
 export type AddedRecord = ChunkPlace & Pick<ChunkHeader, 'id' | 'size'>;
 
-/** The same bytes in as few parts as may be: those that lie one behind the other are one. */
-function joined(parts: readonly Uint8Array[]): Uint8Array[] {
-  const all: Uint8Array[] = [];
+function partsOf({ header, payload }: ChunkRecord): ObjectPart[] {
+  const hash = payloadHash(header);
+  return [header, hash === undefined ? payload : { bytes: payload, hash }];
+}
+
+/** The same bytes in as few parts as may be: those that lie one behind the other are one, unless the hash of one is known. */
+function joined(parts: readonly ObjectPart[]): ObjectPart[] {
+  const all: ObjectPart[] = [];
   for (const part of parts) {
     const last = all.at(-1);
-    if (last?.buffer === part.buffer && last.byteOffset + last.length === part.byteOffset)
+    if (last instanceof Uint8Array && part instanceof Uint8Array && isBehind(part, last))
       all[all.length - 1] = new Uint8Array(part.buffer, last.byteOffset, last.length + part.length);
     else all.push(part);
   }
   return all;
 }
+
+const isBehind = (part: Uint8Array, last: Uint8Array): boolean =>
+  last.buffer === part.buffer && last.byteOffset + last.length === part.byteOffset;

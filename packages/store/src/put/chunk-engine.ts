@@ -10,9 +10,6 @@ import { type ChunkId, contentHash, HASH_SIZE } from '../content-hash.js';
 import { type FileStretch, StretchReader } from '../stretch-reader.js';
 import { type SlabPages, type SlabScan, scanSlab } from './scan-slab.js';
 
-/** Stretches of a buffer: pairs (start, end), in bytes. */
-export type Ranges = Uint32Array;
-
 /** The heavy part of a store: hashing, compressing, encrypting, and back. */
 export interface ChunkEngine {
   /** How many buffers it can work on at once. */
@@ -22,13 +19,14 @@ export interface ChunkEngine {
   /** Reads pages, closes them up and hashes them. Nobody may touch the slab until it resolves. @throws as scanSlab() */
   scan(pages: SlabPages): Promise<SlabScan>;
   /**
-   * Makes the records of all ranges, one behind the other in `target`; see recordsOf().
+   * Makes the records of all contents, one behind the other in `target`; see recordsOf(). What is in shared memory is read there,
+   * by threads, and must not change until it resolves.
    * @param ids    of them, HASH_SIZE bytes each
-   * @param target of sealedSize() bytes at least; in shared memory when `bytes` are
+   * @param target of sealedSize() bytes at least; in shared memory when the contents are
    */
-  seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Sealed>;
-  /** As seal(), of ranges whose ids are not known: for what is most likely new. `bytes` must not change until it resolves. */
-  record(bytes: Uint8Array, ranges: Ranges, target: Uint8Array): Promise<Recorded>;
+  seal(contents: Contents, ids: Uint8Array, target: Uint8Array): Promise<Sealed>;
+  /** As seal(), of contents whose ids are not known: for what is most likely new. */
+  record(contents: Contents, target: Uint8Array): Promise<Recorded>;
   /**
    * The content of a chunk, checked. It may take `record` away.
    * @param target of just its size, in shared memory: where it goes
@@ -45,10 +43,13 @@ export interface ChunkEngine {
   close(): Promise<void>;
 }
 
-/** The records of ranges. */
+/** Of chunks, in whatever memory they are. */
+export type Contents = readonly Uint8Array[];
+
+/** The records of contents. */
 export interface Sealed {
   readonly lengths: Uint32Array;
-  /** For each, whether its payload is the range as it is (1): then only its header is in the target. */
+  /** For each, whether its payload is the content as it is (1): then only its header is in the target. */
   readonly plain: Uint8Array;
 }
 
@@ -69,42 +70,26 @@ export interface RecordPlace {
   readonly target: Uint8Array;
 }
 
-function digestRanges(settings: ChunkSettings, bytes: Uint8Array, ranges: Ranges): Uint8Array {
-  const hash = contentHash(settings.idKey);
-  const ids = new Uint8Array((ranges.length / 2) * HASH_SIZE);
-  for (let index = 0; index < ranges.length; index += 2)
-    ids.set(hash.digest(rangeAt(bytes, ranges, index / 2)), (index / 2) * HASH_SIZE);
-  return ids;
-}
+/** Bytes of all contents together. */
+export const contentsSize = (contents: Contents): number =>
+  contents.reduce((size, { length }) => size + length, 0);
 
-/** Bytes that the records of ranges may take. */
-export const sealedSize = (ranges: Ranges): number =>
-  rangesSize(ranges) + (ranges.length / 2) * RECORD_OVERHEAD;
-
-const rangeAt = (bytes: Uint8Array, ranges: Ranges, index: number): Uint8Array =>
-  bytes.subarray(ranges[2 * index], ranges[2 * index + 1]);
-
-/** Bytes of all ranges together. */
-export function rangesSize(ranges: Ranges): number {
-  let size = 0;
-  for (let index = 0; index < ranges.length; index += 2) size += ranges[index + 1]! - ranges[index]!;
-  return size;
-}
+/** Bytes that the records of contents may take. */
+export const sealedSize = (contents: Contents): number =>
+  contentsSize(contents) + contents.length * RECORD_OVERHEAD;
 
 /** What does not pay to compress is not copied, either: that takes longer than hashing it. */
-export function sealRanges(
+export function sealContents(
   settings: ChunkSettings,
-  bytes: Uint8Array,
-  ranges: Ranges,
+  contents: Contents,
   ids: Uint8Array,
   target: Uint8Array,
 ): Sealed {
-  const lengths = new Uint32Array(ranges.length / 2);
-  const plain = new Uint8Array(lengths.length);
+  const lengths = new Uint32Array(contents.length);
+  const plain = new Uint8Array(contents.length);
   let at = 0;
-  for (let index = 0; index < lengths.length; index++) {
+  for (const [index, content] of contents.entries()) {
     const id = ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE);
-    const content = rangeAt(bytes, ranges, index);
     const { header, payload } = sealChunk(settings, id, content);
     lengths[index] = header.length + payload.length;
     target.set(header, at);
@@ -118,32 +103,24 @@ export function sealRanges(
   return { lengths, plain };
 }
 
-/** The records that were made of ranges: views of `bytes` and `target`. */
-export function recordsOf(
-  bytes: Uint8Array,
-  ranges: Ranges,
-  target: Uint8Array,
-  { lengths, plain }: Sealed,
-): ChunkRecord[] {
+export function recordContents(settings: ChunkSettings, contents: Contents, target: Uint8Array): Recorded {
+  const hash = contentHash(settings.idKey);
+  const ids = new Uint8Array(contents.length * HASH_SIZE);
+  for (const [index, content] of contents.entries()) ids.set(hash.digest(content), index * HASH_SIZE);
+  return { ids, ...sealContents(settings, contents, ids, target) };
+}
+
+/** The records that were made of contents: views of these and of `target`. */
+export function recordsOf(contents: Contents, target: Uint8Array, { lengths, plain }: Sealed): ChunkRecord[] {
   let at = 0;
-  return Array.from(lengths, (length, index) => {
+  return contents.map((content, index) => {
     const header = target.subarray(at, at + CHUNK_HEADER_SIZE);
     at += CHUNK_HEADER_SIZE;
-    if (plain[index] === 1) return { header, payload: rangeAt(bytes, ranges, index) };
-    const payload = target.subarray(at, at + length - CHUNK_HEADER_SIZE);
+    if (plain[index] === 1) return { header, payload: content };
+    const payload = target.subarray(at, at + lengths[index]! - CHUNK_HEADER_SIZE);
     at += payload.length;
     return { header, payload };
   });
-}
-
-export function recordRanges(
-  settings: ChunkSettings,
-  bytes: Uint8Array,
-  ranges: Ranges,
-  target: Uint8Array,
-): Recorded {
-  const ids = digestRanges(settings, bytes, ranges);
-  return { ids, ...sealRanges(settings, bytes, ranges, ids, target) };
 }
 
 /** @param reader brings what is in a file. @returns the sizes of the contents */
@@ -167,8 +144,8 @@ export function inlineEngine(settings: ChunkSettings): ChunkEngine {
     lanes: 1,
     prepare: () => undefined,
     scan: async (pages) => scanSlab(settings, pages),
-    seal: async (bytes, ranges, ids, target) => sealRanges(settings, bytes, ranges, ids, target),
-    record: async (bytes, ranges, target) => recordRanges(settings, bytes, ranges, target),
+    seal: async (contents, ids, target) => sealContents(settings, contents, ids, target),
+    record: async (contents, target) => recordContents(settings, contents, target),
     open: async (id, record, target) => openChunk(settings, id, record, target),
     openAll: async (source, records) => openAllInto(settings, reader, source, records),
     close: async () => undefined,

@@ -16,13 +16,13 @@ import type { ChunkPlace } from '../index/chunk-place.js';
 import { newPackId, PackBuilder } from '../pack/pack-builder.js';
 import { packName } from '../pack/pack-reader.js';
 import type { StoreContext } from '../store-context.js';
-import { type ChunkEngine, type Ranges, recordsOf, sealedSize } from './chunk-engine.js';
+import { type ChunkEngine, type Contents, recordsOf, sealedSize } from './chunk-engine.js';
 import { HeldObject } from './held-object.js';
 import { SLAB_SIZE, SlabPool } from './slab-pool.js';
 import type { SpareSlabs } from './spare-slabs.js';
 
-/** Packs that may be on their way to the disk while the next one is filled. More was no faster. */
-const PACKS_IN_FLIGHT = 1;
+/** Packs that may be on their way into the store while the next one is filled: those that grow there, and those that are held in memory. */
+const PACKS_IN_FLIGHT = { growing: 2, held: 1 };
 
 /** Bytes of the records of one slab, at most: each page may make a record of its own. */
 const TARGET_SIZE = SLAB_SIZE + (SLAB_SIZE / PAGE_SIZE) * RECORD_OVERHEAD;
@@ -109,12 +109,12 @@ export class ChunkWriter {
     this.#coming.add(id);
   }
 
-  /** Compresses, encrypts and adds. @param ids of the ranges, 32 bytes each */
-  async add(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array): Promise<void> {
-    if (ranges.length === 0) return;
-    await this.#withTarget(ranges, async (target) => {
-      const sealed = await this.#engine.seal(bytes, ranges, ids, target);
-      await this.#append(recordsOf(bytes, ranges, target, sealed));
+  /** Compresses, encrypts and adds. @param contents not to be touched until it resolves. @param ids of them, 32 bytes each */
+  async add(contents: Contents, ids: Uint8Array): Promise<void> {
+    if (contents.length === 0) return;
+    await this.#withTarget(contents, async (target) => {
+      const sealed = await this.#engine.seal(contents, ids, target);
+      await this.#append(recordsOf(contents, target, sealed));
     });
   }
 
@@ -123,12 +123,24 @@ export class ChunkWriter {
     return (await this.putAll([content]))[0]!;
   }
 
-  /** Adds those contents that the store has not. @returns their ids */
-  putAll(contents: readonly Uint8Array[]): Promise<ChunkId[]> {
-    return this.#putRanges(
-      contents.length === 1 ? contents[0]! : Buffer.concat(contents),
-      rangesOf(contents),
-    );
+  /** Adds those contents that the store has not. @param contents not to be touched until it resolves. @returns their ids */
+  async putAll(contents: Contents): Promise<ChunkId[]> {
+    const ids: ChunkId[] = [];
+    await this.#withTarget(contents, async (target) => {
+      const recorded = await this.#engine.record(contents, target);
+      const fresh: ChunkRecord[] = [];
+      for (const [index, record] of recordsOf(contents, target, recorded).entries()) {
+        const id = hexId(recorded.ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE));
+        ids.push(id);
+        // Another call may have promised the same content meanwhile.
+        if (!(await this.has(id)) && !this.isComing(id)) {
+          this.promise(id);
+          fresh.push(record);
+        }
+      }
+      await this.#append(fresh);
+    });
+    return ids;
   }
 
   /** Adds recipes. @param recipes the chunks of each. @returns their ids */
@@ -144,34 +156,19 @@ export class ChunkWriter {
   }
 
   /** As putAll(), for RECIPE_CHUNK bytes at most: from shared memory threads take them without a copy. */
-  async #putShared(contents: readonly Uint8Array[]): Promise<ChunkId[]> {
+  async #putShared(contents: Contents): Promise<ChunkId[]> {
     const slab = await this.#recipes.take();
     try {
-      const ranges = rangesOf(contents);
-      for (const [index, content] of contents.entries()) slab.set(content, ranges[2 * index]!);
-      return await this.#putRanges(slab, ranges);
+      let size = 0;
+      const shared = contents.map((content) => {
+        slab.set(content, size);
+        size += content.length;
+        return slab.subarray(size - content.length, size);
+      });
+      return await this.putAll(shared);
     } finally {
       this.#recipes.give(slab);
     }
-  }
-
-  async #putRanges(bytes: Uint8Array, ranges: Ranges): Promise<ChunkId[]> {
-    const ids: ChunkId[] = [];
-    await this.#withTarget(ranges, async (target) => {
-      const recorded = await this.#engine.record(bytes, ranges, target);
-      const fresh: ChunkRecord[] = [];
-      for (const [index, record] of recordsOf(bytes, ranges, target, recorded).entries()) {
-        const id = hexId(recorded.ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE));
-        ids.push(id);
-        // Another call may have promised the same content meanwhile.
-        if (!(await this.has(id)) && !this.isComing(id)) {
-          this.promise(id);
-          fresh.push(record);
-        }
-      }
-      await this.#append(fresh);
-    });
-    return ids;
   }
 
   /** @param record header and payload, one behind the other */
@@ -199,9 +196,9 @@ export class ChunkWriter {
     await Promise.allSettled(this.#putting);
   }
 
-  /** @param work is lent a buffer for the records of the ranges */
-  async #withTarget(ranges: Ranges, work: (target: Uint8Array) => Promise<void>): Promise<void> {
-    const size = sealedSize(ranges);
+  /** @param work is lent a buffer for the records of the contents */
+  async #withTarget(contents: Contents, work: (target: Uint8Array) => Promise<void>): Promise<void> {
+    const size = sealedSize(contents);
     if (size < SMALL || size > TARGET_SIZE) return work(new Uint8Array(size));
     const target = await this.#targets.take();
     try {
@@ -251,7 +248,9 @@ export class ChunkWriter {
   }
 
   async #beginPack(): Promise<void> {
-    while (this.#putting.size > PACKS_IN_FLIGHT) await Promise.race(this.#putting);
+    const { growing, held } = PACKS_IN_FLIGHT;
+    const limit = this.#backend.draft === undefined ? held : growing;
+    while (this.#putting.size > limit) await Promise.race(this.#putting);
     const id = newPackId();
     const name = packName(id);
     const object = (await this.#backend.draft?.(name)) ?? new HeldObject(this.#backend, name, this.#spares);
@@ -299,15 +298,4 @@ function groupsOf(contents: readonly Uint8Array[], size: number): Uint8Array[][]
     left -= content.length;
   }
   return groups;
-}
-
-/** Of contents that stand one behind the other. */
-function rangesOf(contents: readonly Uint8Array[]): Ranges {
-  let end = 0;
-  return Uint32Array.from(
-    contents.flatMap(({ length }) => {
-      end += length;
-      return [end - length, end];
-    }),
-  );
 }

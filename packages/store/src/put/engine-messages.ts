@@ -1,8 +1,9 @@
 import type { ErrorData } from '@ckptree/errors';
 import type { ChunkSettings } from '../chunk.js';
 import type { ChunkId } from '../content-hash.js';
-import type { Ranges, Recorded, RecordPlace, RecordSource, Sealed } from './chunk-engine.js';
+import type { Recorded, RecordPlace, RecordSource, Sealed } from './chunk-engine.js';
 import type { SlabPages, SlabScan } from './scan-slab.js';
+import type { SharedContents } from './shared-contents.js';
 
 /** What a thread is started with. */
 export interface EngineThreadData {
@@ -10,20 +11,18 @@ export interface EngineThreadData {
   readonly givesWay: boolean;
 }
 
-/** What the pool asks of a thread. `bytes` are in shared memory. */
+/** What the pool asks of a thread. */
 export type EngineRequest = { readonly settings: ChunkSettings } & (
   | { readonly kind: 'scan'; readonly pages: SlabPages }
   | {
       readonly kind: 'seal';
-      readonly bytes: Uint8Array;
-      readonly ranges: Ranges;
+      readonly contents: SharedContents;
       readonly ids: Uint8Array;
       readonly target: Uint8Array;
     }
   | {
       readonly kind: 'record';
-      readonly bytes: Uint8Array;
-      readonly ranges: Ranges;
+      readonly contents: SharedContents;
       readonly target: Uint8Array;
     }
   | {
@@ -40,7 +39,7 @@ export type EngineRequest = { readonly settings: ChunkSettings } & (
 export type EngineResult = Uint8Array | Uint32Array | SlabScan | Sealed | Recorded;
 
 /**
- * What a thread answers: a scan, what became of ranges, the sizes of contents, or a content. A thrown error would lose its code on the way, so
+ * What a thread answers: a scan, what became of contents, the sizes of contents, or a content. A thrown error would lose its code on the way, so
  * failures are data.
  */
 export type EngineAnswer =

@@ -3,9 +3,10 @@ import { errorToData } from '@ckptree/errors';
 import { openChunk } from '../chunk.js';
 import { giveWay } from '../give-way.js';
 import { StretchReader } from '../stretch-reader.js';
-import { openAllInto, recordRanges, sealRanges } from './chunk-engine.js';
+import { openAllInto, recordContents, sealContents } from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult, EngineThreadData } from './engine-messages.js';
 import { scanSlab } from './scan-slab.js';
+import { contentsIn } from './shared-contents.js';
 
 if ((workerData as EngineThreadData).givesWay) giveWay();
 
@@ -28,9 +29,9 @@ function work(request: EngineRequest): EngineResult {
     case 'scan':
       return scanSlab(settings, request.pages);
     case 'seal':
-      return sealRanges(settings, request.bytes, request.ranges, request.ids, request.target);
+      return sealContents(settings, contentsIn(request.contents), request.ids, request.target);
     case 'record':
-      return recordRanges(settings, request.bytes, request.ranges, request.target);
+      return recordContents(settings, contentsIn(request.contents), request.target);
     case 'open':
       return openChunk(settings, request.id, request.record, request.target);
     case 'open all':

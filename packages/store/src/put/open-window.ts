@@ -1,7 +1,8 @@
-import { PAGE_SIZE } from '@ckptree/model';
+import { frameBytes, PAGE_SIZE } from '@ckptree/model';
+import type { MemoryLayout } from '../image/image-layout.js';
 import type { FrameTable } from './frame-table.js';
 import { type PageSlots, ZEROS } from './page-slots.js';
-import type { SlabScan } from './scan-slab.js';
+import { APART, IN_SLAB, type SlabScan } from './scan-slab.js';
 import type { Window, WindowCut } from './window.js';
 
 /** Pages that are to be scanned, with the slots of their frames. */
@@ -31,27 +32,31 @@ export function slotPages(cuts: readonly WindowCut[], all: PageSlots, frames: Fr
 export function openWindows(
   cuts: readonly WindowCut[],
   { slots, known }: SlottedPages,
-  { zeros, ends }: SlabScan,
+  slab: Uint8Array,
+  { zeros, left, places }: SlabScan,
   all: PageSlots,
 ): Window[] {
   let first = 0;
-  return cuts.map(({ memory, addresses, isLoose }, index) => {
-    const open = new Uint16Array(addresses.length);
+  return cuts.map((cut, index) => {
+    const start = first;
+    first += cut.addresses.length;
+    const open = new Uint16Array(left[index]!);
     let opened = 0;
-    for (let page = 0; page < addresses.length; page++)
-      if (zeros[first + page] === 1) all.place(slots[first + page]!, ZEROS, 0);
-      else if (known[first + page] === 0) open[opened++] = page;
-    const start = first * PAGE_SIZE;
-    const own = slots.subarray(first, first + addresses.length);
-    first += addresses.length;
-    return {
-      memory,
-      addresses,
-      slots: own,
-      open: open.subarray(0, opened),
-      start,
-      end: ends[index]!,
-      isLoose,
-    };
+    for (let page = start; page < first; page++)
+      if (zeros[page] === 1) all.place(slots[page]!, ZEROS, 0);
+      else if (known[page] === 0) open[opened++] = page - start;
+    const content = contentAt(places[index]!, open.length, slab.subarray(start * PAGE_SIZE), cut.memory);
+    return { ...cut, slots: slots.subarray(start, first), open, content };
   });
+}
+
+/** @param room of the window */
+function contentAt(
+  place: number,
+  pages: number,
+  room: Uint8Array,
+  { arenas }: MemoryLayout,
+): Uint8Array | undefined {
+  if (place === APART) return undefined;
+  return place === IN_SLAB ? room.subarray(0, pages * PAGE_SIZE) : frameBytes(arenas!, place, pages);
 }

@@ -1,13 +1,13 @@
 import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkId } from '../content-hash.js';
 import { contentHash, HASH_SIZE, hexId } from '../content-hash.js';
-import type { Ranges } from './chunk-engine.js';
+import type { Contents } from './chunk-engine.js';
 import type { ChunkWriter } from './chunk-writer.js';
 import type { Gatherer } from './gatherer.js';
 import type { KnownWindow, PageReference } from './page-reference.js';
 import { type PageSlots, UNDECIDED, ZEROS } from './page-slots.js';
 import type { ParentImage } from './parent-image.js';
-import type { Window } from './window.js';
+import { openPage, type Window } from './window.js';
 
 const IDENTITY_SIZE = 16;
 
@@ -16,8 +16,8 @@ export type ReadContent = (id: ChunkId) => Promise<Uint8Array | undefined>;
 
 /** Windows that become chunks as they are. */
 export interface FreshWindows {
-  /** Of the slab. */
-  readonly ranges: Ranges;
+  /** In place: in the slab, or in frames. */
+  readonly contents: Contents;
   /** HASH_SIZE bytes each. */
   readonly ids: Uint8Array;
 }
@@ -55,7 +55,6 @@ export class PagePlacer {
    * @param reference a memory that the windows' memory is likely to be much like
    */
   async place(
-    slab: Uint8Array,
     windows: readonly Window[],
     ids: Uint8Array,
     reference: PageReference | undefined,
@@ -64,21 +63,20 @@ export class PagePlacer {
     for (const [index, window] of windows.entries()) {
       if (window.open.length === 0) continue;
       if (window.isLoose) {
-        await this.#gather(slab, window);
+        await this.#gather(window);
         continue;
       }
       const digest = ids.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE);
-      if (await this.#placeWindow(slab, window, digest, reference)) fresh.push({ window, digest });
+      if (await this.#placeWindow(window, digest, reference)) fresh.push({ window, digest });
     }
     return {
-      ranges: Uint32Array.from(fresh.flatMap(({ window: { start, end } }) => [start, end])),
+      contents: fresh.map(({ window: { content } }) => content!),
       ids: Buffer.concat(fresh.map(({ digest }) => digest)),
     };
   }
 
   /** @returns whether it becomes a chunk of its own */
   async #placeWindow(
-    slab: Uint8Array,
     window: Window,
     digest: Uint8Array,
     reference: PageReference | undefined,
@@ -91,14 +89,14 @@ export class PagePlacer {
     // Of a memory that is kept in part, what is read has changed: there is nothing to find.
     const isChanged = window.memory.kept !== undefined;
     if (!isChanged && (await this.#placeKnown(window, digest))) return false;
-    const same = reference === undefined ? 0 : await this.#placeSame(slab, window, reference);
+    const same = reference === undefined ? 0 : await this.#placeSame(window, reference);
     if (same === 0 && !this.#isPartial(window)) {
       this.#writer.promise(id);
       this.#placeAll(window, id);
       return true;
     }
     if (!isChanged) window.identity = identityOf(window, digest);
-    await this.#gather(slab, window);
+    await this.#gather(window);
     return false;
   }
 
@@ -136,11 +134,13 @@ export class PagePlacer {
   }
 
   /** Places the pages that are byte for byte those of the reference. @returns how many */
-  async #placeSame(slab: Uint8Array, window: Window, reference: PageReference): Promise<number> {
+  async #placeSame(window: Window, reference: PageReference): Promise<number> {
+    const { addresses, slots, open } = window;
     let same = 0;
     const contents = new Map<ChunkId, Uint8Array | undefined>();
-    for (const [index, page] of window.open.entries()) {
-      const known = reference.at(window.addresses[page]!);
+    for (let index = 0; index < open.length; index++) {
+      const page = open[index]!;
+      const known = reference.at(addresses[page]!);
       if (known === undefined) continue;
       if (!contents.has(known.chunk))
         contents.set(
@@ -148,34 +148,27 @@ export class PagePlacer {
           (await this.#writer.has(known.chunk)) ? await this.#read(known.chunk) : undefined,
         );
       const content = contents.get(known.chunk);
-      const at = window.start + index * PAGE_SIZE;
-      if (content === undefined || !samePage(content, known.page * PAGE_SIZE, slab, at)) continue;
-      this.#slots.place(window.slots[page]!, this.#slots.chunks.of(known.chunk), known.page);
+      if (content === undefined || !isPageOf(content, known.page, openPage(window, index))) continue;
+      this.#slots.place(slots[page]!, this.#slots.chunks.of(known.chunk), known.page);
       same++;
     }
     return same;
   }
 
   /** The pages that are not placed yet go into chunks of single pages. */
-  async #gather(slab: Uint8Array, window: Window): Promise<void> {
-    for (const [index, page] of window.open.entries()) {
-      const slot = window.slots[page]!;
-      if (this.#slots.chunk(slot) !== UNDECIDED) continue;
-      const at = window.start + index * PAGE_SIZE;
-      await this.#gatherer.add(slab.subarray(at, at + PAGE_SIZE), slot);
+  async #gather(window: Window): Promise<void> {
+    for (let index = 0; index < window.open.length; index++) {
+      const slot = window.slots[window.open[index]!]!;
+      if (this.#slots.chunk(slot) === UNDECIDED) await this.#gatherer.add(openPage(window, index), slot);
     }
   }
 }
 
-const samePage = (a: Uint8Array, aStart: number, b: Uint8Array, bStart: number): boolean =>
-  aStart + PAGE_SIZE <= a.length &&
-  Buffer.from(a.buffer, a.byteOffset, a.length).compare(
-    b,
-    bStart,
-    bStart + PAGE_SIZE,
-    aStart,
-    aStart + PAGE_SIZE,
-  ) === 0;
+function isPageOf(content: Uint8Array, page: number, bytes: Uint8Array): boolean {
+  const start = page * PAGE_SIZE;
+  if (start + PAGE_SIZE > content.length) return false;
+  return Buffer.from(content.buffer, content.byteOffset + start, PAGE_SIZE).equals(bytes);
+}
 
 /** What a window is, all told: its content, and which pages of it those bytes are. */
 function identityOf(window: Window, digest: Uint8Array): string {

@@ -2,7 +2,7 @@ import { PAGE_SIZE } from '@ckptree/model';
 import type { ChunkId } from '../content-hash.js';
 import { type RunRange, ZERO_PAGES } from '../image/page-runs.js';
 import type { Recipe } from '../image/recipe.js';
-import { type PageSlots, UNDECIDED } from './page-slots.js';
+import type { PageSlots } from './page-slots.js';
 import type { Window } from './window.js';
 
 /** A page that is in the store. */
@@ -165,10 +165,12 @@ export class WindowTable implements PageReference {
 
   at(address: number): KnownPage | undefined {
     const window = this.#windows[countUpTo(this.#windows, address, firstAddressOf) - 1];
-    const slot = window?.slots[window.addresses.indexOf(address)];
-    const chunk = slot === undefined ? UNDECIDED : this.#slots.chunk(slot);
-    const id = this.#slots.chunks.id(chunk);
-    return slot === undefined || id === undefined ? undefined : { chunk: id, page: this.#slots.page(slot) };
+    if (window === undefined || address > window.addresses.at(-1)!) return undefined;
+    const page = window.addresses.indexOf(address);
+    if (page === -1) return undefined;
+    const slot = window.slots[page]!;
+    const id = this.#slots.chunks.id(this.#slots.chunk(slot));
+    return id === undefined ? undefined : { chunk: id, page: this.#slots.page(slot) };
   }
 }
 

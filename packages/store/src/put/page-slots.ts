@@ -77,7 +77,8 @@ class ChunkNumbers {
     this.#ids[number] = id;
   }
 
+  /** @param number also UNDECIDED or ZEROS, which have none */
   id(number: number): ChunkId | undefined {
-    return this.#ids[number];
+    return number < 0 ? undefined : this.#ids[number];
   }
 }

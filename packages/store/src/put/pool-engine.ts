@@ -6,16 +6,17 @@ import type { ChunkSettings } from '../chunk.js';
 import type { ChunkId } from '../content-hash.js';
 import {
   type ChunkEngine,
+  type Contents,
+  contentsSize,
   inlineEngine,
-  type Ranges,
   type Recorded,
   type RecordPlace,
   type RecordSource,
-  rangesSize,
   type Sealed,
 } from './chunk-engine.js';
 import type { EngineAnswer, EngineRequest, EngineResult, EngineThreadData } from './engine-messages.js';
 import type { SlabPages, SlabScan } from './scan-slab.js';
+import { type SharedContents, shareContents } from './shared-contents.js';
 
 /** Bytes: less than this is done sooner than handed over. */
 const WORTHWHILE = 256 * 1024;
@@ -64,19 +65,21 @@ export class PoolEngine implements ChunkEngine {
     const { slab, known, loose, stretches } = pages;
     const isSmall = known.length * PAGE_SIZE < WORTHWHILE;
     // Looking for zeros takes less than a message.
-    const isQuick = stretches.length === 0 && !loose.includes(0);
+    const isQuick = !loose.includes(0) && !stretches.some((stretch) => 'fd' in stretch);
     if (isSmall || isQuick || !isShared(slab)) return this.#inline.scan(pages);
     return (await this.#run({ kind: 'scan', pages })) as SlabScan;
   }
 
-  async seal(bytes: Uint8Array, ranges: Ranges, ids: Uint8Array, target: Uint8Array): Promise<Sealed> {
-    if (!isWorthwhile(bytes, ranges)) return this.#inline.seal(bytes, ranges, ids, target);
-    return (await this.#run({ kind: 'seal', bytes, ranges, ids, target })) as Sealed;
+  async seal(contents: Contents, ids: Uint8Array, target: Uint8Array): Promise<Sealed> {
+    const shared = sharedIfWorthwhile(contents, target);
+    if (shared === undefined) return this.#inline.seal(contents, ids, target);
+    return (await this.#run({ kind: 'seal', contents: shared, ids, target })) as Sealed;
   }
 
-  async record(bytes: Uint8Array, ranges: Ranges, target: Uint8Array): Promise<Recorded> {
-    if (!isWorthwhile(bytes, ranges)) return this.#inline.record(bytes, ranges, target);
-    return (await this.#run({ kind: 'record', bytes, ranges, target })) as Recorded;
+  async record(contents: Contents, target: Uint8Array): Promise<Recorded> {
+    const shared = sharedIfWorthwhile(contents, target);
+    if (shared === undefined) return this.#inline.record(contents, target);
+    return (await this.#run({ kind: 'record', contents: shared, target })) as Recorded;
   }
 
   async open(id: ChunkId, record: Uint8Array, target?: Uint8Array): Promise<Uint8Array> {
@@ -124,8 +127,8 @@ const ownBuffers = ({ buffer, byteLength }: Uint8Array): ArrayBuffer[] =>
 /** Only shared memory is handed over without a copy. */
 const isShared = ({ buffer }: Uint8Array): boolean => buffer instanceof SharedArrayBuffer;
 
-const isWorthwhile = (bytes: Uint8Array, ranges: Ranges): boolean =>
-  isShared(bytes) && rangesSize(ranges) >= WORTHWHILE;
+const sharedIfWorthwhile = (contents: Contents, target: Uint8Array): SharedContents | undefined =>
+  isShared(target) && contentsSize(contents) >= WORTHWHILE ? shareContents(contents) : undefined;
 
 /** For Store.open: the work of a store in threads. @param givesWay for a process whose tasks go on meanwhile */
 export const poolEngine =

@@ -98,7 +98,7 @@ class ImagePut {
     this.#layout = layout;
     this.#context = context;
     this.#cuts = context.cuts ?? [];
-    this.#slabs = new SlabPool(SLAB_SIZE, 3 * context.engine.lanes + 1, context.slabs);
+    this.#slabs = new SlabPool(SLAB_SIZE, 2 * context.engine.lanes + 1, context.slabs);
     const { writer, parent, engine, slabs } = context;
     this.#segment = new SegmentBuilder(this.#pages);
     this.#gatherer = new Gatherer(writer, this.#pages, engine.lanes, slabs);
@@ -152,7 +152,7 @@ class ImagePut {
     const windows = Uint32Array.from(cuts, ({ addresses }) => addresses.length);
     const loose = Uint8Array.from(cuts, ({ isLoose }) => Number(isLoose));
     const scan = await this.#context.engine.scan({ ...where, windows, loose, known: pages.known });
-    return { windows: openWindows(cuts, pages, scan, this.#pages), ids: scan.ids };
+    return { windows: openWindows(cuts, pages, where.slab, scan, this.#pages), ids: scan.ids };
   }
 
   /** Decides where pages are, one memory after the other, and has those sealed that become chunks as they are. */
@@ -162,8 +162,8 @@ class ImagePut {
       for (let [start, end] = [0, 0]; start < windows.length; start = end) {
         while (windows[end]?.memory === windows[start]!.memory) end++;
         const own = ids.subarray(start * HASH_SIZE, end * HASH_SIZE);
-        const fresh = await this.#placeMemory(slab, windows.slice(start, end), own);
-        if (fresh.ranges.length > 0) sealing.push(this.#seal(slab, fresh));
+        const fresh = await this.#placeMemory(windows.slice(start, end), own);
+        if (fresh.contents.length > 0) sealing.push(this.#seal(fresh));
       }
     } finally {
       void Promise.all(sealing).then(() => this.#slabs.give(slab));
@@ -172,7 +172,7 @@ class ImagePut {
   }
 
   /** @param windows of one memory */
-  async #placeMemory(slab: Uint8Array, windows: readonly Window[], ids: Uint8Array): Promise<FreshWindows> {
+  async #placeMemory(windows: readonly Window[], ids: Uint8Array): Promise<FreshWindows> {
     if (this.#failure !== undefined) throw this.#failure;
     const { memory } = windows[0]!;
     if (memory !== this.#memory) {
@@ -181,15 +181,15 @@ class ImagePut {
       await this.#gatherer.settle();
     }
     const reference = memory.kept === undefined ? this.#referenceOf(memory) : undefined;
-    const fresh = await this.#placer.place(slab, windows, ids, reference);
+    const fresh = await this.#placer.place(windows, ids, reference);
     for (const window of windows) this.#references.get(memory.owner.pid)?.add(window);
     return fresh;
   }
 
-  /** Resolves when the slab is not needed for that any more, however it ends. */
-  #seal(slab: Uint8Array, { ranges, ids }: FreshWindows): Promise<void> {
+  /** Resolves when the contents are not needed for that any more, however it ends. */
+  #seal({ contents, ids }: FreshWindows): Promise<void> {
     const sealing: Promise<void> = this.#context.writer
-      .add(slab, ranges, ids)
+      .add(contents, ids)
       .catch((error: unknown) => {
         this.#failure ??= error; // thrown at the next memory, or at the end of the segment
       })

@@ -45,7 +45,7 @@ export async function* slabfuls(pieces: AsyncIterable<ImagePiece>): AsyncIterabl
   yield* end();
 }
 
-/** Brings the pages of a slabful into a slab, or says where those who can read them find them. */
+/** Says where the pages of a slabful are; those that threads cannot read by themselves are brought into the slab. */
 export async function readPages(
   { source }: PartLayout,
   { pieces, cuts }: Slabful,
@@ -63,7 +63,10 @@ export async function readPages(
       all.set(frames.subarray(firstPage, firstPage + pages), page);
       addFrames(stretches, arenas, all.subarray(0, page + pages), pages);
     } else if (source.fd !== undefined) stretches.push({ fd: source.fd, position, pages });
-    else slab.set(await source.read(position, pages * PAGE_SIZE), page * PAGE_SIZE);
+    else {
+      slab.set(await source.read(position, pages * PAGE_SIZE), page * PAGE_SIZE);
+      stretches.push({ pages });
+    }
     page += pages;
   }
   return stretches;

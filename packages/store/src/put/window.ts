@@ -1,4 +1,4 @@
-import { PAGE_SIZE } from '@ckptree/model';
+import { frameBytes, PAGE_SIZE } from '@ckptree/model';
 import type { MemoryLayout } from '../image/image-layout.js';
 import type { Run } from './memory-batches.js';
 
@@ -9,18 +9,13 @@ const ALIGN_FROM = 64;
 const WINDOW_SPAN = WINDOW_PAGES * PAGE_SIZE;
 
 /** Some pages of one address space, ascending by address. */
-export interface Window {
-  readonly memory: MemoryLayout;
-  readonly addresses: Float64Array;
+export interface Window extends WindowCut {
   /** Numbers in PageSlots, one for each page. */
   readonly slots: Uint32Array;
   /** The pages that are still to be decided, as indexes: not zero, and of no frame that was met before. */
   readonly open: Uint16Array;
-  /** Their bytes, one behind the other in the slab. */
-  readonly start: number;
-  readonly end: number;
-  /** Its pages do not belong together: each may go anywhere. */
-  readonly isLoose: boolean;
+  /** Their bytes, one behind the other, in the slab or in frames; undefined when each is in a frame of its own, and they are loose. */
+  readonly content: Uint8Array | undefined;
   /** Set when its places were found piecemeal, so that the recipe remembers the window as a whole. */
   identity?: string;
 }
@@ -33,7 +28,15 @@ export interface WindowCut {
   readonly position: number;
   /** Of its first page, among all pages of the memory that are read. */
   readonly firstPage: number;
+  /** Its pages do not belong together: each may go anywhere. */
   readonly isLoose: boolean;
+}
+
+/** The bytes of an open page, in place. @param index among the open ones */
+export function openPage({ content, memory, firstPage, open }: Window, index: number): Uint8Array {
+  if (content !== undefined) return content.subarray(index * PAGE_SIZE, (index + 1) * PAGE_SIZE);
+  const frame = memory.frames![firstPage + open[index]!]!;
+  return frameBytes(memory.arenas!, frame, 1);
 }
 
 /** Cuts the pages of a batch of a memory into windows. */

@@ -1,4 +1,4 @@
-import type { ObjectBackend } from '@ckptree/store';
+import { contentHash, type ObjectBackend } from '@ckptree/store';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
@@ -74,6 +74,20 @@ export function backendConformance(name: string, make: () => Promise<ObjectBacke
         },
       );
       await fc.assert(law, { numRuns: 20 });
+    });
+
+    test('takes pieces whose hash is known among others', async () => {
+      const backend = await make();
+      const draft = await backend.draft?.('packs/a');
+      if (draft === undefined) return expect(backend.draft).toBeUndefined();
+      const known = [1, 2, 3].map((byte) => new Uint8Array(100_000 * byte).fill(byte));
+      for (const part of known)
+        await draft.write(bytes('before'), { bytes: part, hash: contentHash().digest(part) });
+      await draft.write(bytes('behind'));
+      const whole = Buffer.concat([...known.flatMap((part) => [bytes('before'), part]), bytes('behind')]);
+      expect(await draft.commit()).toBe(true);
+      await draft.close();
+      expect(Buffer.from(await backend.read('packs/a', 0, whole.length + 1)).equals(whole)).toBe(true);
     });
 
     test('of many that put the same name at once, one wins, whole', async () => {

@@ -22,7 +22,7 @@ import { SLAB_SIZE, SlabPool } from './slab-pool.js';
 import type { SpareSlabs } from './spare-slabs.js';
 
 /** Packs that may be on their way into the store while the next one is filled: those that grow there, and those that are held in memory. */
-const PACKS_IN_FLIGHT = { growing: 2, held: 1 };
+const PACKS_IN_FLIGHT = { growing: 3, held: 1 };
 
 /** Bytes of the records of one slab, at most: each page may make a record of its own. */
 const TARGET_SIZE = SLAB_SIZE + (SLAB_SIZE / PAGE_SIZE) * RECORD_OVERHEAD;

@@ -27,7 +27,7 @@ export class PartsHash {
     // Two more may come: what is open before it, and behind.
     if (bytes.length < WORTHWHILE || this.#parts.length + 3 > PARTS_LIMIT) return this.#update(bytes);
     this.#close();
-    this.#hashes.push(hash.slice());
+    this.#hashes.push(new Uint8Array(hash)); // slice() of a Buffer is no copy
     this.#parts.push(bytes.length);
   }
 

@@ -1,9 +1,10 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FolderBackend } from '@ckptree/store';
+import { contentHash, FolderBackend, hexId } from '@ckptree/store';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { chunksOf } from './support/chunks.js';
+import { sealChunk } from '../dist/chunk.js';
+import { chunksOf, settings } from './support/chunks.js';
 import { page } from './support/image.js';
 import { MemoryBackend } from './support/memory-backend.js';
 
@@ -41,6 +42,27 @@ describe.each([
       expect(Buffer.from(content!).equals(page(1))).toBe(true);
     await flushed;
     expect(writer.waiting(id)).toBeUndefined();
+  });
+
+  test('needs the memory of a record no longer than until it is added', async () => {
+    const backend = await make();
+    const { writer } = await chunksOf(backend);
+    const contents = [1, 2].map((seed) => page(seed));
+    const memory = Buffer.alloc(8192);
+    for (const content of contents) {
+      const { header, payload } = sealChunk(settings, contentHash().digest(content), content);
+      const record = memory.subarray(0, header.length + payload.length);
+      record.set(header);
+      record.set(payload, header.length);
+      await writer.addRecord(record);
+      memory.fill(0);
+    }
+    await writer.flush();
+    const { chunks } = await chunksOf(backend);
+    for (const content of contents) {
+      const id = hexId(contentHash().digest(content));
+      expect(Buffer.from(await chunks.content(id)).equals(content)).toBe(true);
+    }
   });
 
   test('leaves nothing behind when it is closed amid its work, and takes nothing more', async () => {

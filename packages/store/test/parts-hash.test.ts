@@ -39,6 +39,15 @@ describe('a hash that others make up', () => {
     expect(written.finish()).toEqual({ hash: hashOf(bytes) });
   });
 
+  test('needs the memory of what is known no longer than until it is added', () => {
+    const bytes = Buffer.alloc(70_000, 'ab');
+    const hash = hashOf(bytes);
+    const written = new PartsHash();
+    written.add({ bytes, hash });
+    hash.fill(0);
+    expect(written.finish().hash).toEqual(hashOf(hashOf(bytes)));
+  });
+
   test('has no more parts than a claim may name, however many come', () => {
     const bytes = new Uint8Array(65_536);
     const hash = hashOf(bytes);

@@ -39,7 +39,7 @@ export class PackBuilder {
     const added = records.map(({ header, payload }) => {
       const place = { pack: this.id, offset: this.#size, length: header.length + payload.length };
       const { id, size } = decodeChunkHeader(header)!;
-      this.#headers.push(header.slice());
+      this.#headers.push(new Uint8Array(header)); // slice() of a Buffer is no copy
       this.entries.push({ id, ...place });
       this.#size += place.length;
       return { id, size, ...place };

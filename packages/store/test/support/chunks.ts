@@ -6,7 +6,7 @@ import { inlineEngine } from '../../dist/put/chunk-engine.js';
 import { ChunkWriter } from '../../dist/put/chunk-writer.js';
 import { SpareSlabs } from '../../dist/put/spare-slabs.js';
 
-const settings = { codec: 'none', level: 1 } as const;
+export const settings = { codec: 'none', level: 1 } as const;
 
 /** What puts chunks into a backend, and what reads them. Three small ones fill a pack, so that whoever waited for a pack often finds it full. */
 export async function chunksOf(backend: ObjectBackend) {

@@ -142,8 +142,8 @@ test('what fails or is cancelled leaves nothing that is listed', async () => {
 });
 
 test('what is cancelled is read no further: it is asked for each stretch of some MiB', async () => {
-  const pages = 5000;
-  const space = new AddressSpace(new PhysicalMemory(pages + 20));
+  const pages = 12_000;
+  const space = new AddressSpace(new PhysicalMemory(pages + 50));
   for (let page = 0; page < pages; page++)
     space.setPage(0x10_0000 + page * PAGE_SIZE, { content: Uint8Array.of(1, page, page >> 8) });
   const image = tree(task(1, { mm: mm([vma(0x10_0000, pages)], { memory: space.snapshot() }) }));

@@ -27,8 +27,8 @@ export interface ClaimCheckOptions extends PatienceOptions {
 
 /**
  * A store on a volume that this host shares with the storage services. Large objects are written to `incoming/` there,
- * and only their name, size and hash are sent (of a pack, a hash that those of its chunks make up); a service checks the file and gives it its place. Reads go
- * straight to the volume.
+ * and only their name, size and hash are sent (of a pack, a hash that those of its chunks make up); a service checks the
+ * file and gives it its place. Reads go straight to the volume.
  */
 export class ClaimCheckBackend implements ObjectBackend {
   readonly location: string;

@@ -144,11 +144,9 @@ export function decodeChunkHeader(bytes: Uint8Array): ChunkHeader | undefined {
   return sound ? header : undefined;
 }
 
-/** BLAKE3 of the payload, where its header says it: that of a content which is stored as it is, in a store without keys, is the id. */
-export function payloadHash(header: Uint8Array): Uint8Array | undefined {
-  const { codec, cipher } = decodeChunkHeader(header)!;
-  return codec === CODEC.none && cipher === CIPHER.none ? header.subarray(0, HASH_SIZE) : undefined;
-}
+/** Whether the id is the BLAKE3 hash of the payload, too: of a content that is stored as it is, in a store without keys. */
+export const isPayloadHashed = ({ codec, cipher }: ChunkHeader): boolean =>
+  codec === CODEC.none && cipher === CIPHER.none;
 
 /** The first bytes in a stretch of a pack that look like the header of a chunk. */
 export function findChunkHeader(

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { GrowingObject, ObjectPart } from '../backend/object-backend.js';
-import { type ChunkHeader, type ChunkRecord, decodeChunkHeader, payloadHash } from '../chunk.js';
-import type { ContentHash } from '../content-hash.js';
+import { type ChunkHeader, type ChunkRecord, decodeChunkHeader, isPayloadHashed } from '../chunk.js';
+import { type ContentHash, HASH_SIZE } from '../content-hash.js';
 import type { ChunkPlace, IndexEntry } from '../index/chunk-place.js';
 import { encodePackEnd, encodePackHeader, PACK_HEADER_SIZE, type PackId } from './pack-format.js';
 
@@ -36,16 +36,19 @@ export class PackBuilder {
 
   /** @param records not to be touched until `written` resolves */
   add(records: readonly ChunkRecord[]): { readonly added: AddedRecord[]; readonly written: Promise<void> } {
+    const parts: ObjectPart[] = [];
     const added = records.map(({ header, payload }) => {
       const place = { pack: this.id, offset: this.#size, length: header.length + payload.length };
-      const { id, size } = decodeChunkHeader(header)!;
+      const decoded = decodeChunkHeader(header)!;
+      const { id, size } = decoded;
       this.#headers.push(new Uint8Array(header)); // slice() of a Buffer is no copy
       this.entries.push({ id, ...place });
       this.#size += place.length;
+      const hash = header.subarray(0, HASH_SIZE);
+      parts.push(header, isPayloadHashed(decoded) ? { bytes: payload, hash } : payload);
       return { id, size, ...place };
     });
-    const parts = joined(records.flatMap(partsOf));
-    return { added, written: this.#next(() => this.#object.write(...parts)) };
+    return { added, written: this.#next(() => this.#object.write(...joined(parts))) };
   }
 
   /** A record that was added. Asked for before close(), it comes, whatever is done meanwhile. */
@@ -77,11 +80,6 @@ export class PackBuilder {
 
 /** Where a record is, and the content that it stands for: its id and bytes. */
 export type AddedRecord = ChunkPlace & Pick<ChunkHeader, 'id' | 'size'>;
-
-function partsOf({ header, payload }: ChunkRecord): ObjectPart[] {
-  const hash = payloadHash(header);
-  return [header, hash === undefined ? payload : { bytes: payload, hash }];
-}
 
 /** The same bytes in as few parts as may be: those that lie one behind the other are one, unless the hash of one is known. */
 function joined(parts: readonly ObjectPart[]): ObjectPart[] {
